@@ -1,0 +1,194 @@
+//! Identities. Every id has its own type; content-addressed ids are 128 bits of BLAKE3 and are written as hex, so the
+//! same input gives the same id on every machine and in every life of a job.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::str::FromStr;
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Wraps a name that came from outside.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The text as it was given.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id! {
+    /// A page's identity in its wiki: Confluence's content id, or the path of a file in a folder.
+    PageId
+}
+text_id! {
+    /// The key of a space, such as `OPS`.
+    SpaceKey
+}
+text_id! {
+    /// A person as the wiki knows them: an account id, a user key or a user name. Never a display name.
+    PersonKey
+}
+
+macro_rules! hash_id {
+    ($(#[$doc:meta])* $name:ident, $context:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; 16]);
+
+        impl $name {
+            /// The id of something made of `parts`. Parts are length-prefixed, so no two lists of parts collide by
+            /// concatenation.
+            pub fn of(parts: &[&[u8]]) -> Self {
+                let mut hasher = blake3::Hasher::new_derive_key($context);
+                for part in parts {
+                    hasher.update(&(part.len() as u64).to_le_bytes());
+                    hasher.update(part);
+                }
+                let mut bytes = [0; 16];
+                bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+                Self(bytes)
+            }
+
+            /// The raw 16 bytes, for use as part of another id.
+            pub fn as_bytes(&self) -> &[u8; 16] {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BadId;
+
+            fn from_str(text: &str) -> Result<Self, BadId> {
+                parse_hex(text).map(Self).ok_or_else(|| BadId { found: text.chars().take(64).collect() })
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+hash_id! {
+    /// A piece of a page that is sent to a model or interpreted by rules: hash of page id, heading path (which begins
+    /// with the page title), text and occurrence. Position, ancestors, labels and dates are not part of it.
+    ChunkId, "highwater chunk 1"
+}
+hash_id! {
+    /// A name as the graph keeps it apart from others: everything that is trivially the same name in the same place.
+    /// See `graph::Node`.
+    NodeId, "highwater node 1"
+}
+hash_id! {
+    /// Something stated: subject node, relation, object. See `graph::Fact`.
+    FactId, "highwater fact 1"
+}
+
+/// An entity is a connected component of nodes, named by the smallest node in it. Every node id is therefore for ever
+/// a valid way to ask for the entity that holds it, and merging leaves no dangling reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EntityId(pub NodeId);
+
+impl fmt::Display for EntityId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for EntityId {
+    type Err = BadId;
+
+    fn from_str(text: &str) -> Result<Self, BadId> {
+        text.parse().map(Self)
+    }
+}
+
+/// Text that was meant to be an id and is not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{found}` is not an id: expected 32 hexadecimal digits")]
+pub struct BadId {
+    found: String,
+}
+
+fn parse_hex(text: &str) -> Option<[u8; 16]> {
+    if text.len() != 32 || !text.is_ascii() {
+        return None;
+    }
+    let mut bytes = [0; 16];
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// The number of a page's version as the wiki counts: 1 is the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Version(pub u32);
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_survive_their_own_text() {
+        let id = ChunkId::of(&[b"page", b"text"]);
+        assert_eq!(id.to_string().parse::<ChunkId>(), Ok(id));
+        assert_eq!(serde_json::from_str::<ChunkId>(&serde_json::to_string(&id).unwrap()).unwrap(), id);
+    }
+
+    #[test]
+    fn parts_do_not_collide_by_concatenation() {
+        assert_ne!(ChunkId::of(&[b"ab", b"c"]), ChunkId::of(&[b"a", b"bc"]));
+    }
+
+    #[test]
+    fn foreign_text_is_refused() {
+        assert!("not an id".parse::<NodeId>().is_err());
+        assert!("é".repeat(16).parse::<NodeId>().is_err());
+    }
+}

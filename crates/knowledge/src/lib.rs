@@ -1,0 +1,17 @@
+//! The nouns and rules of Highwater: pages, documents, chunks, what a text says (`Mention`, `Claim`), what the graph
+//! holds (`Entity`, `Fact`), and the records of the journal.
+//!
+//! This crate is pure: it knows no async, no files, no clock and no SQL. Everything it decides, it decides from the
+//! values it is handed, so that the same answers always give the same graph.
+
+pub mod audience;
+pub mod chunk;
+pub mod document;
+pub mod graph;
+pub mod id;
+pub mod page;
+pub mod read;
+pub mod record;
+pub mod resolve;
+pub mod structure;
+pub mod time;

@@ -1,0 +1,191 @@
+//! Everything that can have happened. A record is durable in the journal before anybody acts on it; the state file is a
+//! fold of these and nothing else. Fields are only ever added, with a default, so that an old journal stays readable.
+
+use crate::audience::Layer;
+use crate::chunk::Chunk;
+use crate::document::Warning;
+use crate::graph::{Change, Reading};
+use crate::id::{ChunkId, PageId, SpaceKey, Version};
+use crate::page::{PageRef, Person, RawPage, Space};
+use serde::{Deserialize, Serialize};
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Record {
+    /// A page of a listing was read.
+    Listed(Listed),
+    /// A complete listing was compared with what is held: this is to be done, in this order.
+    Worklist(Worklist),
+    /// A page was read at one version.
+    Fetched(Box<RawPage>),
+    /// A page on the worklist is not in the wiki any more.
+    Gone {
+        /// The page.
+        page: PageId,
+    },
+    /// Who may see a space or a page changed.
+    AudienceChanged {
+        /// The layers that changed, with their new rules.
+        layers: Vec<Layer>,
+    },
+    /// A page version was read, cut and interpreted.
+    Cut(Cut),
+    /// A task was refused for good: the line may pass it.
+    Parked(Parked),
+    /// The next slice of the worklist is complete and will be resolved as it stands.
+    Gathered(Gathered),
+    /// The graph changes of an epoch. This record is the epoch's "done" mark as well.
+    Resolved(Resolved),
+    /// All pages are read and resolved again from what is kept, into a new state.
+    Reindexing {
+        /// Counts re-indexings of this vault, from 1.
+        generation: u32,
+    },
+    /// The new state is complete and replaces the old one.
+    Reindexed {
+        /// The generation that is complete.
+        generation: u32,
+    },
+}
+
+/// A page of a listing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    /// Which sweep over the wiki: 1 is the first.
+    pub sweep: u32,
+    /// What the source calls the wiki; a vault holds one wiki for life.
+    pub wiki: String,
+    /// The pages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pages: Vec<PageRef>,
+    /// People that the source knows by now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<Person>,
+    /// Spaces that the source knows by now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spaces: Vec<Space>,
+    /// Layers of restrictions that the source knows by now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<Layer>,
+    /// What the source passed over, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Warning>,
+    /// Where to go on; none means that the sweep is complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// What is to be done, in canonical order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worklist {
+    /// The sweep it comes from.
+    pub sweep: u32,
+    /// How many items an epoch takes.
+    pub epoch_pages: u32,
+    /// The items, ordered by space, then page.
+    pub items: Vec<Item>,
+}
+
+/// One page to bring up to date.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// The page.
+    pub page: PageId,
+    /// The space it is in.
+    pub space: SpaceKey,
+    /// What is to be done with it.
+    pub work: Work,
+}
+
+/// What is to be done with a page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// Fetch these versions, oldest first; the last is the current one.
+    Fetch {
+        /// The versions not held yet.
+        versions: Vec<Version>,
+        /// The source's own note of where the page is.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        locator: String,
+        /// The fingerprint the listing showed.
+        fingerprint: String,
+    },
+    /// Retract it: a complete sweep no longer shows it.
+    Retract,
+    /// Read and resolve it again from what is kept.
+    Again,
+}
+
+/// A page version as chunks, with what rules read in them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    /// The page.
+    pub page: PageId,
+    /// Its version.
+    pub version: Version,
+    /// The version of the reader.
+    pub reader: u32,
+    /// The version of the chunker.
+    pub chunker: u32,
+    /// The version of the structural rules.
+    pub structure: u32,
+    /// The chunks in reading order.
+    pub chunks: Vec<Piece>,
+    /// What the reader had to guess.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
+}
+
+/// A chunk of a cut.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Piece {
+    /// A chunk that was not held before, with what rules read in it.
+    New {
+        /// The chunk.
+        chunk: Chunk,
+        /// What rules read in it.
+        reading: Reading,
+    },
+    /// A chunk that an earlier cut by the same reader, chunker and rules has brought.
+    Kept(ChunkId),
+}
+
+/// A refusal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// The page it concerns.
+    pub page: PageId,
+    /// The version that could not be had, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+    /// Why, in words for `status`.
+    pub why: String,
+}
+
+/// A slice of the worklist that is complete.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gathered {
+    /// Counts epochs over the life of the vault, from 1.
+    pub epoch: u32,
+    /// The sweep whose worklist it slices.
+    pub sweep: u32,
+    /// First item of the slice.
+    pub first: u32,
+    /// One past the last item.
+    pub end: u32,
+    /// The version of the resolver that rendered the questions.
+    pub resolver: u32,
+}
+
+/// What an epoch changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolved {
+    /// The epoch.
+    pub epoch: u32,
+    /// The changes, in the order to apply them.
+    pub changes: Vec<Change>,
+}
+

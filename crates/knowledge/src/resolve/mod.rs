@@ -1,0 +1,90 @@
+//! From what pages say to what the graph holds: pure, order-free, and repeatable.
+//!
+//! `resolve` takes the pages of one epoch with everything they ever said (all versions held, oldest first), looks up
+//! what the graph holds around them, and returns the changes that bring the graph up to date. The same pages and the
+//! same graph give the same changes; the order in which epochs were resolved does not show in the final graph.
+//! This room must not know how anything is stored.
+
+use crate::graph::{Decision, Episode, Fact, Node, Reading, Support};
+use crate::id::{ChunkId, EntityId, FactId, NodeId, PageId, SpaceKey, Version};
+use crate::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// A page as it must stand in the graph after its epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageSaid {
+    /// The page.
+    pub page: PageId,
+    /// The space its names count in.
+    pub space: SpaceKey,
+    /// All versions held, oldest first; the last is the current one.
+    pub versions: Vec<VersionSaid>,
+    /// A complete sweep no longer shows the page: nothing in it is said any more.
+    pub gone: bool,
+    /// What each chunk of any version says.
+    pub readings: BTreeMap<ChunkId, Reading>,
+}
+
+/// One version of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionSaid {
+    /// Its number.
+    pub version: Version,
+    /// When it was written, where known.
+    pub modified: Option<Timestamp>,
+    /// Its chunks in reading order.
+    pub chunks: Vec<ChunkId>,
+}
+
+/// A group of nodes as held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The smallest node of the group.
+    pub entity: EntityId,
+    /// The members, sorted.
+    pub nodes: Vec<NodeId>,
+    /// The name shown.
+    pub name: String,
+}
+
+/// A key of the MinHash index: nodes that share one are worth comparing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Band(pub u64);
+
+/// A fact as held, with the fact it is folded into, if any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldFact {
+    /// The fact.
+    pub fact: Fact,
+    /// The fact that is shown in its place.
+    pub into: Option<FactId>,
+}
+
+/// What the graph holds, as the resolver asks for it. Every list is sorted by id.
+pub trait Held {
+    /// What can go wrong while looking.
+    type Error;
+
+    /// A node by id.
+    fn node(&self, id: NodeId) -> Result<Option<Node>, Self::Error>;
+    /// All nodes with this normalised name, in any space.
+    fn nodes_named(&self, normal: &str) -> Result<Vec<Node>, Self::Error>;
+    /// All nodes that share a band.
+    fn nodes_in_bands(&self, bands: &[Band]) -> Result<Vec<Node>, Self::Error>;
+    /// All decisions that name this node.
+    fn decisions(&self, node: NodeId) -> Result<Vec<Decision>, Self::Error>;
+    /// The chunks that speak of this node and have not ended, at most `limit` of them.
+    fn live_mentions(&self, node: NodeId, limit: usize) -> Result<Vec<ChunkId>, Self::Error>;
+    /// The group that holds this node; none when nothing live speaks of it.
+    fn group(&self, node: NodeId) -> Result<Option<Group>, Self::Error>;
+    /// Whether a chunk is in the graph and has not ended.
+    fn is_live(&self, chunk: ChunkId) -> Result<bool, Self::Error>;
+    /// All facts with this node at either end.
+    fn facts_at(&self, node: NodeId) -> Result<Vec<HeldFact>, Self::Error>;
+    /// The episodes of a page, ended ones too.
+    fn episodes_of(&self, page: &PageId) -> Result<Vec<Episode>, Self::Error>;
+    /// The supports of a page's chunks, ended ones too.
+    fn supports_of(&self, page: &PageId) -> Result<Vec<Support>, Self::Error>;
+    /// The nodes a chunk speaks of.
+    fn mentions_of(&self, chunk: ChunkId) -> Result<Vec<NodeId>, Self::Error>;
+}
