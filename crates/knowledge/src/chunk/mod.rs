@@ -13,6 +13,7 @@ mod standin;
 mod tree;
 
 pub(crate) use sentences::sentences;
+pub(crate) use split::rendered;
 
 use crate::document::{Block, Document};
 use crate::id::{ChunkId, PageId};

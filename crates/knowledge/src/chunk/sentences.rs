@@ -2,6 +2,7 @@
 //! not know blocks. Invariant: the sentences of a text, put together, are the text.
 
 /// Words after which a dot does not end a sentence.
+#[rustfmt::skip]
 const ABBREVIATIONS: &[&str] = &[
     "e.g", "i.e", "etc", "vs", "cf", "approx", "incl", "excl", "resp", "no", "nr", "fig", "mr", "mrs", "ms",
     "dr", "prof", "st", "inc", "ltd", "co", "dept", "est", "min", "max", "ver", "sec", "ca", "al", "eg",

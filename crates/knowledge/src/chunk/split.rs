@@ -13,7 +13,7 @@ const NESTED_QUARTERS: usize = 3;
 const LEAST_CHARS: usize = 64;
 
 /// The Markdown of one block.
-pub(super) fn rendered(block: &Block) -> String {
+pub(crate) fn rendered(block: &Block) -> String {
     super::standin::render_blocks(std::slice::from_ref(block)).trim().to_owned()
 }
 

@@ -5,9 +5,18 @@
 //! from the page id, the space and the chunk alone, and every claim stands on words that are in the chunk.
 
 mod cards;
+mod dates;
+mod lines;
+mod names;
+mod phrases;
+mod place;
+mod relations;
 mod saying;
+mod tables;
+mod text;
+mod words;
 
-use crate::chunk::{Chunk, Unit, parts};
+use crate::chunk::{Chunk, parts};
 use crate::document::Document;
 use crate::graph::Reading;
 use crate::page::RawPage;
@@ -20,12 +29,11 @@ pub fn pieces(page: &RawPage, document: &Document, chunk_chars: usize) -> Vec<(C
     let mut out = cards::cards(page);
     let texts = parts(&page.id, &page.title, document, chunk_chars);
     out.extend(texts.into_iter().map(|part| {
-        let reading = read(page, &part.units);
+        let reading = text::read(page, &part);
         (part.chunk, reading)
     }));
     out
 }
 
-fn read(_page: &RawPage, _units: &[Unit<'_>]) -> Reading {
-    Reading::default()
-}
+#[cfg(test)]
+mod tests;
