@@ -229,6 +229,11 @@ fn is_label(label: &str) -> bool {
     can_be_name(label) && words.len() <= 6 && !pronoun && !is_order(label) && !label.contains(',')
 }
 
+/// Bold words that can be a term.
+pub(super) fn is_term(shown: &str) -> bool {
+    is_label(shown) && !is_aside(shown) && shown.split(' ').count() <= 4
+}
+
 fn is_aside(label: &str) -> bool {
     let lower = label.to_lowercase();
     let first = lower.split(' ').next().unwrap_or_default();

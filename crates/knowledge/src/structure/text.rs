@@ -246,7 +246,7 @@ impl Walk<'_> {
         for (at, words) in spoken.iter().enumerate() {
             // Where markup hides the end of a sentence the whole paragraph stands for it.
             let sentence = if written.len() == spoken.len() { written[at] } else { text };
-            phrases::sentence(&self.place, words, sentence, &known, saying);
+            phrases::sentence(&self.place, (words, sentence), &known, saying);
         }
         self.capitals = known.capitals;
     }
@@ -259,13 +259,11 @@ impl Walk<'_> {
             let name = match (named(inline, self.place.page), inline) {
                 (Some(name), _) => Some(name),
                 (None, Inline::Link(_)) if names::is_proper(&shown) => Some(names::thing(&shown)),
-                (None, Inline::Strong(_)) if names::can_be_name(&shown) && shown.split(' ').count() <= 4 => {
-                    Some(if names::is_proper(&shown) {
-                        names::thing(&shown)
-                    } else {
-                        self.place.term(&shown)
-                    })
-                }
+                (None, Inline::Strong(_)) if lines::is_term(&shown) => Some(if names::is_proper(&shown) {
+                    names::thing(&shown)
+                } else {
+                    self.place.term(&shown)
+                }),
                 _ => None,
             };
             out.extend(name.map(|name| (shown, name)));
