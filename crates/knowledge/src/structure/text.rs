@@ -123,9 +123,10 @@ impl Walk<'_> {
             }
             Block::Definitions(list) => {
                 for definition in list {
-                    lines::definition(&self.place, definition, text, saying);
-                    self.names(&[&definition.term], &[text], saying);
-                    self.inner_names(&definition.blocks, text, saying);
+                    let text = rendered(&Block::Definitions(vec![definition.clone()]));
+                    lines::definition(&self.place, definition, &text, saying);
+                    self.names(&[&definition.term], &[&text], saying);
+                    self.inner_names(&definition.blocks, &text, saying);
                 }
             }
             Block::Include(link) => {
@@ -143,7 +144,11 @@ impl Walk<'_> {
 
     fn inside(&mut self, blocks: &[Block], saying: &mut Saying<'_>) {
         for block in blocks {
-            let text = rendered(block);
+            // A table of page properties is written differently from another.
+            let text = match block {
+                Block::Table(_) if self.properties => rendered(&Block::Properties(vec![block.clone()])),
+                _ => rendered(block),
+            };
             self.block(block, &text, saying);
         }
     }
