@@ -6,6 +6,7 @@ use super::names::{self, can_be_name, is_identifier, is_opener, is_proper};
 use super::place::Place;
 use super::saying::{Said, Saying, Stated, this_page};
 use super::turns::{Want, turn};
+use super::words::is_open;
 use super::{dates, relations};
 use crate::graph::{Mention, Object};
 use std::borrow::Cow;
@@ -138,6 +139,7 @@ fn subject(place: &Place<'_>, before: &str, known: &Known<'_>, saying: &mut Sayi
     if let Some(noun) = before.strip_prefix("This ") {
         return this(place, noun, saying);
     }
+    let before = before.trim_matches(['\'', '"', '“', '”', '‘', '’']);
     let bare =
         ["The ", "A ", "An "].iter().find_map(|article| before.strip_prefix(article)).unwrap_or(before);
     if place.is_title(bare) || tailed(bare).is_some_and(|name| place.is_title(name)) {
@@ -160,7 +162,8 @@ fn this(place: &Place<'_>, noun: &str, saying: &mut Saying<'_>) -> Option<Said> 
 
 /// A phrase without the plain noun at its end.
 fn tailed(phrase: &str) -> Option<&str> {
-    phrase.rsplit_once(' ').filter(|(_, tail)| TAILS.contains(tail)).map(|(name, _)| name)
+    let (name, _) = phrase.rsplit_once(' ').filter(|(_, tail)| TAILS.contains(tail))?;
+    Some(name.trim_matches(['\'', '"', '“', '”', '‘', '’']))
 }
 
 /// A phrase as a name: marked up, shaped like one, or with capitals.
@@ -228,6 +231,7 @@ fn rest_of(rest: &str, want: Want) -> Option<String> {
     let whole = !rest.contains(". ")
         && !rest.ends_with([':', ',', '('])
         && rest.matches('(').count() == rest.matches(')').count();
+    let whole = whole && !is_open(rest);
     let fits = rest.split_whitespace().count() >= least && rest.chars().count() <= 300;
     (fits && !vague && whole).then(|| rest.to_owned())
 }

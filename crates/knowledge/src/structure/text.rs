@@ -5,7 +5,7 @@ use super::lines::{self, Listed};
 use super::phrases::{self, Known};
 use super::place::Place;
 use super::saying::{Said, Saying, Stated, this_page};
-use super::words::{inlines_in, linked, named, plain, squeeze};
+use super::words::{inlines_in, is_open, linked, named, plain, squeeze};
 use super::{names, tables};
 use crate::chunk::{Part, rendered, sentences};
 use crate::document::{Block, Inline, Table};
@@ -174,7 +174,9 @@ impl Walk<'_> {
     /// A short paragraph right under a heading such as `Impact`.
     fn under_heading(&mut self, inlines: &[Inline], words: &str, text: &str, saying: &mut Saying<'_>) {
         let heading = self.place.heading().unwrap_or_default().to_lowercase();
-        let Some((_, relation)) = SAYING_HEADINGS.iter().find(|(known, _)| *known == heading) else { return };
+        let Some((_, relation)) = SAYING_HEADINGS.iter().find(|(known, _)| *known == heading) else {
+            return self.under_name(words, text, saying);
+        };
         let ends_open = words.ends_with(':');
         let sentence = sentences(text).first().map(|first| first.trim()).unwrap_or_default();
         let whole = words.chars().count() <= 300;
@@ -193,6 +195,24 @@ impl Walk<'_> {
             let claim = Stated::new(subject, relation, object, if whole { text } else { sentence });
             saying.claim(Stated { single, ..claim });
         }
+    }
+
+    /// A short paragraph right under a heading that is an identifier says what that is.
+    fn under_name(&self, words: &str, text: &str, saying: &mut Saying<'_>) {
+        let heading = self.place.heading().unwrap_or_default();
+        let name = heading.split([' ', '(', '[']).next().unwrap_or_default().trim_end_matches(':');
+        let alone =
+            heading.len() == name.len() || heading[name.len()..].trim_start().starts_with(['[', '(', ':']);
+        let sized = (4..=40).contains(&words.split_whitespace().count()) && sentences(words).len() <= 2;
+        if !alone || !sized || !names::is_identifier(name) || lines::is_order(words) || is_open(words) {
+            return;
+        }
+        let first = words.split(' ').next().unwrap_or_default();
+        if names::is_opener(first) && !matches!(first, "This" | "It") {
+            return;
+        }
+        let subject = saying.mention(names::component(name));
+        saying.claim(Stated::new(subject, "described_as", Object::Value(words.to_owned()), text));
     }
 
     /// A list right under a heading such as `Dependencies`.

@@ -79,6 +79,7 @@ const ACTIVE: &[&str] = &[
 #[rustfmt::skip]
 const PREPOSITIONS: &[&str] = &[
     "on", "as", "in", "to", "from", "with", "at", "by", "via", "into", "through", "for", "of", "using",
+    "out",
 ];
 
 /// Participles that do not end in `ed`.
@@ -136,9 +137,10 @@ fn turn_at(words: &str, at: usize) -> Option<Turn> {
     let stated = (participle.ends_with("ed") && participle.len() > 4 || IRREGULAR.contains(&participle))
         && PREPOSITIONS.contains(&small)
         && (!WISHES.contains(&participle) || (participle, small) == ("based", "on"));
-    stated
-        .then(|| found(to_be + participle.len() + small.len() + 2, format!("{participle}_{small}"), Either))
-        .flatten()
+    // Who does something is named first; what follows is when and why.
+    let want = if small == "by" { Names } else { Either };
+    let length = to_be + participle.len() + small.len() + 2;
+    if stated { found(length, format!("{participle}_{small}"), want) } else { None }
 }
 
 /// Begins with the whole words of a phrase.

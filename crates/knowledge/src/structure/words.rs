@@ -258,6 +258,20 @@ fn is_separator(text: &str) -> bool {
         .all(|word| matches!(word, "and" | "or") || word.chars().all(|c| ",;/&|+.".contains(c)))
 }
 
+/// Last words of a sentence that goes on elsewhere, in a list below or in a line lost.
+#[rustfmt::skip]
+const OPEN_ENDS: &[&str] = &[
+    "to", "for", "the", "and", "of", "with", "in", "a", "an", "by", "is", "are", "or", "from", "that", "as",
+    "on", "at", "via", "using", "be", "which", "their", "its", "your", "our",
+    "into", "following", "when", "if", "i.e", "e.g",
+];
+
+/// A sentence that was not finished, or asks.
+pub(super) fn is_open(text: &str) -> bool {
+    let last = text.rsplit(' ').next().unwrap_or_default().to_lowercase();
+    text.ends_with(['?', ':', '(', '\\']) || text.contains(' ') && OPEN_ENDS.contains(&last.as_str())
+}
+
 /// Words fit for a value: not blank, not too long. Too long a text gives its first sentence if that says enough.
 fn value(text: &str) -> Other {
     let text = text.trim().trim_end_matches([';', ',']).trim();
@@ -267,7 +281,7 @@ fn value(text: &str) -> Other {
         _ => {}
     }
     let blank = BLANKS.contains(&text.to_lowercase().as_str()) || !text.contains(char::is_alphanumeric);
-    if blank {
+    if blank || is_open(text) || text.contains("](") {
         return Other::Blank;
     }
     if text.chars().count() <= VALUE_CHARS {
