@@ -323,11 +323,11 @@ pub(super) fn task(place: &Place<'_>, task: &Task, line: &str, saying: &mut Sayi
         let claim = Stated::new(subject, "assigned_to", Object::Named(*person), line);
         saying.claim(Stated { single: people.len() == 1, ..claim });
     }
-    let due = inlines.iter().filter_map(|inline| match inline {
+    let mut due = inlines.iter().filter_map(|inline| match inline {
         Inline::Date(day) => Some(day.clone()),
         _ => None,
     });
-    if let Some(day) = due.last() {
+    if let Some(day) = due.next_back() {
         saying.claim(single(Stated::new(subject, "due", Object::Value(day), line)));
     }
 }

@@ -207,8 +207,7 @@ pub(super) fn can_be_name(text: &str) -> bool {
     let odd = text.contains(['?', '!', '{', '}', '=', '"', '<', '>', '|', ';', '\n', '*', '\\', '“', '”']);
     let ends = text.ends_with(['.', ',', ':', '-']);
     let balanced = text.matches('(').count() == text.matches(')').count();
-    chars >= 2
-        && chars <= NAME_CHARS
+    (2..=NAME_CHARS).contains(&chars)
         && words <= 8
         && letters >= 2
         && !odd

@@ -186,12 +186,12 @@ fn relation(heads: &[String], key: usize, column: usize) -> Option<String> {
 
 /// What a row is about.
 fn row_name(place: &Place<'_>, cell: &Cell, name: &str, header: &str) -> Option<Mention> {
-    if let [Block::Paragraph(inlines)] = cell.blocks.as_slice() {
-        if let [only] = inlines.as_slice() {
-            if let Some(mention) = named(only, place.page) {
-                return Some(mention);
-            }
-        }
+    let alone = match cell.blocks.as_slice() {
+        [Block::Paragraph(inlines)] if inlines.len() == 1 => named(&inlines[0], place.page),
+        _ => None,
+    };
+    if alone.is_some() {
+        return alone;
     }
     let words = name.split_whitespace().count();
     (words <= 6 || names::is_proper(name)).then(|| place.row(name, header))

@@ -5,7 +5,7 @@ use super::lines::{self, Listed};
 use super::phrases::{self, Known};
 use super::place::Place;
 use super::saying::{Said, Saying, Stated, this_page};
-use super::words::{inlines_in, is_open, linked, named, plain, squeeze};
+use super::words::{inlines_in, is_garbled, is_open, linked, named, plain, squeeze};
 use super::{names, tables};
 use crate::chunk::{Part, rendered, sentences};
 use crate::document::{Block, Inline, Table};
@@ -204,7 +204,13 @@ impl Walk<'_> {
         let alone =
             heading.len() == name.len() || heading[name.len()..].trim_start().starts_with(['[', '(', ':']);
         let sized = (4..=40).contains(&words.split_whitespace().count()) && sentences(words).len() <= 2;
-        if !alone || !sized || !names::is_identifier(name) || lines::is_order(words) || is_open(words) {
+        if !alone
+            || !sized
+            || is_garbled(words)
+            || !names::is_identifier(name)
+            || lines::is_order(words)
+            || is_open(words)
+        {
             return;
         }
         let first = words.split(' ').next().unwrap_or_default();
