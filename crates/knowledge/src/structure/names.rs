@@ -205,6 +205,7 @@ pub(super) fn can_be_name(text: &str) -> bool {
     let words = text.split_whitespace().count();
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
     let odd = text.contains(['?', '!', '{', '}', '=', '"', '<', '>', '|', ';', '\n', '*', '\\', '“', '”']);
+    let odd = odd || text.contains('‘') && !text.contains('’');
     let ends = text.ends_with(['.', ',', ':', '-']);
     let balanced = text.matches('(').count() == text.matches(')').count();
     (2..=NAME_CHARS).contains(&chars)

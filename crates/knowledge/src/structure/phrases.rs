@@ -51,6 +51,12 @@ const POINTS: &[&str] = &[
     "above", "here", "they",
 ];
 
+/// Where another statement begins in the same sentence.
+const BREAKS: &[&str] = &[" and it ", ", it ", " but ", "; ", ", so ", " and they ", ", which means "];
+
+/// Words that point to another place of the page.
+const AWAY: &[&str] = &["the following", " below", " above", "as follows"];
+
 /// Where a name at the other end stops.
 #[rustfmt::skip]
 const STOPS: &[&str] = &[
@@ -220,7 +226,11 @@ fn names_of(rest: &str, want: Want, known: &Known<'_>) -> Vec<Mention> {
 
 /// The rest of a sentence as a value.
 fn rest_of(rest: &str, want: Want) -> Option<String> {
-    let rest = rest.trim().trim_end_matches('.').trim();
+    let end = BREAKS.iter().filter_map(|stop| rest.find(stop)).min().unwrap_or(rest.len());
+    let rest = rest[..end].trim().trim_end_matches(['.', '-']).trim();
+    if AWAY.iter().any(|word| rest.contains(word)) {
+        return None;
+    }
     let first = rest.split_whitespace().next().unwrap_or_default().to_lowercase();
     let first = first.trim_matches(|c: char| !c.is_alphanumeric());
     let vague = match want {

@@ -75,6 +75,7 @@ pub(super) fn read(page: &RawPage, part: &Part<'_>) -> Reading {
         text: &part.chunk.text,
         capitals: OnceCell::new(),
         this,
+        above: String::new(),
         properties: false,
         fresh: false,
     };
@@ -90,6 +91,8 @@ struct Walk<'a> {
     text: &'a str,
     capitals: OnceCell<HashSet<String>>,
     this: Said,
+    /// How the paragraph of `place.lead` is written.
+    above: String,
     /// Inside page properties.
     properties: bool,
     /// Right behind a heading.
@@ -166,9 +169,11 @@ impl Walk<'_> {
         if fresh {
             self.under_heading(inlines, &words, text, saying);
         }
+        lines::below_label(&self.place, inlines, &format!("{}\n\n{text}", self.above), saying);
         lines::paragraph(&self.place, inlines, text, saying);
         self.sentences(inlines, &words, text, saying);
         self.place.lead = words;
+        text.clone_into(&mut self.above);
     }
 
     /// A short paragraph right under a heading such as `Impact`.
@@ -185,7 +190,7 @@ impl Walk<'_> {
         if ends_open || pointer || value.split_whitespace().count() < 2 || value.chars().count() > 300 {
             return;
         }
-        let subject = self.place.subject(saying);
+        let subject = self.place.subject_above(saying);
         let other = super::words::other_inlines(inlines, self.place.page);
         let named = matches!(other, super::words::Other::Names(_));
         let objects =
