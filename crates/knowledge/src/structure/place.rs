@@ -64,7 +64,9 @@ impl<'a> Place<'a> {
     /// Whether this is the page's title, in whatever spelling: `KubePodDown` is `Kube Pod Down`.
     pub fn is_title(&self, text: &str) -> bool {
         let title = self.page.title.trim();
-        text.len() <= title.len() && letters(text).eq(letters(title))
+        // Where titles must differ, a wiki or a converter puts a word behind: `Overview (ledger)`.
+        let short = title.rfind(" (").map_or(title, |at| &title[..at]);
+        text.eq_ignore_ascii_case(short) || text.len() <= title.len() && letters(text).eq(letters(title))
     }
 
     /// A heading above that is this very name.
