@@ -167,7 +167,7 @@ pub async fn rebuild(settings: &Settings, vaulted: &Vaulted, tell: &dyn Fn(&str)
 pub fn world(settings: &Settings) -> Result<(Live, String)> {
     let path = settings.path("source");
     let files = Arc::new(Files::open(&path)?);
-    let source: Arc<dyn sources::Source> = sources::recognise(&files)?.into();
+    let source: Arc<dyn sources::Source> = sources::recognise(files.tree())?.into();
     let wiki = source.wiki();
     Ok((Live::new(source, files), wiki))
 }

@@ -72,7 +72,7 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     check_wiki(&owned.state, &wiki)?;
     let resumed_from = owned.state.applied()?;
     announce(call, &owned.state, typed)?;
-    let mut vault = Vault::open(&vaulted.store, wire::writer(), wire::nonce()?, world::live::now()).await?;
+    let mut vault = Vault::open(vaulted.store.clone(), wire::writer(), wire::nonce()?, world::live::now()).await?;
     owned.state.catch_up(&vaulted.store).await?;
     catch_signals(limits.interrupted.clone());
     let watch = Watch::begin(call, owned.state.path().to_owned());

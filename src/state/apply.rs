@@ -67,7 +67,7 @@ fn apply_entry(transaction: &Transaction<'_>, entry: &Entry<Record>) -> Result<(
         .map_err(|_| Error::new(Kind::Bug, format!("apply record {}: number too large", entry.seq)))?;
     let step = Step { transaction, seq, at: stored(entry.at) };
     match &entry.event {
-        Event::Opened(_) => set(transaction, "opened_seq", &seq.to_string()),
+        Event::Opened { .. } => set(transaction, "opened_seq", &seq.to_string()),
         Event::Closed => set(transaction, "closed_seq", &seq.to_string()),
         Event::Record(record) => apply_record(&step, record),
     }

@@ -202,20 +202,21 @@ fn examine(path: &Path) -> Result<Found> {
         Ok(_) => {}
     }
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let foreign = |_| {
+    let foreign = |_: Option<rusqlite::Error>| {
         Error::new(Kind::Halt, format!("{}: this is not a state file of Highwater", at(path)))
             .hint("it was left alone; give another `--state`")
     };
-    let application: i32 =
-        connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(foreign)?;
-    let fold: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(foreign)?;
-    let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).map_err(foreign)?;
+    let read = |sql: &str| -> Result<i32> {
+        connection.query_row(sql, [], |row| row.get(0)).map_err(|error| foreign(Some(error)))
+    };
+    let application = read("PRAGMA application_id")?;
+    let fold = read("PRAGMA user_version")?;
+    let tables = read("SELECT count(*) FROM sqlite_master")?;
     if application == 0 && fold == 0 && tables == 0 {
         return Ok(Found::Nothing);
     }
     if application != APPLICATION {
-        return Err(foreign(()));
+        return Err(foreign(None));
     }
     if fold > FOLD {
         return Err(Error::new(
