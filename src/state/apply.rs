@@ -283,6 +283,8 @@ fn apply_fetched(step: &Step<'_>, page: &RawPage) -> Result<()> {
         "INSERT OR IGNORE INTO owed_cut SELECT page, version, position FROM owed_fetch WHERE page = ?1 AND version = ?2",
         params![page.id.as_str(), page.version.0],
     )?;
+    // A page that was refused and can be had now is no longer parked.
+    step.run("DELETE FROM parked WHERE page = ?1 AND version <= ?2", params![page.id.as_str(), page.version.0])?;
     settle_fetch(step, &page.id, page.version)
 }
 

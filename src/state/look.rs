@@ -145,9 +145,9 @@ impl State {
             owed_fetches: count("SELECT count(*) FROM owed_fetch")?,
             owed_cuts: count("SELECT count(*) FROM owed_cut")?,
             owed_pages: count(
-                "SELECT count(*) FROM worklist w WHERE sweep = (SELECT max(sweep) FROM worklist) AND NOT EXISTS
-                 (SELECT 1 FROM epoch e WHERE e.sweep = w.sweep AND w.position >= e.first AND w.position < e.end
-                  AND resolved_seq IS NOT NULL)",
+                "SELECT (SELECT count(*) FROM worklist WHERE sweep = (SELECT max(sweep) FROM worklist)) -
+                        (SELECT coalesce(sum(end - first), 0) FROM epoch
+                         WHERE sweep = (SELECT max(sweep) FROM worklist) AND resolved_seq IS NOT NULL)",
             )?,
             worklist: count("SELECT count(*) FROM worklist WHERE sweep = (SELECT max(sweep) FROM worklist)")?,
         })

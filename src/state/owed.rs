@@ -145,15 +145,20 @@ impl State {
     /// The next slice of the newest worklist that no epoch holds yet, complete or not.
     pub fn head_slice(&self) -> Result<Option<Slice>> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT max(position) + 1, sweep FROM worklist WHERE sweep = (SELECT max(sweep) FROM worklist)",
+            "SELECT sweep, position + 1 FROM worklist ORDER BY sweep DESC, position DESC LIMIT 1",
         )?;
-        let (length, sweep): (Option<u32>, Option<u32>) =
-            statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let (Some(length), Some(sweep)) = (length, sweep) else { return Ok(None) };
-        let mut statement = self.connection().prepare_cached(
-            "SELECT coalesce(max(end) FILTER (WHERE sweep = ?1), 0), coalesce(max(epoch), 0) + 1 FROM epoch",
-        )?;
-        let (first, epoch): (u32, u32) = statement.query_row([sweep], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let last: Option<(u32, u32)> =
+            statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let Some((sweep, length)) = last else { return Ok(None) };
+        let mut statement =
+            self.connection().prepare_cached("SELECT epoch, sweep, end FROM epoch ORDER BY epoch DESC LIMIT 1")?;
+        let before: Option<(u32, u32, u32)> =
+            statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+        let (epoch, first) = match before {
+            Some((epoch, of, end)) if of == sweep => (epoch + 1, end),
+            Some((epoch, ..)) => (epoch + 1, 0),
+            None => (1, 0),
+        };
         if first >= length {
             return Ok(None);
         }

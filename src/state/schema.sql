@@ -38,6 +38,7 @@ CREATE TABLE worklist (
     PRIMARY KEY (sweep, position)
 ) WITHOUT ROWID;
 CREATE INDEX worklist_page ON worklist (page);
+CREATE INDEX worklist_retract ON worklist (sweep, position) WHERE work = 'retract' AND open > 0;
 
 -- Work that waits for an effect, and pages that wait to be cut.
 CREATE TABLE owed_fetch (
@@ -124,6 +125,7 @@ CREATE TABLE chunk (
     reading TEXT NOT NULL
 );
 CREATE INDEX chunk_page ON chunk (page);
+CREATE INDEX chunk_form ON chunk (form);
 CREATE TABLE indexing_checkpoint (
     chunk BLOB PRIMARY KEY,
     answered_seq INTEGER,
@@ -142,6 +144,7 @@ CREATE TABLE episode (
     changed_seq INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX episode_page ON episode (page);
+CREATE INDEX episode_live ON episode (chunk) WHERE ended IS NULL;
 CREATE TABLE node (
     row INTEGER PRIMARY KEY,
     node BLOB NOT NULL UNIQUE,
@@ -194,6 +197,7 @@ CREATE TABLE fact (
 );
 CREATE INDEX fact_subject ON fact (subject);
 CREATE INDEX fact_object ON fact (object);
+CREATE INDEX fact_live ON fact (row) WHERE folded_into IS NULL AND withdrawn = 0;
 CREATE INDEX fact_folded ON fact (folded_into) WHERE folded_into IS NOT NULL;
 CREATE TABLE support (
     fact BLOB NOT NULL,

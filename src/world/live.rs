@@ -3,8 +3,8 @@
 use super::files::{Files, answer};
 use super::{Task, World};
 use crate::error::{Error, Kind, Result};
-use crate::sources::Source;
-use knowledge::record::Record;
+use crate::sources::{self, Ask, Source, SourceError};
+use knowledge::record::{Parked, Record};
 use knowledge::time::Timestamp;
 use std::future::Future;
 use std::sync::Arc;
@@ -28,14 +28,26 @@ impl World for Live {
         async move {
             let Task::Read(ask) = task;
             // Reading blocks: it runs beside the loop, so that an append never waits for a disk.
-            let reading = tokio::task::spawn_blocking(move || answer(&*source, &ask, &files));
+            let asked = ask.clone();
+            let reading = tokio::task::spawn_blocking(move || answer(&*source, &asked, &files));
             let read = reading.await.map_err(|error| Error::new(Kind::Bug, format!("reading: {error}")))?;
-            read.map_err(Error::from)
+            read.or_else(|error| park(&ask, error))
         }
     }
 
     fn now(&self) -> Timestamp {
         now()
+    }
+}
+
+/// A page that cannot be had, or that changed while it was read, is passed over and recorded; the next sweep sees its
+/// new fingerprint and tries again. Whatever else goes wrong halts the run.
+fn park(ask: &Ask, error: SourceError) -> Result<Vec<Record>> {
+    match (ask, error.kind) {
+        (Ask::Fetch { page, version, .. }, sources::Kind::Never | sources::Kind::Changed) => {
+            Ok(vec![Record::Parked(Parked { page: page.clone(), version: Some(*version), why: error.text })])
+        }
+        _ => Err(error.into()),
     }
 }
 
