@@ -1,1 +1,3 @@
 //! h
+pub mod sources;
+pub mod world;

@@ -1,0 +1,3 @@
+//! The outside world: effects, and nothing else.
+
+pub mod files;
