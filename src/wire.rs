@@ -166,10 +166,10 @@ pub async fn rebuild(settings: &Settings, vaulted: &Vaulted, tell: &dyn Fn(&str)
 /// The world with the wiki that the settings name.
 pub fn world(settings: &Settings) -> Result<(Live, String)> {
     let path = settings.path("source");
-    let files = Arc::new(Files::open(&path)?);
-    let source: Arc<dyn sources::Source> = sources::recognise(files.tree())?.into();
+    let (files, tree) = Files::open(&path)?;
+    let source: Arc<dyn sources::Source> = sources::recognise(&tree)?.into();
     let wiki = source.wiki();
-    Ok((Live::new(source, files), wiki))
+    Ok((Live::new(source, Arc::new(files)), wiki))
 }
 
 /// What turns text into vectors; nothing when words alone are wanted.
