@@ -256,21 +256,14 @@ impl<'s, S: ObjectStore> Walk<'s, S> {
     fn check_voided(&self, header: &Header, place: &str) -> Result<()> {
         let count = header.voided.len() as u64;
         let first = header.ordinal.get().saturating_sub(count);
-        let names = (first..).map(|ordinal| key(Ordinal::new(ordinal)));
-        if !header
-            .voided
-            .iter()
-            .map(|voided| &voided.name)
-            .eq(names.take(header.voided.len()).collect::<Vec<_>>().iter())
-        {
+        let lies_before = |(ordinal, voided): (u64, &Voided)| voided.name == key(Ordinal::new(ordinal));
+        if !(first..).zip(&header.voided).all(lies_before) {
             return Err(Error::damaged(place, "what it voids is not what lies before it"));
         }
-        match self.loose.first() {
-            Some((loose, _)) if first > loose.get() => {
-                let text = format_args!("it is not whole, and `{place}` after it does not void it");
-                return Err(Error::damaged(&self.store.place(&key(*loose)), text));
-            }
-            _ => {}
+        if self.loose.first().is_some_and(|(loose, _)| first > loose.get()) {
+            // The one it links to is the culprit: what lies torn before that one may be voided by it.
+            let damaged = self.store.place(&key(Ordinal::new(first.saturating_sub(1))));
+            return Err(Error::damaged(&damaged, format_args!("it is not whole, and `{place}` links to it")));
         }
         match &self.held {
             Some(held) if held.known || first >= held.whole.header.ordinal.get() => Ok(()),
