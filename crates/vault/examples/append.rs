@@ -1,5 +1,5 @@
-//! Measures appending to and reading from a vault in a folder: `append FOLDER [APPENDS] [RECORDS]`. The folder must not
-//! exist yet, and stays for you to look at.
+//! Measures appending to and reading from a vault in a folder: `append FOLDER [APPENDS] [RECORDS]`. The
+//! folder must not exist yet, and stays for you to look at.
 #![allow(clippy::print_stdout, reason = "a measurement is printed")]
 
 use std::time::{Duration, Instant};

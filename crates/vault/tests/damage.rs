@@ -1,4 +1,6 @@
-//! Torn, flipped, missing and foreign objects: what must show, what must be passed, and that no wrong entry ever comes.
+//! Torn, flipped, missing and foreign objects: what must show, what must be passed, and that no wrong entry
+//! ever comes.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod common;
 

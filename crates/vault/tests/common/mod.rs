@@ -1,4 +1,5 @@
-//! What the tests of the vault share: a small record type, makers of vaults, and a store with scripted faults.
+//! What the tests of the vault share: a small record type, makers of vaults, and a store with scripted
+//! faults.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use serde::{Deserialize, Serialize};
