@@ -115,8 +115,9 @@ impl<S: ObjectStore> Vault<S> {
 
     /// Appends records as one segment. When it returns they are durable, in this order.
     ///
-    /// On [`Kind::Later`] it is unclear whether they are: call [`Vault::settle`] until it is clear, or drop
-    /// the vault and open it again. The same holds if this future was dropped before it ended.
+    /// On [`Kind::Later`], or if this future was dropped before it ended, it is unclear whether they are:
+    /// call [`Vault::settle`] until it is clear, or drop the vault and open it again. After any other refusal
+    /// of the store this vault only repeats that error; what is durable shows on reading again.
     pub async fn append<R: Serialize>(&mut self, now: Timestamp, records: Vec<R>) -> Result<Segment<R>> {
         if records.is_empty() {
             return Err(Error::bug("appending no records at all"));
@@ -187,14 +188,22 @@ impl<S: ObjectStore> Vault<S> {
 
     /// Sends a segment until it is clear whose the ordinal is, and moves on if it is ours.
     async fn deliver(&mut self, sealed: &Sealed) -> Result<()> {
-        match send(&self.store, sealed).await? {
-            Sent::Mine => {
+        match send(&self.store, sealed).await {
+            // Still unclear: the bytes stay, to be sent again.
+            Err(error) if error.kind() == Kind::Later => Err(error),
+            // Refused. Whether the name is taken is not looked at here: a name that could not be made durable
+            // would look like a success. The next opening finds out.
+            Err(error) => {
+                self.standing = Standing::Lost(error.clone());
+                Err(error)
+            }
+            Ok(Sent::Mine) => {
                 self.position = sealed.position();
                 self.seq = sealed.last_seq();
                 self.standing = Standing::Open;
                 Ok(())
             }
-            Sent::Taken(object) => {
+            Ok(Sent::Taken(object)) => {
                 let error = self.taken(sealed.header.ordinal, object).await?;
                 self.standing = Standing::Lost(error.clone());
                 Err(error)

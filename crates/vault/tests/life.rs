@@ -363,3 +363,35 @@ fn a_callers_own_error_stops_reading() {
         assert_eq!(empty, Err(Mine::Vault(Kind::Empty)));
     });
 }
+
+#[test]
+fn what_the_store_refused_is_not_taken_for_durable_by_looking_again() {
+    run(async {
+        let store = Scripted::over(fresh().await);
+        let mut vault = open(store.clone(), 1).await.unwrap();
+        store.next(&[Fault::Refused]);
+        let error = vault.append(at(1), vec![text("one")]).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Halt);
+        assert_eq!(vault.settle::<Probe>().await.unwrap_err(), error);
+        assert_eq!(vault.append(at(2), vec![text("two")]).await.unwrap_err(), error);
+        // Opening again is clear either way: the object is there whole, so it counts.
+        open(store.clone(), 2).await.unwrap();
+        assert_eq!(records(&store).await, [text("one")]);
+    });
+}
+
+#[test]
+fn the_vault_can_be_used_from_any_thread() {
+    fn moves<T: Send>(_: &T) {}
+    let store = DirStore::new("nowhere");
+    moves(&vault::init(&store, &an_identity()));
+    moves(&vault::verify(&store));
+    moves(&vault::read(&store, None, |_: Segment<Probe>| Ok::<_, vault::Error>(())));
+    moves(&Vault::open(store.clone(), writer("a"), nonce(1), at(1)));
+    let mut none: Option<Vault<DirStore>> = None;
+    if let Some(vault) = &mut none {
+        moves(&vault.append(at(1), vec![text("one")]));
+        moves(&vault.settle::<Probe>());
+        moves(&vault.close::<Probe>(at(1)));
+    }
+}

@@ -252,7 +252,7 @@ fn explain(doing: &str, path: &Path, error: &io::Error) -> Error {
             "free some space and start again; everything acknowledged so far is safe"
         }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            "let this user write in that folder, or name another target"
+            "let this user read and write that folder, or name another target"
         }
         ErrorKind::NotADirectory | ErrorKind::IsADirectory | ErrorKind::AlreadyExists => {
             "name a folder for the vault, not a file"
@@ -301,7 +301,7 @@ mod tests {
             error.hint().unwrap_or_default().to_owned()
         };
         assert!(hint(ErrorKind::StorageFull).starts_with("free some space"));
-        assert!(hint(ErrorKind::PermissionDenied).starts_with("let this user write"));
+        assert!(hint(ErrorKind::PermissionDenied).starts_with("let this user read and write"));
         assert!(hint(ErrorKind::Unsupported).contains("no hard links"));
         assert!(hint(ErrorKind::Other).contains("is safe"));
     }

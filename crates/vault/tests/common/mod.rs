@@ -111,6 +111,8 @@ pub enum Fault {
     LostAfter,
     /// A part of the bytes appears, and the answer is unclear.
     TornAfter(usize),
+    /// It happens, but the store says that it could not be made durable.
+    Refused,
 }
 
 /// A store that gives way to others at every call, and fails creations by a script.
@@ -139,6 +141,10 @@ impl ObjectStore for Scripted {
         match fault {
             Fault::None => return self.inner.put_new(key, bytes).await,
             Fault::LostBefore => {}
+            Fault::Refused => {
+                self.inner.put_new(key, bytes).await?;
+                return Err(Error::new(Kind::Halt, "the disk is failing"));
+            }
             Fault::LostAfter => drop(self.inner.put_new(key, bytes).await?),
             Fault::TornAfter(length) => drop(self.inner.put_new(key, &bytes[..length]).await?),
         }
