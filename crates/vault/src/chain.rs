@@ -1,9 +1,10 @@
 //! Reading the journal as a chain: which segments belong to it, in which order, up to where. It never writes.
 //!
-//! The rule that decides (`docs/vault-format.md` has it with an example): a whole segment names the digest of the one
-//! before it in the chain and voids, by name and digest, every object between the two. So an object that is not whole
-//! is harmless if the next whole segment voids it, torn if nothing whole follows, and damage otherwise. A segment is
-//! handed out only after a look at the next one, because a voided object may have become whole since.
+//! The rule that decides (`docs/vault-format.md` has it with an example): a whole segment names the digest of
+//! the one before it in the chain and voids, by name and digest, every object between the two. So an object
+//! that is not whole is harmless if the next whole segment voids it, torn if nothing whole follows, and
+//! damage otherwise. A segment is handed out only after a look at the next one, because a voided object may
+//! have become whole since.
 
 use crate::error::{Error, Kind, Result};
 use crate::identity::{Identity, identity};
@@ -19,8 +20,8 @@ pub struct Tail {
     pub position: Option<Position>,
     /// The last entry of the chain.
     pub seq: Seq,
-    /// Objects after it that are not whole: the leavings of a write that was never acknowledged. The next opener voids
-    /// them.
+    /// Objects after it that are not whole: the leavings of a write that was never acknowledged. The next
+    /// opener voids them.
     pub torn: Vec<Voided>,
 }
 
@@ -43,10 +44,11 @@ pub struct Verified {
     pub tail: Tail,
 }
 
-/// Hands every segment after `after` (all, if none) to `each`, in order, holding two in memory at most. Never writes.
+/// Hands every segment after `after` (all, if none) to `each`, in order, holding two in memory at most. Never
+/// writes.
 ///
-/// [`Kind::NotInChain`] means that `after` does not belong to this vault's chain, and that whatever was built on it must
-/// be discarded.
+/// [`Kind::NotInChain`] means that `after` does not belong to this vault's chain, and that whatever was built
+/// on it must be discarded.
 pub async fn read<S, R, E>(
     store: &S,
     after: Option<Position>,
@@ -165,8 +167,9 @@ impl<'s, S: ObjectStore> Walk<'s, S> {
             }
             Some(Object::Torn(_)) if !self.is_voided(position.ordinal).await? => {
                 let place = self.store.place(&key(position.ordinal));
-                Err(Error::damaged(&place, "it was whole when it was read before, and is not any more").with_hint(
-                    "put this object back from a copy of the vault, or delete the state file to go on without it",
+                let found = "it was whole when it was read before, and is not any more";
+                Err(Error::damaged(&place, found).with_hint(
+                    "put it back from a copy of the vault, or delete the state file to go on without it",
                 ))
             }
             _ => Err(not_in_chain(position.ordinal)),
@@ -220,7 +223,8 @@ impl<'s, S: ObjectStore> Walk<'s, S> {
         Ok(self.held.take())
     }
 
-    /// Joins a whole segment to the chain, as its header says. Gives back the one before, if that is confirmed by it.
+    /// Joins a whole segment to the chain, as its header says. Gives back the one before, if that is
+    /// confirmed by it.
     fn follow(&mut self, whole: Whole) -> Result<Option<Held>> {
         let voided = &whole.header.voided;
         let place = self.store.place(&key(whole.header.ordinal));
@@ -251,26 +255,19 @@ impl<'s, S: ObjectStore> Walk<'s, S> {
         Ok(confirmed)
     }
 
-    /// A header voids, in order, exactly what lies between it and the segment it links to: all that is not whole, and
-    /// beyond that at most the one segment that nothing has confirmed yet.
+    /// A header voids, in order, exactly what lies between it and the segment it links to: all that is not
+    /// whole, and beyond that at most the one segment that nothing has confirmed yet.
     fn check_voided(&self, header: &Header, place: &str) -> Result<()> {
         let count = header.voided.len() as u64;
         let first = header.ordinal.get().saturating_sub(count);
-        let names = (first..).map(|ordinal| key(Ordinal::new(ordinal)));
-        if !header
-            .voided
-            .iter()
-            .map(|voided| &voided.name)
-            .eq(names.take(header.voided.len()).collect::<Vec<_>>().iter())
-        {
+        let lies_before = |(ordinal, voided): (u64, &Voided)| voided.name == key(Ordinal::new(ordinal));
+        if !(first..).zip(&header.voided).all(lies_before) {
             return Err(Error::damaged(place, "what it voids is not what lies before it"));
         }
-        match self.loose.first() {
-            Some((loose, _)) if first > loose.get() => {
-                let text = format_args!("it is not whole, and `{place}` after it does not void it");
-                return Err(Error::damaged(&self.store.place(&key(*loose)), text));
-            }
-            _ => {}
+        if self.loose.first().is_some_and(|(loose, _)| first > loose.get()) {
+            // The one it links to is the culprit: what lies torn before that one may be voided by it.
+            let damaged = self.store.place(&key(Ordinal::new(first.saturating_sub(1))));
+            return Err(Error::damaged(&damaged, format_args!("it is not whole, and `{place}` links to it")));
         }
         match &self.held {
             Some(held) if held.known || first >= held.whole.header.ordinal.get() => Ok(()),
@@ -341,8 +338,8 @@ fn link<R>(whole: &Whole, segment: &Segment<R>) -> Link {
     }
 }
 
-/// Whether a segment continues the order and the term of the one before, or begins a term. What does not is no damage by
-/// accident, as the object is whole: a faulty program wrote it.
+/// Whether a segment continues the order and the term of the one before, or begins a term. What does not is
+/// no damage by accident, as the object is whole: a faulty program wrote it.
 fn check_order<R>(before: Option<&Link>, header: &Header, segment: &Segment<R>) -> Result<(), String> {
     let expected = before.map(|link| link.seq).unwrap_or_default().next();
     if header.first != expected {

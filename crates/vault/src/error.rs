@@ -1,5 +1,5 @@
-//! The one error of this crate. Its kind says what the caller can do; its text says what was being done, to what, what
-//! was found and what was expected. It never holds the bytes of an entry, which may be secret.
+//! The one error of this crate. Its kind says what the caller can do; its text says what was being done, to
+//! what, what was found and what was expected. It never holds the bytes of an entry, which may be secret.
 
 use std::fmt;
 

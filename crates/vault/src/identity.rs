@@ -1,6 +1,7 @@
 //! `VAULT.json`: which vault this is. Written once by `init`, never changed. It must not know the journal.
 //!
-//! Like every object of a vault it ends in the BLAKE3 of all bytes before: here as the last field of the JSON.
+//! Like every object of a vault it ends in the BLAKE3 of all bytes before: here as the last field of the
+//! JSON.
 
 use crate::error::{Error, Kind, Result};
 use crate::segment::FORMAT;
@@ -65,8 +66,8 @@ pub async fn init<S: ObjectStore>(store: &S, identity: &Identity) -> Result<()> 
     }
 }
 
-/// Reads which vault is in a store. An empty target is [`Kind::Empty`]: a bucket that did not mount must not pass for a
-/// vault that has nothing in it yet.
+/// Reads which vault is in a store. An empty target is [`Kind::Empty`]: a bucket that did not mount must not
+/// pass for a vault that has nothing in it yet.
 pub async fn identity<S: ObjectStore>(store: &S) -> Result<Identity> {
     let place = store.place(KEY);
     match store.get(KEY).await? {

@@ -1,7 +1,8 @@
 //! Writing the journal: opening a term, appending, closing. It must not know what a record means.
 //!
-//! The invariant: an ordinal belongs to whoever created its object first, and nothing else decides. An append that
-//! returned is durable; an append that failed left either nothing, or bytes that are sent again exactly as they were.
+//! The invariant: an ordinal belongs to whoever created its object first, and nothing else decides. An append
+//! that returned is durable; an append that failed left either nothing, or bytes that are sent again exactly
+//! as they were.
 
 use crate::chain::look;
 use crate::error::{Error, Kind, Result};
@@ -14,11 +15,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-/// How many ordinals an opener may lose before it gives up: that many others would have to win in the same moment.
+/// How many ordinals an opener may lose before it gives up: that many others would have to win in the same
+/// moment.
 const OPEN_ATTEMPTS: u32 = 64;
 
-/// How often the same bytes are sent when the answer is unclear. Waiting between attempts is the store's affair: it
-/// knows its service, and this crate has no clock.
+/// How often the same bytes are sent when the answer is unclear. Waiting between attempts is the store's
+/// affair: it knows its service, and this crate has no clock.
 const PUT_ATTEMPTS: u32 = 3;
 
 /// A vault that is open for writing.
@@ -57,8 +59,9 @@ enum Sent {
 }
 
 impl<S: ObjectStore> Vault<S> {
-    /// Begins a term: finds the end of the chain, voids what is torn behind it, and wins the next ordinal with an
-    /// `Opened` entry. Who loses the race reads on and tries again. `nonce` must be 128 random bits, never used before.
+    /// Begins a term: finds the end of the chain, voids what is torn behind it, and wins the next ordinal
+    /// with an `Opened` entry. Who loses the race reads on and tries again. `nonce` must be 128 random bits,
+    /// never used before.
     pub async fn open(store: S, writer: Writer, nonce: Nonce, now: Timestamp) -> Result<Self> {
         let identity = identity(&store).await?;
         for _ in 0..OPEN_ATTEMPTS {
@@ -112,8 +115,9 @@ impl<S: ObjectStore> Vault<S> {
 
     /// Appends records as one segment. When it returns they are durable, in this order.
     ///
-    /// On [`Kind::Later`] it is unclear whether they are: call [`Vault::settle`] until it is clear, or drop the vault
-    /// and open it again. The same holds if this future was dropped before it ended.
+    /// On [`Kind::Later`], or if this future was dropped before it ended, it is unclear whether they are:
+    /// call [`Vault::settle`] until it is clear, or drop the vault and open it again. After any other refusal
+    /// of the store this vault only repeats that error; what is durable shows on reading again.
     pub async fn append<R: Serialize>(&mut self, now: Timestamp, records: Vec<R>) -> Result<Segment<R>> {
         if records.is_empty() {
             return Err(Error::bug("appending no records at all"));
@@ -128,8 +132,8 @@ impl<S: ObjectStore> Vault<S> {
         Ok(segment)
     }
 
-    /// Sends what an earlier call left unclear once more, exactly the same bytes, and gives the segment they make. None
-    /// if nothing is unclear.
+    /// Sends what an earlier call left unclear once more, exactly the same bytes, and gives the segment they
+    /// make. None if nothing is unclear.
     pub async fn settle<R: DeserializeOwned>(&mut self) -> Result<Option<Segment<R>>> {
         let sealed = match &self.standing {
             Standing::Open | Standing::Closed => return Ok(None),
@@ -184,14 +188,22 @@ impl<S: ObjectStore> Vault<S> {
 
     /// Sends a segment until it is clear whose the ordinal is, and moves on if it is ours.
     async fn deliver(&mut self, sealed: &Sealed) -> Result<()> {
-        match send(&self.store, sealed).await? {
-            Sent::Mine => {
+        match send(&self.store, sealed).await {
+            // Still unclear: the bytes stay, to be sent again.
+            Err(error) if error.kind() == Kind::Later => Err(error),
+            // Refused. Whether the name is taken is not looked at here: a name that could not be made durable
+            // would look like a success. The next opening finds out.
+            Err(error) => {
+                self.standing = Standing::Lost(error.clone());
+                Err(error)
+            }
+            Ok(Sent::Mine) => {
                 self.position = sealed.position();
                 self.seq = sealed.last_seq();
                 self.standing = Standing::Open;
                 Ok(())
             }
-            Sent::Taken(object) => {
+            Ok(Sent::Taken(object)) => {
                 let error = self.taken(sealed.header.ordinal, object).await?;
                 self.standing = Standing::Lost(error.clone());
                 Err(error)
@@ -272,8 +284,8 @@ async fn send<S: ObjectStore>(store: &S, sealed: &Sealed) -> Result<Sent> {
     }))
 }
 
-/// Tells our own object from another's. Ours is exactly what we sent; a part of it does not count, because nobody can
-/// tell from outside whether the rest will still come.
+/// Tells our own object from another's. Ours is exactly what we sent; a part of it does not count, because
+/// nobody can tell from outside whether the rest will still come.
 fn whose(sealed: &Sealed, found: Vec<u8>, place: String) -> Result<Sent> {
     if Digest::of(&found) == sealed.digest {
         return Ok(Sent::Mine);
@@ -295,8 +307,8 @@ struct End {
     next: Ordinal,
 }
 
-/// Finds the end of the chain from the names and the last objects alone, so that opening costs the same whatever the
-/// length of the journal. The chain before it is the reader's affair.
+/// Finds the end of the chain from the names and the last objects alone, so that opening costs the same
+/// whatever the length of the journal. The chain before it is the reader's affair.
 async fn end_of_chain<S: ObjectStore>(store: &S, vault: &Identity) -> Result<End> {
     let names = store.list("journal/", "", usize::MAX).await?;
     let ordinals: Vec<Ordinal> = names.iter().filter_map(|name| segment::ordinal(name)).collect();

@@ -1,11 +1,13 @@
 //! The vault: a durable order of entries. This page is the contents; `docs/vault-format.md` is the format.
 //!
-//! A vault is a set of objects in a store. Its journal is a chain of immutable segments, and the only primitive that
-//! decides anything is **create if absent** on a segment's ordinal. This crate knows no pages, facts or models: it keeps
-//! entries of any type that serialises. It reads no clock and makes no random numbers: both are handed in.
+//! A vault is a set of objects in a store. Its journal is a chain of immutable segments, and the only
+//! primitive that decides anything is **create if absent** on a segment's ordinal. This crate knows no pages,
+//! facts or models: it keeps entries of any type that serialises. It reads no clock and makes no random
+//! numbers: both are handed in.
 //!
-//! The order of use: [`read`] from where you stand, [`Vault::open`], [`read`] what came since (your own opening
-//! included), then [`Vault::append`], and [`Vault::close`]. Reading first shows damage before an opening covers it.
+//! The order of use: [`read`] from where you stand, [`Vault::open`], [`read`] what came since (your own
+//! opening included), then [`Vault::append`], and [`Vault::close`]. Reading first shows damage before an
+//! opening covers it.
 
 mod chain;
 mod error;

@@ -1,8 +1,8 @@
-//! The codec of one segment: entries to an object and back. It must not know the store or the chain; it checks what one
-//! object can prove about itself. `docs/vault-format.md` has the byte table.
+//! The codec of one segment: entries to an object and back. It must not know the store or the chain; it
+//! checks what one object can prove about itself. `docs/vault-format.md` has the byte table.
 //!
-//! The invariant: an object is *whole* if and only if it ends in the BLAKE3 of all bytes before. What is not whole was
-//! torn or damaged, and nothing of it is ever used.
+//! The invariant: an object is *whole* if and only if it ends in the BLAKE3 of all bytes before. What is not
+//! whole was torn or damaged, and nothing of it is ever used.
 
 use crate::error::{Error, Kind, Result};
 use crate::seq::{Digest, Nonce, Ordinal, Position, Seq, Term, VaultId};
@@ -15,8 +15,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 /// The format this program writes, and the newest it reads.
 pub const FORMAT: u32 = 1;
 
-/// The most a segment may inflate to: twenty pages of the largest size that sources accept (50 MB). More is refused on
-/// writing and taken for damage on reading, so that no object can fill the memory.
+/// The most a segment may inflate to: twenty pages of the largest size that sources accept (50 MB). More is
+/// refused on writing and taken for damage on reading, so that no object can fill the memory.
 pub const INFLATED_CAP: u64 = 1 << 30;
 
 /// zstd's default. Level 1 saves little time at these sizes, and higher levels cost more than the disk saves.
@@ -111,7 +111,8 @@ pub struct Voided {
     pub digest: Digest,
 }
 
-/// The first line of a segment. Fields are only ever added, with a default; a change of meaning raises `format`.
+/// The first line of a segment. Fields are only ever added, with a default; a change of meaning raises
+/// `format`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Header {
     pub format: u32,
@@ -310,7 +311,8 @@ fn decode_capped<R: DeserializeOwned>(whole: &Whole, cap: u64) -> Result<Segment
     Ok(Segment { position, term: header.term, entries, bytes: object.len() as u64 })
 }
 
-/// Reads one entry. The object is whole, so a line that has a `Seq` but does not parse was written by a newer program.
+/// Reads one entry. The object is whole, so a line that has a `Seq` but does not parse was written by a newer
+/// program.
 fn entry<R: DeserializeOwned>(line: &[u8], place: &str) -> Result<Entry<R>> {
     #[derive(Deserialize)]
     struct Stub {
@@ -337,7 +339,8 @@ struct Lines<'a> {
 impl<'a> Lines<'a> {
     fn new(frame: &'a [u8], place: &'a str, cap: u64) -> Result<Self> {
         let decoder = zstd::Decoder::with_buffer(frame).map_err(|error| Error::damaged(place, error))?;
-        // One byte more than allowed is let through, so that "exactly the cap" and "too much" can be told apart.
+        // One byte more than allowed is let through, so that "exactly the cap" and "too much" can be told
+        // apart.
         let from = BufReader::new(decoder.single_frame().take(cap + 1));
         Ok(Self { from, line: Vec::new(), place, left: cap })
     }
@@ -363,5 +366,124 @@ impl<'a> Lines<'a> {
             true => Ok(None),
             false => Err(Error::damaged(self.place, "something follows its frame")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn a_header(count: u64) -> Header {
+        Header {
+            format: FORMAT,
+            vault: VaultId::new([1; 16]),
+            ordinal: Ordinal::new(3),
+            term: Term::new(1),
+            opened: Ordinal::new(1),
+            nonce: Nonce::new([2; 16]),
+            first: Seq::new(5),
+            count,
+            previous: Some(Digest::of(b"before")),
+            voided: Vec::new(),
+        }
+    }
+
+    fn entries(seqs: &[u64]) -> Vec<Entry<String>> {
+        let entry = |&seq| Entry {
+            seq: Seq::new(seq),
+            at: Timestamp::UNIX_EPOCH,
+            event: Event::Record("x".repeat(100)),
+        };
+        seqs.iter().map(entry).collect()
+    }
+
+    fn whole(bytes: Vec<u8>) -> Whole {
+        match inspect(bytes, "here".to_owned()) {
+            Ok(Object::Whole(whole)) => *whole,
+            Ok(Object::Torn(_)) => panic!("it is torn"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// An object of these bytes with a seal that fits.
+    fn sealed(mut frame: Vec<u8>) -> Vec<u8> {
+        let digest = blake3::hash(&frame);
+        frame.extend_from_slice(&SEAL_HEAD);
+        frame.extend_from_slice(digest.as_bytes());
+        frame
+    }
+
+    fn refusal(count: u64, seqs: &[u64]) -> String {
+        let object = encode(a_header(count), &entries(seqs)).unwrap();
+        decode::<String>(&whole(object.bytes)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_a_header_promises_is_checked() {
+        assert_eq!(refusal(3, &[5, 6]), "reading `here`: found 2 entries, its header promises 3");
+        assert_eq!(refusal(1, &[5, 6]), "reading `here`: found 2 entries, its header promises 1");
+        assert_eq!(refusal(0, &[]), "reading `here`: found 0 entries, its header promises 0");
+        assert_eq!(refusal(2, &[5, 7]), "reading `here`: found entry 7, expected 6");
+    }
+
+    #[test]
+    fn a_segment_that_inflates_beyond_the_cap_is_refused() {
+        let object = whole(encode(a_header(2), &entries(&[5, 6])).unwrap().bytes);
+        let frame = unseal(&object.object).unwrap();
+        let size = zstd::decode_all(frame).unwrap().len() as u64;
+        assert_eq!(decode_capped::<String>(&object, size).unwrap().entries, entries(&[5, 6]));
+        let error = decode_capped::<String>(&object, size - 1).unwrap_err();
+        assert_eq!(error.kind(), Kind::Damaged);
+        assert!(error.to_string().contains("inflates beyond"), "{error}");
+    }
+
+    #[test]
+    fn the_header_alone_of_a_bomb_is_refused() {
+        // One line without end, a hundred times the cap: only a little more than the cap is ever inflated.
+        let frame = zstd::encode_all(std::io::repeat(b'x').take(1 << 20), LEVEL).unwrap();
+        let error = Lines::new(&frame, "here", 1 << 10).unwrap().next().unwrap_err();
+        assert!(error.to_string().contains("inflates beyond"), "{error}");
+    }
+
+    #[test]
+    fn nothing_may_stand_between_the_frame_and_the_seal() {
+        let bytes = encode(a_header(1), &entries(&[5])).unwrap().bytes;
+        let frame = unseal(&bytes).unwrap();
+        let doubled = whole(sealed([frame, frame].concat()));
+        let error = decode::<String>(&doubled).unwrap_err();
+        assert!(error.to_string().contains("something follows its frame"), "{error}");
+    }
+
+    #[test]
+    fn a_sealed_object_that_is_no_segment_is_damage() {
+        for content in ["", "\n", "{}\n", "{\"format\":1}\n", "{\"format\":1}", "nonsense"] {
+            let object = sealed(zstd::encode_all(content.as_bytes(), LEVEL).unwrap());
+            let error = inspect(object, "here".to_owned()).err().unwrap();
+            assert_eq!(error.kind(), Kind::Damaged, "{content:?}: {error}");
+        }
+        let newer = sealed(zstd::encode_all(&b"{\"format\":2,\"all\":\"else\"}\n"[..], LEVEL).unwrap());
+        assert_eq!(inspect(newer, "here".to_owned()).err().unwrap().kind(), Kind::Newer);
+        let raw = sealed(b"not even zstd".to_vec());
+        assert_eq!(inspect(raw, "here".to_owned()).err().unwrap().kind(), Kind::Damaged);
+    }
+
+    #[test]
+    fn only_names_of_segments_have_an_ordinal() {
+        assert_eq!(ordinal(&key(Ordinal::new(42))), Some(Ordinal::new(42)));
+        assert_eq!(key(Ordinal::new(42)), "journal/0000000042.jsonl.zst");
+        for name in
+            ["journal/42.jsonl.zst", "journal/+000000042.jsonl.zst", "journal/0000000042.jsonl.zst.bak"]
+        {
+            assert_eq!(ordinal(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn tools_pass_over_the_seal() {
+        // What `zstdcat` does: frame after frame to the end of the file, skippable ones left out.
+        let object = encode(a_header(1), &entries(&[5])).unwrap().bytes;
+        let text = String::from_utf8(zstd::decode_all(&object[..]).unwrap()).unwrap();
+        assert_eq!(text.lines().count(), 2);
+        assert!(text.ends_with("}\n"));
     }
 }

@@ -1,5 +1,5 @@
-//! Positions and identities: each its own type, so that no two integers can be swapped by mistake. Nothing here reads or
-//! writes. Counters begin at 1; zero means "before the first".
+//! Positions and identities: each its own type, so that no two integers can be swapped by mistake. Nothing
+//! here reads or writes. Counters begin at 1; zero means "before the first".
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
@@ -132,7 +132,8 @@ impl Digest {
 pub struct Position {
     /// Which segment.
     pub ordinal: Ordinal,
-    /// The BLAKE3 of the whole segment object, so that a segment of another vault or another branch is told apart.
+    /// The BLAKE3 of the whole segment object, so that a segment of another vault or another branch is told
+    /// apart.
     pub digest: Digest,
 }
 

@@ -41,7 +41,8 @@ async fn a_name_is_created_once<S: ObjectStore>(store: &S) {
 }
 
 async fn of_many_creators_one_wins<S: ObjectStore>(store: &S) {
-    // Twenty rounds: a race that is lost once in a few tries shows, and a disk that syncs in 10 ms needs a second.
+    // Twenty rounds: a race that is lost once in a few tries shows, and a disk that syncs in 10 ms needs a
+    // second.
     for round in 0..20 {
         let key = format!("race/{round}");
         let ends = tokio::join!(

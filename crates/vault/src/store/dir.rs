@@ -1,12 +1,14 @@
-//! A store in a plain folder of a local file system: an object is a file. It must not know what the bytes mean.
+//! A store in a plain folder of a local file system: an object is a file. It must not know what the bytes
+//! mean.
 //!
-//! The invariant: a name, once visible, is a complete and durable file. A creation writes a temporary file beside it,
-//! syncs it, hard-links it to its name (which fails if the name is taken) and syncs the folder. Temporary names begin
-//! with a dot; what a crash leaves of them is never listed or read, and may be deleted by anyone at any time.
+//! The invariant: a name, once visible, is a complete and durable file. A creation writes a temporary file
+//! beside it, syncs it, hard-links it to its name (which fails if the name is taken) and syncs the folder.
+//! Temporary names begin with a dot; what a crash leaves of them is never listed or read, and may be deleted
+//! by anyone at any time.
 //!
-//! Work runs on the runtime's blocking threads: a sync takes milliseconds on a good disk and seconds on a bad one, and
-//! the calls in flight must not wait for it. It also finishes when the future is dropped, so a name is never left
-//! linked but unsynced by a cancelled append. So a Tokio runtime must be running.
+//! Work runs on the runtime's blocking threads: a sync takes milliseconds on a good disk and seconds on a bad
+//! one, and the calls in flight must not wait for it. It also finishes when the future is dropped, so a name
+//! is never left linked but unsynced by a cancelled append. So a Tokio runtime must be running.
 
 use super::{OBJECT_CAP, ObjectStore, Put, check_key};
 use crate::error::{Error, Kind, Result};
@@ -217,8 +219,9 @@ impl Listing {
     }
 }
 
-/// Names in a folder, in bytewise order of the full names: a folder sorts by its name with the `/`. Names that begin
-/// with a dot are nobody's objects. Links to files count, links to folders do not, so there are no circles.
+/// Names in a folder, in bytewise order of the full names: a folder sorts by its name with the `/`. Names
+/// that begin with a dot are nobody's objects. Links to files count, links to folders do not, so there are no
+/// circles.
 fn entries(folder: &Path, stem: &str) -> Result<Vec<(String, bool)>> {
     let failed = |error: &io::Error| explain("listing", folder, error);
     let mut found = Vec::new();
@@ -240,17 +243,20 @@ fn entries(folder: &Path, stem: &str) -> Result<Vec<(String, bool)>> {
     Ok(found)
 }
 
-/// What a file system's refusal means for a person. None of these is "unclear": a creation that failed here was either
-/// never linked or could not be made durable, and the second must not be taken for a success by looking again.
+/// What a file system's refusal means for a person. None of these is "unclear": a creation that failed here
+/// was either never linked or could not be made durable, and the second must not be taken for a success by
+/// looking again.
 fn explain(doing: &str, path: &Path, error: &io::Error) -> Error {
     let hint = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             "free some space and start again; everything acknowledged so far is safe"
         }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            "let this user write in that folder, or name another target"
+            "let this user read and write that folder, or name another target"
         }
-        ErrorKind::NotADirectory | ErrorKind::IsADirectory => "name a folder for the vault, not a file",
+        ErrorKind::NotADirectory | ErrorKind::IsADirectory | ErrorKind::AlreadyExists => {
+            "name a folder for the vault, not a file"
+        }
         ErrorKind::Unsupported | ErrorKind::CrossesDevices => {
             "this file system has no hard links; keep the vault on a local disk"
         }
@@ -272,5 +278,31 @@ mod tests {
             DirStore::new(home.path().join(format!("{count}/deep/er")))
         })
         .await;
+    }
+
+    #[tokio::test]
+    async fn a_file_where_the_folder_should_be_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let store = DirStore::new(file.path());
+        let put = store.put_new("a/b", b"x").await.unwrap_err();
+        let got = store.get("a/b").await.unwrap_err();
+        let listed = store.list("", "", 1).await.unwrap_err();
+        for error in [put, got, listed] {
+            assert_eq!(error.kind(), Kind::Halt);
+            assert!(error.to_string().contains(&*file.path().to_string_lossy()), "{error}");
+            assert_eq!(error.hint(), Some("name a folder for the vault, not a file"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_full_or_forbidden_disk_gets_its_own_advice() {
+        let hint = |kind: ErrorKind| {
+            let error = explain("writing", Path::new("v"), &kind.into());
+            error.hint().unwrap_or_default().to_owned()
+        };
+        assert!(hint(ErrorKind::StorageFull).starts_with("free some space"));
+        assert!(hint(ErrorKind::PermissionDenied).starts_with("let this user read and write"));
+        assert!(hint(ErrorKind::Unsupported).contains("no hard links"));
+        assert!(hint(ErrorKind::Other).contains("is safe"));
     }
 }

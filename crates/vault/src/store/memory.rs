@@ -1,5 +1,5 @@
-//! A store in memory: for tests and for the simulator, which tears and forgets objects through `objects` and `From`.
-//! Clones are handles on the same objects. It must not know what the bytes mean.
+//! A store in memory: for tests and for the simulator, which tears and forgets objects through `objects` and
+//! `From`. Clones are handles on the same objects. It must not know what the bytes mean.
 
 use super::{ObjectStore, Put, check_key};
 use crate::error::Result;
@@ -53,7 +53,8 @@ impl ObjectStore for MemoryStore {
     }
 
     async fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>> {
-        // Names that begin with the prefix are never smaller than it, so the later of the two bounds is the start.
+        // Names that begin with the prefix are never smaller than it, so the later of the two bounds is the
+        // start.
         let start = match after < prefix {
             true => Bound::Included(prefix),
             false => Bound::Excluded(after),
