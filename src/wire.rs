@@ -174,5 +174,13 @@ pub fn world(settings: &Settings) -> Result<(Live, String)> {
 
 /// What turns text into vectors; nothing when words alone are wanted.
 pub fn embedder(settings: &Settings) -> Result<Option<Box<dyn Embedder>>> {
-    embedders::named(settings.text("embedding"))
+    let name = settings.text("embedding");
+    if name == "none" {
+        return Ok(None);
+    }
+    embedders::find(name).map(Some).ok_or_else(|| {
+        let known: Vec<&str> = embedders::settings().chain(["none"]).collect();
+        let found = format!("setting `embedding` ({}): `{name}` is not known", settings.origin("embedding"));
+        Error::new(Kind::Usage, found).hint(format!("use one of: {}", known.join(", ")))
+    })
 }

@@ -136,9 +136,9 @@ impl State {
         let mut chunks = Vec::new();
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let Some(vector) = Quantised::from_bytes(row.get_ref(2)?.as_blob().unwrap_or_default()) else {
-                continue;
-            };
+            let bytes = row.get_ref(2)?.as_blob().unwrap_or_default();
+            // A vector of another length is another model's: it says nothing about this question.
+            let Ok(vector) = Quantised::from_bytes(bytes, query.dimensions()) else { continue };
             let score = query.cosine(&vector);
             match row.get_ref(0)?.as_str().unwrap_or_default() {
                 "fact" => facts.push((score, Row::Fact(row.get(1)?))),
