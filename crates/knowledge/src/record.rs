@@ -188,4 +188,3 @@ pub struct Resolved {
     /// The changes, in the order to apply them.
     pub changes: Vec<Change>,
 }
-
