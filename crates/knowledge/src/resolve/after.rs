@@ -110,7 +110,9 @@ impl<'a, H: Held> After<'a, H> {
     fn compare_episodes(&mut self, pages: &[PageSaid]) -> Result<BTreeMap<ChunkId, bool>, H::Error> {
         let mut was: BTreeMap<ChunkId, Episode> = BTreeMap::new();
         for page in pages {
-            was.extend(self.held.episodes_of(&page.page)?.into_iter().map(|episode| (episode.chunk, episode)));
+            was.extend(
+                self.held.episodes_of(&page.page)?.into_iter().map(|episode| (episode.chunk, episode)),
+            );
         }
         for held in was.values().filter(|held| !self.said.episodes.contains_key(&held.chunk)) {
             self.chunks.insert(held.chunk, false);

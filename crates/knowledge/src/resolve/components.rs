@@ -29,7 +29,8 @@ pub(super) fn components(
         if one == other {
             continue;
         }
-        let (small, large) = if members[&one].len() < members[&other].len() { (one, other) } else { (other, one) };
+        let (small, large) =
+            if members[&one].len() < members[&other].len() { (one, other) } else { (other, one) };
         let hostile = |node: &NodeId| {
             foes.get(node).into_iter().flatten().any(|foe| home.get(foe) == Some(&large))
                 || key_clash(nodes, *node, &members[&large])
@@ -67,7 +68,12 @@ mod tests {
         (id(a).min(id(b)), id(a).max(id(b)))
     }
 
-    fn grouped(count: u8, same: &[(u8, u8, u16)], apart: &[(u8, u8)], pages: &[u8]) -> BTreeSet<BTreeSet<u8>> {
+    fn grouped(
+        count: u8,
+        same: &[(u8, u8, u16)],
+        apart: &[(u8, u8)],
+        pages: &[u8],
+    ) -> BTreeSet<BTreeSet<u8>> {
         let key = |n: &u8| pages.contains(n).then(|| Key::Page(PageId::new(n.to_string())));
         let nodes = (0..count).map(|n| (id(n), key(&n))).collect();
         let same = same.iter().map(|(a, b, weight)| (pair(*a, *b), *weight)).collect();

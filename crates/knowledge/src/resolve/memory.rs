@@ -7,6 +7,9 @@ use crate::resolve::{Band, Group, Held, HeldFact, PageSaid, bands, resolve, time
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
+/// The first id in order, from which a range begins.
+const LEAST: [u8; 16] = [0; 16];
+
 /// A whole graph.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
@@ -78,7 +81,9 @@ impl Memory {
                 self.decided.extend([(a, a, b, chunk), (b, a, b, chunk)]);
                 self.decisions.insert((a, b, chunk), decision);
             }
-            Change::Group { entity, nodes, name, kind } => self.add_group(Group { entity, nodes, name, kind }),
+            Change::Group { entity, nodes, name, kind } => {
+                self.add_group(Group { entity, nodes, name, kind })
+            }
             Change::Ungroup { node } => self.leave_group(node),
             Change::Fact(fact) => {
                 self.facts_at.insert((fact.subject, fact.id));
@@ -191,18 +196,22 @@ impl Held for Memory {
     }
 
     fn nodes_in_bands(&self, bands: &[Band]) -> Result<Vec<Node>, Infallible> {
-        let ids: BTreeSet<NodeId> = bands.iter().filter_map(|band| self.in_band.get(band)).flatten().copied().collect();
+        let ids: BTreeSet<NodeId> =
+            bands.iter().filter_map(|band| self.in_band.get(band)).flatten().copied().collect();
         Ok(ids.iter().filter_map(|id| self.nodes.get(id)).cloned().collect())
     }
 
     fn decisions(&self, node: NodeId) -> Result<Vec<Decision>, Infallible> {
-        let least = NodeId::LEAST;
-        let from = self.decided.range((node, least, least, None)..).take_while(|(end, ..)| *end == node);
+        let from = self
+            .decided
+            .range((node, NodeId::from_bytes(LEAST), NodeId::from_bytes(LEAST), None)..)
+            .take_while(|(end, ..)| *end == node);
         Ok(from.filter_map(|(_, a, b, chunk)| self.decisions.get(&(*a, *b, *chunk))).cloned().collect())
     }
 
     fn live_mentions(&self, node: NodeId, limit: usize) -> Result<Vec<ChunkId>, Infallible> {
-        let chunks = self.spoken_by.range((node, ChunkId::LEAST)..).take_while(|(end, _)| *end == node);
+        let chunks =
+            self.spoken_by.range((node, ChunkId::from_bytes(LEAST))..).take_while(|(end, _)| *end == node);
         Ok(chunks.map(|(_, chunk)| *chunk).filter(|chunk| self.live(*chunk)).take(limit).collect())
     }
 
@@ -215,11 +224,15 @@ impl Held for Memory {
     }
 
     fn fact(&self, id: FactId) -> Result<Option<HeldFact>, Infallible> {
-        Ok(self.facts.get(&id).map(|fact| HeldFact { fact: fact.clone(), into: self.folded.get(&id).copied() }))
+        Ok(self
+            .facts
+            .get(&id)
+            .map(|fact| HeldFact { fact: fact.clone(), into: self.folded.get(&id).copied() }))
     }
 
     fn facts_at(&self, node: NodeId) -> Result<Vec<HeldFact>, Infallible> {
-        let facts = self.facts_at.range((node, FactId::LEAST)..).take_while(|(end, _)| *end == node);
+        let facts =
+            self.facts_at.range((node, FactId::from_bytes(LEAST))..).take_while(|(end, _)| *end == node);
         facts.filter_map(|(_, fact)| self.fact(*fact).transpose()).collect()
     }
 
@@ -232,7 +245,9 @@ impl Held for Memory {
         let chunks = self.chunks_of.get(page).into_iter().flatten();
         let of = |chunk: &ChunkId| {
             let chunk = *chunk;
-            self.supports.range((chunk, FactId::LEAST)..).take_while(move |((on, _), _)| *on == chunk)
+            self.supports
+                .range((chunk, FactId::from_bytes(LEAST))..)
+                .take_while(move |((on, _), _)| *on == chunk)
         };
         let mut supports: Vec<Support> = chunks.flat_map(of).map(|(_, support)| support.clone()).collect();
         supports.sort_unstable_by_key(|support| (support.fact, support.chunk));
@@ -240,7 +255,8 @@ impl Held for Memory {
     }
 
     fn mentions_of(&self, chunk: ChunkId) -> Result<Vec<NodeId>, Infallible> {
-        let nodes = self.mentions.range((chunk, NodeId::LEAST)..).take_while(|(end, _)| *end == chunk);
+        let nodes =
+            self.mentions.range((chunk, NodeId::from_bytes(LEAST))..).take_while(|(end, _)| *end == chunk);
         Ok(nodes.map(|(_, node)| *node).collect())
     }
 }

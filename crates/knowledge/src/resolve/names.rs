@@ -114,7 +114,9 @@ pub(super) fn id_in_space(class: Class, space: &str, normal: &str) -> NodeId {
 pub(super) fn id_of_key(key: &Key) -> NodeId {
     match key {
         Key::Page(page) => NodeId::of(&[b"key", b"page", page.as_str().as_bytes()]),
-        Key::Title(space, title) => NodeId::of(&[b"key", b"title", space.as_str().as_bytes(), title.as_bytes()]),
+        Key::Title(space, title) => {
+            NodeId::of(&[b"key", b"title", space.as_str().as_bytes(), title.as_bytes()])
+        }
         Key::Person(person) => NodeId::of(&[b"key", b"person", person.as_str().as_bytes()]),
         Key::Space(space) => NodeId::of(&[b"key", b"space", space.as_str().as_bytes()]),
         Key::Label(label) => NodeId::of(&[b"key", b"label", label.as_bytes()]),
@@ -203,7 +205,8 @@ pub(super) fn telling(kind: &Kind) -> (u8, &str) {
 /// The form in which names are compared: compatibility composition, lower case, single spaces, one kind of dash, no
 /// invisible characters, and no quotation marks, backticks or list punctuation around it.
 pub fn normalise(name: &str) -> String {
-    let plain: String = name.nfkc().filter(|c| !is_invisible(*c)).map(one_dash).flat_map(char::to_lowercase).nfkc().collect();
+    let plain: String =
+        name.nfkc().filter(|c| !is_invisible(*c)).map(one_dash).flat_map(char::to_lowercase).nfkc().collect();
     let plain = plain.split_whitespace().collect::<Vec<_>>().join(" ");
     let quotes = |c: char| matches!(c, '"' | '\'' | '`' | '“' | '”' | '‘' | '’' | '«' | '»' | '„');
     let ends = |c: char| quotes(c) || matches!(c, ':' | ',' | ';') || c == ' ';
@@ -325,7 +328,8 @@ version video view web week weekly welcome why wiki window with work worker work
 year yml zip zone
 ";
 
-static EVERYDAY_SET: LazyLock<HashSet<&'static str>> = LazyLock::new(|| EVERYDAY.split_ascii_whitespace().collect());
+static EVERYDAY_SET: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| EVERYDAY.split_ascii_whitespace().collect());
 
 /// The name and kind to show for an entity, from its members alone. A page shows its current title, which its `Title`
 /// node carries; then come people, pages, spaces, issues and labels; plain names show the shortest form.

@@ -86,13 +86,15 @@ pub(super) fn said(page: &PageSaid) -> Said {
     for (chunk, at) in &presence {
         let (first, last) = (at[0], at[at.len() - 1]);
         let end = vanished(page, last + 1);
-        said.episodes.insert(*chunk, Episode { chunk: *chunk, valid_at: written(&page.versions[first]), end });
+        said.episodes
+            .insert(*chunk, Episode { chunk: *chunk, valid_at: written(&page.versions[first]), end });
     }
     let mut statements = Vec::new();
     for chunk in presence.keys() {
         read_chunk(page, *chunk, &mut said, &mut statements);
     }
-    let (single, plain): (Vec<_>, Vec<_>) = statements.into_iter().partition(|statement| statement.claim.single);
+    let (single, plain): (Vec<_>, Vec<_>) =
+        statements.into_iter().partition(|statement| statement.claim.single);
     for statement in &plain {
         let at = &presence[&statement.chunk];
         let spell = Spell { run: 0, first: at[0], last: at[at.len() - 1], since: None, replaced: None };
@@ -129,7 +131,9 @@ fn presence(versions: &[VersionSaid]) -> BTreeMap<ChunkId, Vec<usize>> {
 /// is still there.
 fn vanished(page: &PageSaid, next: usize) -> Option<End> {
     match page.versions.get(next) {
-        Some(version) => Some(End { ended: Ended::Vanished, version: Some(version.version), at: written(version) }),
+        Some(version) => {
+            Some(End { ended: Ended::Vanished, version: Some(version.version), at: written(version) })
+        }
         None => page.gone.then_some(GONE),
     }
 }
@@ -144,7 +148,8 @@ fn read_chunk<'a>(page: &'a PageSaid, chunk: ChunkId, said: &mut Said, statement
         said.mentions.insert(chunk, BTreeSet::new());
         return;
     };
-    let nodes: Vec<Option<Node>> = reading.mentions.iter().map(|mention| names::node_of(mention, page)).collect();
+    let nodes: Vec<Option<Node>> =
+        reading.mentions.iter().map(|mention| names::node_of(mention, page)).collect();
     let mentioned = nodes.iter().flatten().map(|node| node.id).collect();
     said.mentions.insert(chunk, mentioned);
     let end = |index: u32| nodes.get(index as usize).and_then(Option::as_ref);
@@ -185,7 +190,9 @@ fn said_to_be_same(one: &Node, other: &Node, claim: &Claim, chunk: ChunkId) -> O
         return None;
     }
     let (weight, why) = match &claim.extractor {
-        Extractor::Structural if one.key.is_some() && other.key.is_some() => (WEIGHT_SAID_OF_KEYS, "the page says so"),
+        Extractor::Structural if one.key.is_some() && other.key.is_some() => {
+            (WEIGHT_SAID_OF_KEYS, "the page says so")
+        }
         Extractor::Structural => (WEIGHT_SAID, "the text says so"),
         Extractor::Model(_) => (WEIGHT_SAID_BY_MODEL, "a model read so in the text"),
     };
@@ -194,7 +201,12 @@ fn said_to_be_same(one: &Node, other: &Node, claim: &Claim, chunk: ChunkId) -> O
 }
 
 /// Turns the values of one slot into supports, each for the stretches in which it stood.
-fn hold_slot(page: &PageSaid, slot: &[&Statement], presence: &BTreeMap<ChunkId, Vec<usize>>, said: &mut Said) {
+fn hold_slot(
+    page: &PageSaid,
+    slot: &[&Statement],
+    presence: &BTreeMap<ChunkId, Vec<usize>>,
+    said: &mut Said,
+) {
     let mut given: Vec<BTreeSet<&Object<NodeId>>> = vec![BTreeSet::new(); page.versions.len()];
     for statement in slot {
         for index in &presence[&statement.chunk] {
@@ -204,7 +216,9 @@ fn hold_slot(page: &PageSaid, slot: &[&Statement], presence: &BTreeMap<ChunkId, 
     let all = stretches(&given);
     // Since when the value that version `index` gives is true, as far as that version tells.
     let begins = |index: usize| {
-        let at = |statement: &&&Statement| given[index].contains(&statement.object) && presence[&statement.chunk].contains(&index);
+        let at = |statement: &&&Statement| {
+            given[index].contains(&statement.object) && presence[&statement.chunk].contains(&index)
+        };
         let named = slot.iter().filter(at).filter_map(|statement| statement.claim.valid_at).min();
         (named, written(&page.versions[index]))
     };
@@ -233,7 +247,10 @@ fn spell(
 
 /// A new value ends the old one on the day its text names, or else when it was written; a day before the old value even
 /// began is no such day.
-fn successor_start((named, written): (Option<Timestamp>, Option<Timestamp>), start: Option<Timestamp>) -> Option<Timestamp> {
+fn successor_start(
+    (named, written): (Option<Timestamp>, Option<Timestamp>),
+    start: Option<Timestamp>,
+) -> Option<Timestamp> {
     match (named, start) {
         (Some(named), Some(start)) if named <= start => written,
         (Some(named), _) => Some(named),

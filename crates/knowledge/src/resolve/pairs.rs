@@ -41,7 +41,8 @@ pub fn bands(node: &Node) -> Vec<Band> {
     let scope = node.space.as_ref().map_or("", |space| space.as_str());
     let place = hash(0, &[scope.as_bytes(), skeleton(normal).as_bytes()]);
     let shingles = shingles(normal);
-    let least = |permutation| shingles.iter().map(|shingle| mix(*shingle ^ mix(permutation))).min().unwrap_or(0);
+    let least =
+        |permutation| shingles.iter().map(|shingle| mix(*shingle ^ mix(permutation))).min().unwrap_or(0);
     let signature: Vec<u64> = (1..=PERMUTATIONS).map(least).collect();
     let band = |(index, rows): (usize, &[u64])| {
         let rows: Vec<[u8; 8]> = rows.iter().map(|row| row.to_le_bytes()).collect();
@@ -111,7 +112,8 @@ pub(super) fn decisions<H: Held>(entering: &[Node], held: &H) -> Result<Vec<Deci
     let mut found: BTreeMap<(NodeId, NodeId), Decision> = BTreeMap::new();
     for node in entering {
         let bands = bands(node);
-        let mut others: Vec<&Node> = by_name.get(node.normal.as_str()).into_iter().flatten().copied().collect();
+        let mut others: Vec<&Node> =
+            by_name.get(node.normal.as_str()).into_iter().flatten().copied().collect();
         others.extend(bands.iter().filter_map(|band| by_band.get(band)).flatten());
         let held = candidates(node, &bands, held)?;
         for decision in others.into_iter().chain(&held).filter_map(|other| decide(node, other)) {
@@ -135,7 +137,9 @@ fn candidates<H: Held>(node: &Node, bands: &[Band], held: &H) -> Result<Vec<Node
                 others.extend(held.node(id)?);
             }
         }
-        (Some(Key::Issue(_)), _) => others.extend(held.node(names::id_everywhere(Class::Thing, &node.normal))?),
+        (Some(Key::Issue(_)), _) => {
+            others.extend(held.node(names::id_everywhere(Class::Thing, &node.normal))?)
+        }
         (Some(_), _) => {}
         (None, Some(space)) if tell => {
             others.extend(held.node(names::id_of_key(&Key::Title(space.clone(), node.normal.clone())))?);

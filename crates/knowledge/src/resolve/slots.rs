@@ -40,7 +40,13 @@ pub(super) fn stretches<V: Ord + Copy>(given: &[BTreeSet<V>]) -> BTreeMap<V, Vec
             let run = stretches.len() as u32;
             match stretches.last_mut() {
                 Some(stretch) if !shut.remove(value) => stretch.last = index,
-                _ => stretches.push(Stretch { run, first: index, last: index, took_over: replaces, replaced: None }),
+                _ => stretches.push(Stretch {
+                    run,
+                    first: index,
+                    last: index,
+                    took_over: replaces,
+                    replaced: None,
+                }),
             }
         }
     }
@@ -59,7 +65,10 @@ mod tests {
     fn a_value_that_returns_after_another_stood_alone_begins_a_new_run() {
         let all = of(&["a", "b", "a", "a"]);
         let first = Stretch { run: 0, first: 0, last: 0, took_over: false, replaced: Some(1) };
-        assert_eq!(all[&'a'], [first, Stretch { run: 1, first: 2, last: 3, took_over: true, replaced: None }]);
+        assert_eq!(
+            all[&'a'],
+            [first, Stretch { run: 1, first: 2, last: 3, took_over: true, replaced: None }]
+        );
         assert_eq!(all[&'b'], [Stretch { run: 0, first: 1, last: 1, took_over: true, replaced: Some(2) }]);
     }
 
