@@ -100,10 +100,14 @@ const CLASSES: &[&str] = &[
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Within {
     Property(Option<&'static str>),
-    Body { from: u64 },
+    Body {
+        from: u64,
+    },
     Collection(Option<&'static str>),
     Element,
     Id,
+    /// Properties of a part of the object, such as an account's credentials: read over.
+    Component,
 }
 
 /// What a stream of objects came to.
@@ -182,6 +186,8 @@ impl Stream<'_> {
                 Within::Body { from: self.lexer.at() }
             }
             (b"property", None) => Within::Property(wanted(name)),
+            (b"property", Some(Within::Component)) => Within::Property(None),
+            (b"component", None) => Within::Component,
             (b"collection", None) => Within::Collection(wanted_list(name)),
             (b"element", Some(Within::Collection(_))) => Within::Element,
             (b"id", None | Some(Within::Property(_) | Within::Element)) => Within::Id,
@@ -219,6 +225,7 @@ impl Stream<'_> {
                 | (b"collection", Some(Within::Collection(_)))
                 | (b"element", Some(Within::Element))
                 | (b"id", Some(Within::Id))
+                | (b"component", Some(Within::Component))
         );
         if !fits {
             *whole = false;
