@@ -130,6 +130,7 @@ pub(crate) fn read(
         open: Vec::new(),
         tally: Tally::default(),
     };
+    let mut whole = false;
     loop {
         let cap = if stream.collects() { VALUE_CAP } else { 0 };
         let markup = stream.lexer.next(&mut stream.text, cap).map_err(|why| {
@@ -138,16 +139,17 @@ pub(crate) fn read(
             SourceError::new(Kind::Damaged, text).hint("copy the export again, or export the space again")
         })?;
         match markup {
+            // Reading goes on to the end of the file, where an archive checks that its bytes are the right ones.
+            Markup::Close if stream.lexer.tag().name() == b"hibernate-generic" => whole = true,
             Markup::Open => stream.opened(false),
             Markup::Empty => stream.opened(true),
-            Markup::Close if stream.lexer.tag().name() == b"hibernate-generic" => return Ok(stream.ended()),
             Markup::Close => drop(stream.closed().map(&mut *take)),
             Markup::CData | Markup::Other => {}
+            Markup::End if whole => return Ok(stream.ended()),
             Markup::End => {
-                let text = format!(
-                    "reading `{path}`: it ends at byte {} before its `</hibernate-generic>`",
-                    stream.lexer.at()
-                );
+                let at = stream.lexer.at();
+                let text =
+                    format!("reading `{path}`: it ends at byte {at} before its `</hibernate-generic>`");
                 return Err(SourceError::new(Kind::Damaged, text)
                     .hint("the export was cut short: copy it again, or export the space again"));
             }

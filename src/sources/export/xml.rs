@@ -294,7 +294,7 @@ mod tests {
         use Markup::*;
         assert_eq!(kinds, [Other, Other, Open, Empty, CData, Close, End]);
         assert_eq!(found[3].2, "1 <\u{1c}&nope;");
-        assert_eq!(found[4].2, "]&amp;");
+        assert_eq!(found[4].2, "]]]&amp;");
         assert_eq!((found[2].1.as_str(), found[3].1.as_str(), found[5].1.as_str()), ("a", "b", "a"));
     }
 
