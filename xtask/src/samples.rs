@@ -1,9 +1,9 @@
-//! `cargo xtask samples` makes `samples/export/operations-handbook.zip`: a complete XML export of a space that never
-//! was, around real page texts (`samples/handbook.jsonl`), with what such texts lack: people, versions, dates, labels,
-//! links, comments, tasks, rights.
+//! `cargo xtask samples` makes `samples/export/operations-handbook.zip`: a complete XML export of a space
+//! that never was, around real page texts (`samples/handbook.jsonl`), with what such texts lack: people,
+//! versions, dates, labels, links, comments, tasks, rights.
 //!
-//! Everything that is made up is drawn from a hash of the page's title, so the same texts give the same bytes. People
-//! are called so that nobody takes them for real ones.
+//! Everything that is made up is drawn from a hash of the page's title, so the same texts give the same
+//! bytes. People are called so that nobody takes them for real ones.
 
 mod page;
 mod xml;

@@ -1,14 +1,15 @@
-//! The objects of an `entities.xml`, one at a time: class, id, the properties that matter, and where a body is.
+//! The objects of an `entities.xml`, one at a time: class, id, the properties that matter, and where a body
+//! is.
 //!
-//! It must not know how objects belong together. Invariant: an object that is not whole is counted and never given out;
-//! reading goes on at the next one.
+//! It must not know how objects belong together. Invariant: an object that is not whole is counted and never
+//! given out; reading goes on at the next one.
 
 use super::xml::{Lexer, Markup};
 use crate::sources::{Kind, SourceError};
 use std::io::BufRead;
 
-/// The most that is kept of a property: titles end at 255 characters, and the longest wanted value is a selection that
-/// an inline comment quotes.
+/// The most that is kept of a property: titles end at 255 characters, and the longest wanted value is a
+/// selection that an inline comment quotes.
 const VALUE_CAP: usize = 64 << 10;
 
 /// An object as it stands in the file.
@@ -62,19 +63,22 @@ macro_rules! names {
 
 names! {
     /// The properties that somebody reads; the others are read over.
-    wanted: "allUsersSubject" "atlassianAccountId" "bodyType" "containerContent" "content" "contentStatus" "contentType"
-    "creationDate" "creator" "creatorName" "displayName" "email" "emailAddress" "fileName" "fileSize" "fullName"
+    wanted: "allUsersSubject" "atlassianAccountId" "bodyType" "containerContent" "content" "contentStatus"
+    "contentType"
+    "creationDate" "creator" "creatorName" "displayName" "email" "emailAddress" "fileName" "fileSize"
+    "fullName"
     "group" "groupName" "key" "label" "labelableId" "lastModificationDate" "lastModifier" "lastModifierName"
     "longValue" "lowerName" "name" "namespace" "originalVersion" "originalVersionId" "owner" "owningContent"
     "owningSet" "page" "parent" "space" "stringValue" "title" "type" "userName" "userSubject" "version"
 }
 names! {
     /// The collections that somebody reads.
-    wanted_list: "bodyContents" "contentPermissionSets" "contentPermissions" "contentProperties" "historicalVersions"
+    wanted_list: "bodyContents" "contentPermissionSets" "contentPermissions" "contentProperties"
+    "historicalVersions"
 }
 
-/// The classes that somebody reads. The others are read over whatever they hold: sites keep counters, settings and logs
-/// of apps in an export, in forms of their own.
+/// The classes that somebody reads. The others are read over whatever they hold: sites keep counters,
+/// settings and logs of apps in an export, in forms of their own.
 const CLASSES: &[&str] = &[
     "Attachment",
     "BlogPost",
@@ -139,7 +143,8 @@ pub(crate) fn read(
             SourceError::new(Kind::Damaged, text).hint("copy the export again, or export the space again")
         })?;
         match markup {
-            // Reading goes on to the end of the file, where an archive checks that its bytes are the right ones.
+            // Reading goes on to the end of the file, where an archive checks that its bytes are the right
+            // ones.
             Markup::Close if stream.lexer.tag().name() == b"hibernate-generic" => whole = true,
             Markup::Open => stream.opened(false),
             Markup::Empty => stream.opened(true),
@@ -300,7 +305,8 @@ mod tests {
     fn an_object_gives_its_properties_references_and_lists() {
         let text = r#"<hibernate-generic><object class="Page" package="p"><id name="id">7</id>
             <property name="title"><![CDATA[A & B]]>
-            </property><property name="space" class="Space"><id name="id">3</id> </property><property name="parent"/>
+            </property><property name="space" class="Space"><id name="id">3</id> </property>
+            <property name="parent"/>
             <collection name="historicalVersions"><element class="Page"><id name="id">5</id></element>
             <element class="Page"><id name="id">6</id></element></collection></object></hibernate-generic>"#;
         let (found, tally) = objects(text);
@@ -313,7 +319,8 @@ mod tests {
 
     #[test]
     fn a_body_is_a_span_with_its_closing_tag() {
-        let text = "<hibernate-generic><object class=\"BodyContent\"><id name=\"id\">1</id><property name=\"body\"><![CDATA[<p>x</p>]]></property></object></hibernate-generic>";
+        let text = "<hibernate-generic><object class=\"BodyContent\"><id name=\"id\">1</id>\
+            <property name=\"body\"><![CDATA[<p>x</p>]]></property></object></hibernate-generic>";
         let (found, _) = objects(text);
         let span = found[0].body.unwrap();
         let raw = &text.as_bytes()[span.from as usize..(span.from + span.length) as usize];
@@ -345,9 +352,12 @@ mod tests {
         );
     }
 
+    const PIECES: &str = "(<object class=\"Page\">|</object>|<id name=\"id\">|</id>|\
+        <property name=\"(body|title)\">|</property>|<collection name=\"x\">|<element>|7|<!\\[CDATA\\[|\\]\\]>){0,30}";
+
     proptest::proptest! {
         #[test]
-        fn no_bytes_panic(bytes: Vec<u8>, text in "(<object class=\"Page\">|</object>|<id name=\"id\">|</id>|<property name=\"(body|title)\">|</property>|<collection name=\"x\">|<element>|7|<!\\[CDATA\\[|\\]\\]>){0,30}") {
+        fn no_bytes_panic(bytes: Vec<u8>, text in PIECES) {
             drop(read("e.xml", &mut bytes.as_slice(), &mut |_| {}));
             let text = format!("<hibernate-generic>{text}</hibernate-generic>");
             drop(read("e.xml", &mut text.as_bytes(), &mut |_| {}));

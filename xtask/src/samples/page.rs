@@ -1,4 +1,5 @@
-//! What the made-up space holds: pages with their versions, comments, tasks and rights. Knows no XML of exports.
+//! What the made-up space holds: pages with their versions, comments, tasks and rights. Knows no XML of
+//! exports.
 
 use super::PEOPLE;
 use serde::Deserialize;
@@ -179,7 +180,8 @@ impl Facts<'_> {
         );
         let reviewed = format!("<time datetime=\"{}\" />", date(self.reviewed));
         format!(
-            "<ac:structured-macro ac:name=\"details\" ac:schema-version=\"1\"><ac:rich-text-body><table><tbody>{}{}{}{}{}\
+            "<ac:structured-macro ac:name=\"details\" ac:schema-version=\"1\"><ac:rich-text-body>\
+             <table><tbody>{}{}{}{}{}\
              </tbody></table></ac:rich-text-body></ac:structured-macro>",
             row("Service", &format!("<code>{}</code>", self.service)),
             row("Owner", self.owner),
@@ -272,7 +274,8 @@ fn tasks(dice: &mut Dice, from: u64) -> String {
         let done = if dice.below(2) == 0 { "complete" } else { "incomplete" };
         let due = date(from + (60 + dice.below(120) as u64) * DAY);
         items.push_str(&format!(
-            "<ac:task><ac:task-id>{number}</ac:task-id><ac:task-status>{done}</ac:task-status><ac:task-body>{} {} \
+            "<ac:task><ac:task-id>{number}</ac:task-id><ac:task-status>{done}</ac:task-status>\
+             <ac:task-body>{} {} \
              <time datetime=\"{due}\" /></ac:task-body></ac:task>",
             mention(dice.below(PEOPLE.len())),
             dice.one(&what),
@@ -283,14 +286,16 @@ fn tasks(dice: &mut Dice, from: u64) -> String {
 
 /// Pages that are there for what may happen to a page: rights, a blog post, a draft, the bin.
 fn special(home: u64) -> Vec<Page> {
-    let contacts = "<p>Who to call when an incident touches security. Do not copy this list.</p><table><tbody>\
+    let contacts = "<p>Who to call when an incident touches security. Do not copy this list.</p>\
+                    <table><tbody>\
                     <tr><th>Role</th><th>Person</th></tr><tr><td>Incident lead</td><td>LEAD</td></tr>\
                     <tr><td>Deputy</td><td>DEPUTY</td></tr></tbody></table>";
     let contacts = contacts.replace("LEAD", &mention(6)).replace("DEPUTY", &mention(7));
     let mut restricted = overview("Security incident contacts", home + 1_001, Some(home), &contacts);
     restricted.restricted = true;
     restricted.labels = vec!["security".into()];
-    let log = "<p>The signing key of <code>signon</code> was replaced on <time datetime=\"2025-02-11\" />.</p>\
+    let log = "<p>The signing key of <code>signon</code> was replaced on \
+               <time datetime=\"2025-02-11\" />.</p>\
                <p>Next rotation: <time datetime=\"2025-08-11\" />.</p>";
     let below = overview("Credential rotation log", home + 1_002, Some(restricted.id), log);
     let news = format!(

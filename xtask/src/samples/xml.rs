@@ -20,7 +20,8 @@ pub(crate) struct Entities {
 impl Entities {
     /// The whole file.
     pub(crate) fn of(plan: &Plan) -> String {
-        let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<hibernate-generic datetime=\"2025-06-02 09:00:00\">\n";
+        let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+                    <hibernate-generic datetime=\"2025-06-02 09:00:00\">\n";
         let mut file = Self { text: head.to_owned(), next: 2_000_000 };
         file.space(plan.pages[0].id);
         file.people();
