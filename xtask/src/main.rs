@@ -1,13 +1,16 @@
 //! The project's tasks: `cargo xtask NAME`.
 
+mod facts;
 mod samples;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let done = match std::env::args().nth(1).as_deref() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let done = match words.first().map(String::as_str) {
         Some("samples") => samples::write(),
-        _ => Err("usage: cargo xtask samples".into()),
+        Some("facts") => facts::run(&words[1..]),
+        _ => Err("usage: cargo xtask samples|facts".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
