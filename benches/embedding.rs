@@ -1,11 +1,19 @@
 //! Texts per second of the built-in embedder on one core, the time to load it, and cosines per second of kept
-//! vectors: `cargo bench --bench embedding`. Prints the best of five rounds, since others may use the machine.
+//! vectors: `cargo bench --bench embedding`. Prints the best of five rounds, since others may use the
+//! machine.
 
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
 use highwater::embedders::{Embedder, Quantised, builtin::Builtin};
+use minilm::Vocabulary;
 use std::hint::black_box;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
+
+static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
+    Vocabulary::parse(include_str!("../assets/embedding/vocabulary.txt"))
+        .expect("the vocabulary is a file of ours")
+});
 
 /// Facts of 10 to 15 words, as a wiki states them.
 const FACTS: [&str; 8] = [
@@ -33,7 +41,7 @@ fn main() {
     rate("facts of 12 to 14 words, one by one", &facts, |facts| {
         facts.iter().flat_map(|fact| Builtin.embed(&[fact])).collect()
     });
-    // 13 facts are about 200 tokens.
+    // Twelve facts are about 200 tokens.
     let passages: Vec<String> =
         (0..32).map(|at| format!("{at} {} {}", FACTS.join(" "), FACTS[..4].join(" "))).collect();
     rate("passages of about 200 tokens", &passages, |passages| Builtin.embed(passages));
@@ -54,7 +62,9 @@ fn main() {
 fn rate(what: &str, texts: &[String], embed: impl Fn(&[&str]) -> Vec<Vec<f32>>) {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let best = best(|| drop(black_box(embed(&texts))));
-    println!("{what}: {:.0} texts/s", texts.len() as f64 / best.as_secs_f64());
+    let tokens: usize = texts.iter().map(|text| VOCABULARY.tokens(text).len()).sum();
+    let (count, seconds) = (texts.len() as f64, best.as_secs_f64());
+    println!("{what} ({:.1} tokens each): {:.0} texts/s", tokens as f64 / count, count / seconds);
 }
 
 fn best(mut run: impl FnMut()) -> Duration {

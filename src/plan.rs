@@ -58,8 +58,8 @@ impl Default for Limits {
             sweep: true,
             reindex: false,
             accept_deletes: false,
-            // Files are read as fast with eight readers as with more, and a wiki server is not hurt by eight.
-            concurrency: 8,
+            // As many as one turn cuts: what finishes while a segment is being put goes into the next one.
+            concurrency: 64,
             chunk_chars: 3_500,
             // Large enough for shared questions and few segments, small enough that a resolution takes milliseconds.
             epoch_pages: 64,

@@ -47,7 +47,7 @@ pub const KEYS: [Key; 8] = [
     Key { name: "environment", default: "default", about: "the name a vault is made for, such as prod; a mismatch is refused" },
     Key { name: "chunk_chars", default: "3500", about: "the cap of a chunk, in characters (500 to 20000)" },
     Key { name: "epoch_pages", default: "64", about: "pages resolved together (1 to 10000)" },
-    Key { name: "concurrency", default: "8", about: "reads under way at once (1 to 256)" },
+    Key { name: "concurrency", default: "64", about: "reads under way at once (1 to 256)" },
     Key { name: "embedding", default: "builtin", about: "what turns text into vectors: `builtin`, or `none` for words only" },
 ];
 

@@ -1,7 +1,7 @@
 //! The embedder that is compiled in: all-MiniLM-L6-v2, no key, no request, no file.
 //!
-//! Knows where the weights lie in the source tree; the arithmetic is the crate `minilm`. The model is loaded once per
-//! process, when the first text comes, so a command that embeds nothing pays nothing.
+//! Knows where the weights lie in the source tree; the arithmetic is the crate `minilm`. The model is loaded
+//! once per process, when the first text comes, so a command that embeds nothing pays nothing.
 
 use super::Embedder;
 use minilm::Model;

@@ -1,8 +1,8 @@
 //! Texts become vectors: the seam, the registry of its implementers, and the form in which vectors are kept.
 //!
-//! Knows no state and no journal: which texts are owed a vector, and where it is kept, is decided by the callers. An
-//! embedder that must ask a service will answer with the request to send, like a model dialect; callers go by
-//! `Embedder::name` and never by kind. Siblings in this folder never name each other.
+//! Knows no state and no journal: which texts are owed a vector, and where it is kept, is decided by the
+//! callers. An embedder that must ask a service will answer with the request to send, like a model dialect;
+//! callers go by `Embedder::name` and never by kind. Siblings in this folder never name each other.
 
 pub mod builtin;
 mod quantised;
@@ -11,7 +11,8 @@ pub use quantised::{Quantised, WrongSize};
 
 /// What turns texts into vectors.
 pub trait Embedder: Send + Sync {
-    /// Names the model and its arithmetic. Kept beside every vector: vectors of different names are never compared.
+    /// Names the model and its arithmetic. Kept beside every vector: vectors of different names are never
+    /// compared.
     fn name(&self) -> &str;
 
     /// How many numbers a vector has.
@@ -52,7 +53,7 @@ mod tests {
             assert_eq!(vector.len(), embedder.dimensions());
             let length: f32 = vector.iter().map(|x| x * x).sum();
             assert!((length - 1.0).abs() < 1e-5, "`{text}` has length {length}");
-            assert_eq!(embedder.embed(&[text]), [vector.clone()], "`{text}` depends on its neighbours");
+            assert_eq!(&embedder.embed(&[text])[0], vector, "`{text}` depends on its neighbours");
         }
         assert!(embedder.embed(&[]).is_empty());
         let kept: Vec<Quantised> = together.iter().map(|vector| Quantised::of(vector)).collect();

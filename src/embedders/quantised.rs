@@ -1,8 +1,8 @@
 //! A vector as it is kept: one signed byte for each number.
 //!
-//! Knows nothing of models. Only the direction is kept, because every vector has length 1: the factor that made bytes
-//! of the numbers falls out of a cosine and is not stored. The invariant: equal bytes have equal cosines, on every
-//! processor, because the sums are integers.
+//! Knows nothing of models. Only the direction is kept, because every vector has length 1: the factor that
+//! made bytes of the numbers falls out of a cosine and is not stored. The invariant: equal bytes have equal
+//! cosines, on every processor, because the sums are integers.
 
 /// A direction, as bytes from -127 to 127.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,10 +65,9 @@ impl Quantised {
     }
 }
 
-/// The exact sum of products. Up to 131,072 dimensions it fits: 128 * 128 * 131,072 = 2^31.
+/// The exact sum of products. Up to 131,071 dimensions it fits: 128 * 128 * 131,071 < 2^31.
 fn dot(left: &[i8], right: &[i8]) -> i32 {
-    // Products of bytes fit 16 bits, and the compiler turns the pairwise sums into multiply-adds.
-    left.iter().zip(right).map(|(left, right)| i32::from(i16::from(*left) * i16::from(*right))).sum()
+    left.iter().zip(right).map(|(left, right)| i32::from(*left) * i32::from(*right)).sum()
 }
 
 #[cfg(test)]

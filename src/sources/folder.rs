@@ -9,7 +9,8 @@ mod front;
 
 use super::slices::{Around, fingerprint, slice};
 use super::{
-    Ask, Input, Kind, Need, Part, Skipped, Source, SourceError, Step, Tree, ending, file_name, folder_of,
+    Ask, Input, Kind, Need, PAGE_CAP, Part, Skipped, Source, SourceError, Step, Tree, ending, file_name,
+    folder_of, too_large,
 };
 use file::{Place, Read, read_line, read_lines, read_page};
 use knowledge::id::{PageId, PersonKey, SpaceKey, Version};
@@ -17,10 +18,6 @@ use knowledge::page::{PageKind, PageRef, Person, RawPage, Space};
 use knowledge::record::{Listed, Record};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// The largest page that is read, in bytes: the longest real pages are under 5 MB, and what is larger is a data file
-/// that would cost more memory and model calls than it can be worth.
-pub const PAGE_CAP: u64 = 20 << 20;
 
 /// A tree's page files.
 struct Folder {
@@ -87,11 +84,6 @@ pub(crate) fn claim(tree: &Tree, taken: &mut BTreeSet<String>) -> Vec<Part> {
         return Vec::new();
     }
     vec![Part { prefix: String::new(), source: Box::new(folder) }]
-}
-
-/// The reason under which over-large pages are counted.
-pub(crate) fn too_large() -> String {
-    format!("page over {} MB", PAGE_CAP >> 20)
 }
 
 fn shape(path: &str) -> Option<Shape> {
@@ -188,8 +180,8 @@ impl Folder {
                 entries.push(entry);
             }
         }
-        for i in 0..entries.len() {
-            entries[i].page.parent = parent_of(&entries[i], &by_id, &mut skipped);
+        for entry in &mut entries {
+            entry.page.parent = parent_of(entry, &by_id, &mut skipped);
         }
         for i in 0..entries.len() {
             entries[i].page.ancestors = ancestors(i, &entries, &by_id);

@@ -135,6 +135,15 @@ pub struct Tree {
     pub skipped: Vec<Warning>,
 }
 
+/// The largest page that is read, in bytes: the longest real pages are under 5 MB, and what is larger is a data file
+/// that would cost more memory and model calls than it can be worth.
+pub const PAGE_CAP: u64 = 20 << 20;
+
+/// The reason under which over-large pages are counted.
+pub(crate) fn too_large() -> String {
+    format!("page over {} MB", PAGE_CAP >> 20)
+}
+
 /// How much of a file is read to recognise it: an export descriptor is under 1 kB, and the root element of an
 /// `entities.xml` follows its XML declaration.
 pub const HEAD_BYTES: usize = 4096;

@@ -1,8 +1,9 @@
 //! The element-wise functions of the network.
 //!
-//! Knows nothing of layers. Only adds, multiplies, divides and square roots, which IEEE defines to the bit, in an
-//! order that does not depend on the width of the processor's registers; the system's `exp` and `erf` differ between
-//! platforms and are not used. The invariant: the same numbers in give the same bits out, everywhere.
+//! Knows nothing of layers. Only adds, multiplies, divides and square roots, which IEEE defines to the bit,
+//! in an order that does not depend on the width of the processor's registers; the system's `exp` and `erf`
+//! differ between platforms and are not used. The invariant: the same numbers in give the same bits out,
+//! everywhere.
 
 use pulp::Arch;
 
@@ -64,13 +65,14 @@ fn sum(row: &[f32], of: impl Fn(f32) -> f32) -> f32 {
     lanes.iter().sum()
 }
 
-/// The exponential for numbers up to 80 or so; below -87 it stays at e^-87. Wrong by at most 2e-7 of the value.
+/// The exponential for numbers up to 80 or so; below -87 it stays at e^-87. Wrong by at most 2e-7 of the
+/// value.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     let x = if x < -87.0 { -87.0 } else { x };
     let power = (x * std::f32::consts::LOG2_E + ROUNDER) - ROUNDER;
-    // ln 2 in two parts (Cody and Waite), so that the rest keeps its digits; then its Taylor series, whose first
-    // dropped term is (ln 2 / 2)^7 / 7! = 1.2e-7.
+    // ln 2 in two parts (Cody and Waite), so that the rest keeps its digits; then its Taylor series, whose
+    // first dropped term is (ln 2 / 2)^7 / 7! = 1.2e-7.
     let rest = (x - power * 0.693_359_4) + power * 2.121_944_4e-4;
     let series = 1.0 / 720.0;
     let series = series * rest + 1.0 / 120.0;

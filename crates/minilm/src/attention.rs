@@ -1,7 +1,7 @@
 //! Attention of one text over itself: every token takes a mixture of all tokens' values.
 //!
-//! Knows the width of a head and nothing of the weights. A text is worked on alone, without padding to its neighbours,
-//! and sums run in a fixed order: so its result cannot depend on what it is embedded with.
+//! Knows the width of a head and nothing of the weights. A text is worked on alone, without padding to its
+//! neighbours, and sums run in a fixed order: so its result cannot depend on what it is embedded with.
 
 use crate::arithmetic::exp;
 use crate::network::WIDTH;
@@ -32,11 +32,8 @@ pub(crate) fn attend(rows: &[f32], out: &mut [f32]) {
                 for (row, out) in rows.chunks_exact(3 * WIDTH).zip(out.chunks_exact_mut(WIDTH)) {
                     score(&row[head * HEAD..][..HEAD], &keys, &mut scores);
                     let total = soften(scores.as_flattened_mut(), tokens);
-                    let out = &mut out[head * HEAD..][..HEAD];
-                    mix(&rows[2 * WIDTH + head * HEAD..], scores.as_flattened(), out);
-                    for x in out {
-                        *x *= 1.0 / total;
-                    }
+                    let values = &rows[2 * WIDTH + head * HEAD..];
+                    mix(values, scores.as_flattened(), total, &mut out[head * HEAD..][..HEAD]);
                 }
             }
         },
@@ -66,7 +63,8 @@ fn score(query: &[f32], keys: &[Keys], scores: &mut [[f32; LANES]]) {
     }
 }
 
-/// Turns scores into shares (not yet divided by their total, which is returned). Scores beyond the text become 0.
+/// Turns scores into shares (not yet divided by their total, which is returned). Scores beyond the text
+/// become 0.
 #[inline(always)]
 fn soften(scores: &mut [f32], tokens: usize) -> f32 {
     scores[tokens..].fill(f32::NEG_INFINITY);
@@ -90,14 +88,18 @@ fn soften(scores: &mut [f32], tokens: usize) -> f32 {
     totals.iter().sum()
 }
 
-/// `values` begins at the first token's value; a token's row is `3 * WIDTH` long.
+/// The values, each by its share of the total. `values` begins at the first token's value; a token's row is
+/// `3 * WIDTH` long.
 #[inline(always)]
-fn mix(values: &[f32], shares: &[f32], out: &mut [f32]) {
+fn mix(values: &[f32], shares: &[f32], total: f32, out: &mut [f32]) {
     let mut sums = [0.0; HEAD];
     for (value, share) in values.chunks(3 * WIDTH).zip(shares) {
         for (sum, x) in sums.iter_mut().zip(&value[..HEAD]) {
             *sum += share * x;
         }
     }
-    out.copy_from_slice(&sums);
+    let factor = 1.0 / total;
+    for (out, sum) in out.iter_mut().zip(sums) {
+        *out = sum * factor;
+    }
 }

@@ -1,14 +1,15 @@
 //! The product of activations with a weight matrix, in integers.
 //!
-//! Knows nothing of layers. Weights are int8 with a factor per output; activations are rounded to 14 to
-//! 16 bits (what the width allows) with a factor per row. The invariant: every sum fits an i32, so it is exact, and the result does not depend on the order
-//! of adding, the processor, or which rows are multiplied together.
+//! Knows nothing of layers. Weights are int8 with a factor per output; activations are rounded to 14 to 16
+//! bits (what the width allows) with a factor per row. The invariant: every sum fits an i32, so it is exact,
+//! and the result does not depend on the order of adding, the processor, or which rows are multiplied
+//! together.
 
 use crate::weights::Rows;
 use pulp::Arch;
 
-/// Rows of activations that one tile works on, and outputs it makes: 6 x 16 sums fill 12 of the 16 AVX2 registers,
-/// two hold weights and one the activation.
+/// Rows of activations that one tile works on, and outputs it makes: 6 x 16 sums fill 12 of the 16 AVX2
+/// registers, two hold weights and one the activation.
 const TILE_ROWS: usize = 6;
 const TILE_OUTPUTS: usize = 16;
 
@@ -18,7 +19,8 @@ const fn largest_rounded(inputs: usize) -> usize {
     if fitting < i16::MAX as usize { fitting } else { i16::MAX as usize }
 }
 
-/// 1.5 * 2^23: adding it to a small number leaves the number, rounded to the nearest integer, in the low bits.
+/// 1.5 * 2^23: adding it to a small number leaves the number, rounded to the nearest integer, in the low
+/// bits.
 const ROUNDER: f32 = 12_582_912.0;
 
 /// Numbers whose largest is sought side by side; an input width is a multiple of it.
@@ -239,8 +241,8 @@ mod tests {
             let mut out = vec![0.0; 16];
             linear(bytes.clone(), 32).apply(&Rounded::new(&row, 32), &mut out, Kernel::Best);
             for (out, weights) in out.iter().zip(bytes.chunks(32)) {
-                let products = weights.iter().zip(&row).map(|(weight, x)| f64::from(*weight as i8) * f64::from(*x));
-                let exact = products.sum::<f64>() * 0.01 + 0.25;
+                let product = |(weight, x): (&u8, &f32)| f64::from(weight.cast_signed()) * f64::from(*x);
+                let exact = weights.iter().zip(&row).map(product).sum::<f64>() * 0.01 + 0.25;
                 // 32 inputs, each wrong by at most 9/8191/2, times a weight of at most 1.28.
                 prop_assert!((f64::from(*out) - exact).abs() < 0.03, "{out} {exact}");
             }

@@ -1,7 +1,8 @@
 //! The network: BERT with 6 layers of width 384, mean over all tokens, length 1.
 //!
-//! Knows the names and shapes of the weights and the order of the layers; the arithmetic is elsewhere. Tokens of many
-//! texts run through the linear layers together, but no number of one text ever meets a number of another.
+//! Knows the names and shapes of the weights and the order of the layers; the arithmetic is elsewhere. Tokens
+//! of many texts run through the linear layers together, but no number of one text ever meets a number of
+//! another.
 
 use crate::arithmetic::{Norm, gelu, unit};
 use crate::attention::attend;

@@ -1,8 +1,8 @@
 //! WordPiece: text to token ids, as BERT's uncased models were trained.
 //!
-//! Knows the vocabulary and Unicode, nothing of the network. Text is only text: `[MASK]` typed by somebody is five
-//! pieces, never the special token. The invariant: every text gives at least the two frame tokens and at most
-//! `MAX_TOKENS`, and reading stops there, however long the text is.
+//! Knows the vocabulary and Unicode, nothing of the network. Text is only text: `[MASK]` typed by somebody is
+//! five pieces, never the special token. The invariant: every text gives at least the two frame tokens and at
+//! most `MAX_TOKENS`, and reading stops there, however long the text is.
 
 use crate::weights::Damaged;
 use std::collections::HashMap;
@@ -167,7 +167,8 @@ fn normalised(text: &str) -> impl Iterator<Item = char> {
         .flat_map(char::to_lowercase)
 }
 
-/// Control and format characters, private use and unassigned ones; not the controls that are white space in a text.
+/// Control and format characters, private use and unassigned ones; not the controls that are white space in a
+/// text.
 fn is_dropped(c: char) -> bool {
     match c {
         '\t' | '\n' | '\r' => false,
@@ -177,12 +178,14 @@ fn is_dropped(c: char) -> bool {
     }
 }
 
-/// The ideographs that BERT puts spaces around: the unified ones and their extensions, not kana and not hangul.
+/// The ideographs that BERT puts spaces around: the unified ones and their extensions, not kana and not
+/// hangul.
 fn is_ideograph(c: char) -> bool {
-    matches!(c,
-        '\u{4e00}'..='\u{9fff}' | '\u{3400}'..='\u{4dbf}' | '\u{20000}'..='\u{2a6df}' | '\u{2a700}'..='\u{2b73f}'
-        | '\u{2b740}'..='\u{2b81f}' | '\u{2b920}'..='\u{2ceaf}' | '\u{f900}'..='\u{faff}'
-        | '\u{2f800}'..='\u{2fa1f}')
+    matches!(
+        u32::from(c),
+        0x3400..=0x4dbf | 0x4e00..=0x9fff | 0xf900..=0xfaff | 0x20000..=0x2a6df | 0x2a700..=0x2b81f
+            | 0x2b920..=0x2ceaf | 0x2f800..=0x2fa1f
+    )
 }
 
 #[cfg(test)]

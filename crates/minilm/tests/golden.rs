@@ -31,9 +31,10 @@ fn the_token_ids_are_the_golden_ones() {
     }
 }
 
-/// The bound for one pair is 0.006: these int8 weights, run in plain f32, are off by 0.00556 themselves (the pair
-/// "KRaft" and "Überprüfung …"; three independent f32 forward passes agree on the figure), so 0.005 cannot be met
-/// for that pair and one other by any faithful arithmetic. All other pairs must meet 0.005, and the mean 0.002.
+/// The bound for one pair is 0.006: these int8 weights, run in plain f32, are off by 0.00556 themselves (the
+/// pair "KRaft" and "Überprüfung …"; three independent f32 forward passes agree on the figure), so 0.005
+/// cannot be met for that pair and one other by any faithful arithmetic. All other pairs must meet 0.005, and
+/// the mean 0.002.
 #[test]
 fn the_cosines_are_the_golden_ones() {
     let vectors = MODEL.embed(&texts());

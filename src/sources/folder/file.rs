@@ -1,8 +1,8 @@
 //! One file of a folder: its pages without their bodies, and later a body again. Pure; knows nothing of other files.
 
 use super::front::{self, Front};
-use super::{Entry, PAGE_CAP, Shape, blank, too_large};
-use crate::sources::{Kind, Need, Skipped, SourceError, ending, file_name};
+use super::{Entry, Shape, blank};
+use crate::sources::{Kind, Need, PAGE_CAP, Skipped, SourceError, ending, file_name, too_large};
 use knowledge::id::{PageId, PersonKey, SpaceKey};
 use knowledge::page::{BodyFormat, RawPage};
 use knowledge::time;

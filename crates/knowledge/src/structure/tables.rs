@@ -1,0 +1,258 @@
+//! Tables: key and value, or a thing a row. This file must not know running text. Invariant: a claim stands on the row
+//! that states it, and a table whose shape is not understood says nothing.
+
+use super::place::Place;
+use super::relations::{from_header, is_counter, is_single};
+use super::saying::{Said, Saying, Stated};
+use super::words::{Other, named, other, plain_blocks};
+use super::{dates, names};
+use crate::document::{Block, Cell, Inline, Table};
+use crate::graph::{Mention, Object};
+use crate::time::Timestamp;
+
+/// Longest header; longer first rows are data.
+const HEADER_CHARS: usize = 60;
+
+/// First headers of tables that list properties, with a second header from `VALUE_HEADERS`.
+#[rustfmt::skip]
+const KEY_HEADERS: &[&str] = &[
+    "key", "name", "property", "property name", "field", "attribute", "criteria", "criterion", "parameter",
+    "metric", "info", "item", "setting", "variable", "variable name", "option", "characteristic", "aspect",
+    "", "details", "environment variable",
+];
+
+/// Headers of a column of plain values.
+const VALUE_HEADERS: &[&str] =
+    &["value", "values", "info", "details", "detail", "data", "configuration", "", "answer", "setting"];
+
+/// Reads a table; `text` is how it reads in the chunk, `properties` says that it is a block of page properties.
+pub(super) fn table(place: &Place<'_>, table: &Table, text: &str, properties: bool, saying: &mut Saying<'_>) {
+    let Some(columns) = table.rows.first().map(Vec::len) else { return };
+    let Some(lines) = row_lines(table, text) else { return };
+    let rows: Vec<Row<'_>> = table.rows.iter().zip(lines).map(|(cells, line)| Row { cells, line }).collect();
+    let headed = columns > 1 && is_header(&table.rows[0]) && rows.len() > 1;
+    let keyed = rows.iter().all(|row| row.cells[0].header) || !headed;
+    if properties && columns == 2 || columns == 2 && keyed && !headed {
+        pairs(place, &rows, properties, saying);
+    } else if properties && headed && rows.len() == 2 {
+        turned(place, &rows[0], &rows[1], saying);
+    } else if headed && columns == 2 && lists_properties(&table.rows[0]) {
+        pairs(place, &rows[1..], false, saying);
+    } else if headed {
+        entities(place, &rows[0], &rows[1..], saying);
+    }
+}
+
+/// A row and the line that renders it.
+struct Row<'a> {
+    cells: &'a [Cell],
+    line: &'a str,
+}
+
+/// The lines of the rows in the text, if there is one for each.
+fn row_lines<'a>(table: &Table, text: &'a str) -> Option<Vec<&'a str>> {
+    let lines: Vec<&str> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !is_rule(line)).collect();
+    let piped: Vec<&str> = lines.iter().copied().filter(|line| line.starts_with('|')).collect();
+    let rows = table.rows.len();
+    match (piped.len(), lines.len()) {
+        (found, _) if found == rows => Some(piped),
+        // A table without headers is written under a blank header line.
+        (found, _) if found == rows + 1 => Some(piped[1..].to_vec()),
+        (0, found) if found == rows => Some(lines),
+        _ => None,
+    }
+}
+
+fn is_rule(line: &str) -> bool {
+    line.contains('-') && line.chars().all(|c| "|-: ".contains(c))
+}
+
+/// Marked up as a header and short enough to be one; converters mark the first row whatever it holds.
+fn is_header(row: &[Cell]) -> bool {
+    let looks_like_data = |text: &str| {
+        let word = !text.contains(' ');
+        let coded = text.contains('_') || text.contains('.') && text.contains(|c: char| c.is_ascii_digit());
+        text.chars().count() > HEADER_CHARS || names::is_address(text) || word && coded
+    };
+    let texts: Vec<String> = row.iter().map(|cell| plain_blocks(&cell.blocks)).collect();
+    row.iter().all(|cell| cell.header)
+        && texts.iter().filter(|text| !text.is_empty()).count() > 1
+        && !texts.iter().any(|text| looks_like_data(text))
+}
+
+fn lists_properties(header: &[Cell]) -> bool {
+    let lower = |cell: &Cell| plain_blocks(&cell.blocks).to_lowercase();
+    KEY_HEADERS.contains(&lower(&header[0]).as_str()) && VALUE_HEADERS.contains(&lower(&header[1]).as_str())
+}
+
+/// Rows of a key and a value: properties of what the section is about, or values of settings that have a name.
+fn pairs(place: &Place<'_>, rows: &[Row<'_>], properties: bool, saying: &mut Saying<'_>) {
+    let keys: Vec<String> =
+        rows.iter().map(|row| names::bare(&plain_blocks(&row.cells[0].blocks)).to_owned()).collect();
+    let short = keys.iter().filter(|key| names::can_be_name(key.trim_end_matches(':'))).count();
+    if !properties && short * 3 < keys.len() * 2 {
+        return;
+    }
+    for (row, key) in rows.iter().zip(&keys) {
+        let key = key.trim_end_matches([':', ' ']);
+        if !names::can_be_name(key) {
+            continue;
+        }
+        let setting =
+            !properties && !key.contains(' ') && (names::is_identifier(key) || is_code(&row.cells[0]));
+        let (subject, relation) = match (setting, properties) {
+            (true, _) => (saying.mention(names::component(key)), Some("value".to_owned())),
+            (false, true) => (saying.mention(super::saying::this_page(place.page)), from_header(key)),
+            (false, false) => (place.subject(saying), from_header(key)),
+        };
+        let Some(relation) = relation else { continue };
+        let said =
+            Half { subject, relation: &relation, line: row.line, single: true, since: None, until: None };
+        state(place, said, &row.cells[1].blocks, saying);
+    }
+}
+
+fn is_code(cell: &Cell) -> bool {
+    matches!(cell.blocks.as_slice(), [Block::Paragraph(inlines)] if matches!(inlines.as_slice(), [Inline::Code(_)]))
+}
+
+/// Page properties lying on their side: one row of headers, one of values.
+fn turned(place: &Place<'_>, header: &Row<'_>, values: &Row<'_>, saying: &mut Saying<'_>) {
+    let subject = saying.mention(super::saying::this_page(place.page));
+    for (head, cell) in header.cells.iter().zip(values.cells) {
+        if let Some(relation) = from_header(&plain_blocks(&head.blocks)) {
+            let said = Half {
+                subject,
+                relation: &relation,
+                line: values.line,
+                single: true,
+                since: None,
+                until: None,
+            };
+            state(place, said, &cell.blocks, saying);
+        }
+    }
+}
+
+/// A table with a thing a row: the first column that is no counter names it, the others say something of it.
+fn entities(place: &Place<'_>, header: &Row<'_>, rows: &[Row<'_>], saying: &mut Saying<'_>) {
+    let heads: Vec<String> = header.cells.iter().map(|cell| plain_blocks(&cell.blocks)).collect();
+    let Some(key) = heads.iter().position(|head| !is_counter(head) || head.is_empty()) else { return };
+    let relations: Vec<Option<String>> = (0..heads.len()).map(|at| relation(&heads, key, at)).collect();
+    let names: Vec<String> =
+        rows.iter().map(|row| names::bare(&plain_blocks(&row.cells[key].blocks)).to_owned()).collect();
+    let good = names.iter().filter(|name| names::can_be_name(name) && dates::date(name).is_none()).count();
+    let dated = matches!(
+        from_header(&heads[key]).as_deref(),
+        Some("since" | "until" | "date" | "note" | "described_as")
+    );
+    if good * 3 < names.len() * 2 || dated {
+        return;
+    }
+    for (at, row) in rows.iter().enumerate() {
+        if !names::can_be_name(&names[at]) {
+            continue;
+        }
+        let unique = names.iter().filter(|name| **name == names[at]).count() == 1;
+        let Some(mention) = row_name(place, &row.cells[key], &names[at], &heads[key]) else { continue };
+        let subject = saying.mention(mention);
+        let date_in = |wanted: &[&str]| {
+            let column = relations
+                .iter()
+                .position(|relation| relation.as_deref().is_some_and(|r| wanted.contains(&r)));
+            column.and_then(|column| dates::date(&plain_blocks(&row.cells[column].blocks)))
+        };
+        let (since, until) = (date_in(&["since", "release_date", "date", "released"]), date_in(&["until"]));
+        for (column, relation) in relations.iter().enumerate() {
+            let Some(relation) = relation.as_deref().filter(|_| column != key) else { continue };
+            let single = unique && is_single(relation);
+            let said = Half { subject, relation, line: row.line, single, since, until };
+            state(place, said, &row.cells[column].blocks, saying);
+        }
+    }
+}
+
+/// The relation of a column; `Deprecated API | Alternate API` and the like say what replaces what.
+fn relation(heads: &[String], key: usize, column: usize) -> Option<String> {
+    let (first, this) = (heads[key].to_lowercase(), heads[column].to_lowercase());
+    let old = first.contains("deprecated") || first == "old" || first.starts_with("old ");
+    let new = this.contains("alternat") || this.starts_with("new") || this.contains("replacement");
+    if old && new && column != key {
+        return Some("replaced_by".to_owned());
+    }
+    from_header(&heads[column])
+}
+
+/// What a row is about.
+fn row_name(place: &Place<'_>, cell: &Cell, name: &str, header: &str) -> Option<Mention> {
+    if let [Block::Paragraph(inlines)] = cell.blocks.as_slice() {
+        if let [only] = inlines.as_slice() {
+            if let Some(mention) = named(only, place.page) {
+                return Some(mention);
+            }
+        }
+    }
+    let words = name.split_whitespace().count();
+    (words <= 6 || names::is_proper(name)).then(|| place.row(name, header))
+}
+
+/// A claim of a row without its object.
+struct Half<'a> {
+    subject: Said,
+    relation: &'a str,
+    line: &'a str,
+    single: bool,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+}
+
+/// Adds what a cell says.
+fn state(place: &Place<'_>, said: Half<'_>, blocks: &[Block], saying: &mut Saying<'_>) {
+    let objects = objects(other(blocks, place.page), said.relation, saying);
+    let single = said.single && objects.len() == 1;
+    for object in objects {
+        let claim = Stated::new(said.subject, said.relation, object, said.line);
+        saying.claim(Stated { valid_at: said.since, invalid_at: said.until, single, ..claim });
+    }
+}
+
+/// Relations whose other end is a thing even when it is written without markup.
+#[rustfmt::skip]
+const NAMED_ENDS: &[&str] = &[
+    "owned_by", "maintained_by", "team", "depends_on", "replaced_by", "replaces", "runs_on", "part_of",
+    "written_in", "required_by", "assigned_to", "responsible", "lead",
+];
+
+/// The other ends of a claim.
+pub(super) fn objects(other: Other, relation: &str, saying: &mut Saying<'_>) -> Vec<Object<Said>> {
+    match other {
+        Other::Part(first) if matches!(relation, "described_as" | "purpose" | "note") => {
+            vec![Object::Value(first)]
+        }
+        Other::Blank | Other::Part(_) => Vec::new(),
+        Other::Names(names) => names.into_iter().map(|name| Object::Named(saying.mention(name))).collect(),
+        Other::Words(words) if NAMED_ENDS.contains(&relation) => match ends(&words) {
+            Some(names) => names.into_iter().map(|name| Object::Named(saying.mention(name))).collect(),
+            None => vec![Object::Value(words)],
+        },
+        Other::Words(words) => vec![Object::Value(words)],
+    }
+}
+
+/// Words such as `Payments team, Team Blue` as names, if all of them can be.
+fn ends(words: &str) -> Option<Vec<Mention>> {
+    let parts: Vec<&str> =
+        words.split([',', ';', '/']).map(str::trim).filter(|part| !part.is_empty()).collect();
+    let fits = |part: &&str| names::can_be_name(part) && part.split_whitespace().count() <= 5;
+    let all = !parts.is_empty() && parts.len() <= 8 && parts.iter().all(fits);
+    all.then(|| parts.into_iter().map(by_shape).collect())
+}
+
+fn by_shape(name: &str) -> Mention {
+    match names::issue(name) {
+        Some(issue) => issue,
+        None if names::is_identifier(name) => names::component(name),
+        None => names::thing(name),
+    }
+}
