@@ -71,8 +71,15 @@ fn page(number: usize, pages: usize, mentions: usize) -> PageSaid {
         let claims = vec![claim(0, "uses", 1), claim(2, "owned_by", 3), claim(1, "depends_on", 4)];
         readings.push((chunk(index), Reading { mentions, claims }));
     }
-    let version = VersionSaid { version: Version(1), modified: None, chunks: (0..=count).map(chunk).collect() };
-    PageSaid { page: id, space, versions: vec![version], gone: false, readings: readings.into_iter().collect() }
+    let version =
+        VersionSaid { version: Version(1), modified: None, chunks: (0..=count).map(chunk).collect() };
+    PageSaid {
+        page: id,
+        space,
+        versions: vec![version],
+        gone: false,
+        readings: readings.into_iter().collect(),
+    }
 }
 
 fn main() {

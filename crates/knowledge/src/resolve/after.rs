@@ -193,8 +193,14 @@ impl<'a, H: Held> After<'a, H> {
     /// Decisions that the texts state, and those about the names of nodes that enter.
     fn compare_decisions(&mut self) -> Result<(), H::Error> {
         let mut new = Vec::new();
+        // A page with a long history says the same of itself in every version: its node is looked up once.
+        let mut known: (Option<NodeId>, Vec<Decision>) = (None, Vec::new());
         for decision in self.said.decisions.values() {
-            if !self.held.decisions(decision.a)?.contains(decision) {
+            if known.0 != Some(decision.a) {
+                known = (Some(decision.a), self.held.decisions(decision.a)?);
+            }
+            let held = known.1.iter().find(|held| held.b == decision.b && held.chunk == decision.chunk);
+            if held != Some(decision) {
                 new.push(decision.clone());
             }
         }

@@ -123,8 +123,6 @@ fn live_groups(memory: &Memory) -> BTreeSet<Vec<NodeId>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
     #[test]
     fn the_order_and_the_size_of_epochs_do_not_show(
         (wiki, order) in a_wiki().prop_flat_map(|wiki| {

@@ -235,31 +235,33 @@ const CAMEL_CHARS: usize = 12;
 /// `payments.ledger.entries`, `KafkaProducer`, `KIP-595`) with at least one part that is not an everyday word.
 /// Not by how rare it is: rarity depends on what was read before.
 pub fn distinctive(name: &str) -> bool {
-    let name = name.trim_matches(|c: char| !c.is_alphanumeric());
-    if name.contains(char::is_whitespace) {
+    // A path from here or from the root of something leads elsewhere in every place.
+    if name.contains(char::is_whitespace) || name.starts_with(['.', '/', '~']) {
         return false;
     }
+    let name = name.trim_matches(|c: char| !c.is_alphanumeric());
     let parts = parts_of(name);
     let telling = parts.iter().filter(|part| !is_everyday(part)).count();
     let chars = name.chars().count();
+    let has = |c: char| name.contains(c);
+    let begins_small = name.starts_with(char::is_lowercase);
     if telling == 0 || chars < DISTINCTIVE_CHARS_WITH_NUMBER {
-        return false;
+        false
+    } else if name.contains(|c: char| c.is_ascii_digit()) {
+        true
+    } else if chars < DISTINCTIVE_CHARS {
+        false
+    } else if has('-') || has('.') || has('/') || has(':') {
+        parts.len() > 1
+    } else if has('_') {
+        // `customer_id` and `retry_count` are columns and settings that every service has its own of.
+        telling > 1
+    } else if begins_small {
+        // So are `lastName` and `retryCount`.
+        telling > 1 && chars >= CAMEL_CHARS
+    } else {
+        parts.len() > 2 || (parts.len() == 2 && chars >= CAMEL_CHARS)
     }
-    if name.contains(|c: char| c.is_ascii_digit()) {
-        return true;
-    }
-    if chars < DISTINCTIVE_CHARS {
-        return false;
-    }
-    let joined = |c: char| name.contains(c);
-    if joined('-') || joined('.') || joined('/') || joined(':') {
-        return parts.len() > 1;
-    }
-    // `customer_id` and `retry_count` are columns and settings that every service has its own of.
-    if joined('_') {
-        return telling > 1;
-    }
-    parts.len() > 2 || (parts.len() == 2 && chars >= CAMEL_CHARS)
 }
 
 /// Whether a name of several words says more than everyday words do: `Payment Gateway` does, `Release Notes` does not.
@@ -311,7 +313,7 @@ help helper high history home host hour how html http https image impl implement
 information infra infrastructure init input install installation instance integration interface internal intro introduction
 issue item jar java job json key kick known label last latest launch layer learn level lib library life link list live load
 local lock log logging login long low mail main maintenance manage management manager manual map master max mean meeting
-member menu message meta metadata metric min minute misc miscellaneous mobile mode model module monitor monitoring month
+member menu message meta metadata metric micro min minute misc miscellaneous mobile mode model module monitor monitoring month
 monthly multi name need network new news next node note number object office old on only onboarding online open operation
 option order org other out output over overview owner package page param parameter parent part partner password path pdf
 people per performance person phase pipeline plan planning platform plugin png policy policies port post postmortem practice
@@ -351,4 +353,78 @@ pub(super) fn shown(members: &[Node]) -> (String, Kind) {
         None => members.iter().map(|node| &node.kind).min_by_key(|kind| telling(kind)).unwrap_or(&best.kind),
     };
     (best.name.clone(), kind.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn composites_with_a_telling_part_are_distinctive() {
+        let names = [
+            "ledger-service",
+            "KIP-595",
+            "PAY-1482",
+            "payments.ledger.entries",
+            "KafkaProducer",
+            "etcdNoLeader",
+            "log4j2",
+            "alphagov/tech-docs-template",
+            "sunbird_dial_repo_api_key",
+        ];
+        assert_eq!(names.into_iter().filter(|name| !distinctive(name)).collect::<Vec<_>>(), [""; 0]);
+    }
+
+    #[test]
+    fn everyday_words_in_any_form_are_not() {
+        let names = [
+            "Overview",
+            "API",
+            "Backend",
+            "BackEnd",
+            "back-end",
+            "Release Notes",
+            "release-notes",
+            "follow-up",
+            "config.yaml",
+            "README.md",
+            "api-gateway",
+            "user_id",
+            "customer_id",
+            "lastName",
+            "UserService",
+            "phase-2",
+            "Sprint-42",
+            "server01",
+            "v1.2.3",
+            "2024-01-15",
+            "Q3-2024",
+            "../assets/ledger-picture.png",
+            "/api/payments/v1",
+            "ledger",
+            "",
+        ];
+        assert_eq!(names.into_iter().filter(|name| distinctive(name)).collect::<Vec<_>>(), [""; 0]);
+    }
+
+    #[test]
+    fn names_are_compared_without_their_dress() {
+        assert_eq!(normalise("  `Ledger\u{2011}Service`: "), "ledger-service");
+        assert_eq!(normalise("“Ｐａｙｍｅｎｔ\u{a0} Gateway”"), "payment gateway");
+        assert_eq!(normalise(".NET"), ".net");
+        assert_eq!(normalise("C++"), "c++");
+        assert_eq!(normalise("\u{200b}"), "");
+    }
+
+    #[test]
+    fn joining_classes_is_an_equivalence() {
+        use Class::{File, Issue, Label, Page, Person, Space, Thing};
+        let all = [Person, Space, Label, Issue, File, Page, Thing];
+        let triples = all.map(|a| all.map(|b| all.map(|c| (a, b, c))));
+        for (a, b, c) in triples.into_iter().flatten().flatten() {
+            assert!(a.may_join(a));
+            assert_eq!(a.may_join(b), b.may_join(a));
+            assert!(!(a.may_join(b) && b.may_join(c)) || a.may_join(c));
+        }
+    }
 }

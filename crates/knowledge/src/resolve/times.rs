@@ -53,3 +53,69 @@ pub fn as_said_at(support: &Support, at: Timestamp) -> Option<Support> {
     }
     Some(then)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::End;
+    use crate::id::{ChunkId, FactId, Version};
+
+    fn day(number: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + 86_400 * number).unwrap()
+    }
+
+    fn support(valid_at: Option<i64>, invalid_at: Option<i64>, end: Option<(Ended, Option<i64>)>) -> Support {
+        Support {
+            fact: FactId::of(&[]),
+            chunk: ChunkId::of(&[]),
+            sentence: String::new(),
+            valid_at: valid_at.map(day),
+            invalid_at: invalid_at.map(day),
+            from_version: Version(1),
+            asserted_from: Some(day(0)),
+            end: end.map(|(ended, at)| End { ended, version: None, at: at.map(day) }),
+        }
+    }
+
+    fn of(supports: &[Support]) -> (Option<Timestamp>, Option<Timestamp>, Option<Option<Timestamp>>) {
+        let times = times(supports);
+        (times.valid_at, times.invalid_at, times.withdrawn)
+    }
+
+    #[test]
+    fn while_something_says_it_only_that_counts() {
+        let replaced = support(Some(1), None, Some((Ended::Replaced, Some(3))));
+        assert_eq!(
+            of(&[replaced, support(Some(2), None, None), support(None, Some(9), None)]),
+            (Some(day(2)), Some(day(9)), None)
+        );
+    }
+
+    #[test]
+    fn an_end_before_the_beginning_is_none() {
+        assert_eq!(
+            of(&[support(None, Some(1), None), support(Some(2), None, None)]),
+            (Some(day(2)), None, None)
+        );
+    }
+
+    #[test]
+    fn what_was_replaced_ended_in_the_world_and_what_vanished_is_withdrawn() {
+        let replaced = support(None, None, Some((Ended::Replaced, Some(3))));
+        let vanished = support(None, None, Some((Ended::Vanished, Some(5))));
+        let some_day = support(None, None, Some((Ended::Vanished, None)));
+        assert_eq!(of(&[replaced.clone(), vanished.clone()]), (None, Some(day(3)), None));
+        assert_eq!(of(std::slice::from_ref(&vanished)), (None, None, Some(Some(day(5)))));
+        assert_eq!(of(&[vanished, some_day]), (None, None, Some(None)));
+        assert_eq!(of(&[support(None, None, Some((Ended::Replaced, None)))]), (None, None, Some(None)));
+        assert_eq!(of(&[]), (None, None, Some(None)));
+    }
+
+    #[test]
+    fn before_its_end_a_support_had_none() {
+        let replaced = support(None, Some(3), Some((Ended::Replaced, Some(3))));
+        assert_eq!(as_said_at(&replaced, day(-1)), None);
+        assert_eq!(as_said_at(&replaced, day(2)), Some(support(None, None, None)));
+        assert_eq!(as_said_at(&replaced, day(3)), Some(replaced));
+    }
+}
