@@ -1,5 +1,5 @@
-//! How long resolving takes: synthetic pages in epochs, first for the first time, then again unchanged, then with an
-//! edit each. `cargo run --release -p knowledge --example resolve_pace -- [pages] [mentions]`
+//! How long resolving takes: synthetic pages in epochs, first for the first time, then again unchanged, then
+//! with an edit each. `cargo run --release -p knowledge --example resolve_pace -- [pages] [mentions]`
 
 #![allow(clippy::print_stdout, reason = "a measurement prints what it measured")]
 

@@ -1,6 +1,6 @@
-//! The graph as it will stand when the pages of the epoch are in: what they say laid over what is held. It answers the
-//! same questions as `Held`, and notes the changes and the nodes whose group must be looked at again.
-//! It must not decide what is one; it only compares.
+//! The graph as it will stand when the pages of the epoch are in: what they say laid over what is held. It
+//! answers the same questions as `Held`, and notes the changes and the nodes whose group must be looked at
+//! again. It must not decide what is one; it only compares.
 
 use crate::graph::{Change, Decision, Episode, Node};
 use crate::id::{ChunkId, FactId, NodeId};
@@ -207,7 +207,8 @@ impl<'a, H: Held> After<'a, H> {
         let entering: Vec<Node> =
             self.entering.iter().filter_map(|node| self.said.nodes.get(node)).cloned().collect();
         for decision in pairs::decisions(&entering, self.held)? {
-            // Who looked closer has already decided about this pair; a rule about names does not overrule that.
+            // Who looked closer has already decided about this pair; a rule about names does not overrule
+            // that.
             let known = self.held.decisions(decision.a)?;
             if !known
                 .iter()

@@ -1,15 +1,15 @@
-//! The one rule for the times of a fact, over those of its supports that the viewer may see. It must not look at other
-//! supports: a date that only a hidden page gives does not exist for the viewer.
+//! The one rule for the times of a fact, over those of its supports that the viewer may see. It must not look
+//! at other supports: a date that only a hidden page gives does not exist for the viewer.
 
 use crate::graph::{Ended, Support, Times};
 use crate::time::Timestamp;
 
 /// The times of a fact that stands on these supports.
 ///
-/// While something still says it, only that counts: the earliest beginning, and the earliest end that is not before it.
-/// When nothing says it any more and a page gave another value in its place, it ended in the world, at the earliest such
-/// time. When the text is merely gone, or was replaced nobody knows when, the fact is withdrawn: since the last of it
-/// went, where that is known.
+/// While something still says it, only that counts: the earliest beginning, and the earliest end that is not
+/// before it. When nothing says it any more and a page gave another value in its place, it ended in the
+/// world, at the earliest such time. When the text is merely gone, or was replaced nobody knows when, the
+/// fact is withdrawn: since the last of it went, where that is known.
 pub fn times<'a>(supports: impl IntoIterator<Item = &'a Support>) -> Times {
     let supports: Vec<&Support> = supports.into_iter().collect();
     let ended = |support: &&&Support, how| support.end.as_ref().map(|end| end.ended) == how;
@@ -37,8 +37,8 @@ fn between(supports: &[&Support], until: impl Fn(&Support) -> Option<Timestamp>)
     Times { valid_at, invalid_at, withdrawn: None }
 }
 
-/// A support as it stood at a time on the wiki's own clock; none when nothing said it yet. An end that came later, or
-/// whose day nobody knows, had not come then; nor had the day that the end brought with it.
+/// A support as it stood at a time on the wiki's own clock; none when nothing said it yet. An end that came
+/// later, or whose day nobody knows, had not come then; nor had the day that the end brought with it.
 pub fn as_said_at(support: &Support, at: Timestamp) -> Option<Support> {
     if support.asserted_from.is_some_and(|from| from > at) {
         return None;
