@@ -48,15 +48,16 @@ impl Held for State {
 
     fn group(&self, node: NodeId) -> Result<Option<Group>> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT entity.entity, entity.name FROM node JOIN entity USING (entity) WHERE node.node = ?1",
+            "SELECT entity.entity, entity.named, entity.kind FROM node JOIN entity USING (entity) WHERE node.node = ?1",
         )?;
-        let found: Option<([u8; 16], String)> =
-            statement.query_row([node.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        let Some((entity, name)) = found else { return Ok(None) };
+        let found: Option<([u8; 16], String, String)> = statement
+            .query_row([node.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((entity, name, kind)) = found else { return Ok(None) };
         let mut statement =
             self.connection().prepare_cached("SELECT node FROM node WHERE entity = ?1 ORDER BY node")?;
         let nodes = collect(statement.query([entity])?, |row| Ok(NodeId::from_bytes(row.get(0)?)))?;
-        Ok(Some(Group { entity: EntityId(NodeId::from_bytes(entity)), nodes, name }))
+        Ok(Some(Group { entity: EntityId(NodeId::from_bytes(entity)), nodes, name, kind: Kind::new(kind) }))
     }
 
     fn is_live(&self, chunk: ChunkId) -> Result<bool> {
@@ -65,12 +66,15 @@ impl Held for State {
         Ok(statement.exists([chunk.as_bytes()])?)
     }
 
+    fn fact(&self, id: FactId) -> Result<Option<HeldFact>> {
+        let sql = format!("{FACT} WHERE fact = ?1");
+        let mut statement = self.connection().prepare_cached(&sql)?;
+        Ok(collect(statement.query([id.as_bytes()])?, held_fact)?.pop())
+    }
+
     fn facts_at(&self, node: NodeId) -> Result<Vec<HeldFact>> {
-        let mut statement = self.connection().prepare_cached(
-            "SELECT fact, subject, relation, object, value, run, extractor, folded_into FROM fact WHERE subject = ?1
-             UNION SELECT fact, subject, relation, object, value, run, extractor, folded_into FROM fact WHERE object = ?1
-             ORDER BY 1",
-        )?;
+        let sql = format!("{FACT} WHERE subject = ?1 UNION {FACT} WHERE object = ?1 ORDER BY 1");
+        let mut statement = self.connection().prepare_cached(&sql)?;
         collect(statement.query([node.as_bytes()])?, held_fact)
     }
 
@@ -111,6 +115,8 @@ pub(super) fn supports_shown_by(connection: &Connection, fact: FactId) -> Result
 
 const SUPPORT: &str = "SELECT fact, chunk, sentence, valid_at, invalid_at, from_version, asserted_from,
     ended, end_version, asserted_to FROM support";
+
+const FACT: &str = "SELECT fact, subject, relation, object, value, run, extractor, folded_into FROM fact";
 
 /// Reads all rows with a function that may fail for our own reasons.
 pub(super) fn collect<T>(

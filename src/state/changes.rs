@@ -42,6 +42,10 @@ fn apply_one(step: &Step<'_>, change: &Change, touched: &mut Touched) -> Result<
             "INSERT OR IGNORE INTO mention VALUES (?1, ?2)",
             params![node.as_bytes(), chunk.as_bytes()],
         ),
+        Change::Unmention { node, chunk } => step.run(
+            "DELETE FROM mention WHERE node = ?1 AND chunk = ?2",
+            params![node.as_bytes(), chunk.as_bytes()],
+        ),
         Change::Decide(decision) => apply_decision(step, decision),
         Change::Group { entity, nodes, name, kind } => {
             touched.named.extend(nodes);
@@ -118,7 +122,7 @@ fn apply_node(step: &Step<'_>, node: &Node) -> Result<()> {
             step.seq
         ],
     )?;
-    for band in resolve::bands(&node.normal) {
+    for band in resolve::bands(node) {
         // SQLite integers are signed; only equality matters.
         step.run(
             "INSERT OR IGNORE INTO name_band VALUES (?1, ?2)",
@@ -158,10 +162,11 @@ fn apply_group(step: &Step<'_>, entity: EntityId, nodes: &[NodeId], shown: (&str
     }
     let person = person_name(step, nodes)?;
     step.run(
-        "INSERT INTO entity VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (entity) DO UPDATE SET name = ?2, kind = ?3, changed_seq = ?4",
+        "INSERT INTO entity VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (entity) DO UPDATE SET named = ?2, name = ?3, kind = ?4, changed_seq = ?5",
         params![
             entity.0.as_bytes(),
+            shown.0,
             person.as_deref().unwrap_or(shown.0),
             shown.1.as_str(),
             step.seq

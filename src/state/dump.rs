@@ -15,7 +15,7 @@ const TABLES: [(&str, &str); 11] = [
     ("node", "SELECT node, name, normal, kind, space, key, entity FROM node ORDER BY node"),
     ("decision", "SELECT a, b, verdict, why, weight, chunk FROM decision ORDER BY a, b, chunk"),
     ("mention", "SELECT node, chunk FROM mention ORDER BY node, chunk"),
-    ("entity", "SELECT entity, name, kind FROM entity ORDER BY entity"),
+    ("entity", "SELECT entity, named, name, kind FROM entity ORDER BY entity"),
     (
         "fact",
         "SELECT fact, subject, relation, object, value, run, extractor, folded_into, valid_at, invalid_at, withdrawn,

@@ -173,7 +173,8 @@ CREATE TABLE mention (node BLOB NOT NULL, chunk BLOB NOT NULL, PRIMARY KEY (node
 CREATE INDEX mention_chunk ON mention (chunk);
 CREATE TABLE entity (
     entity BLOB PRIMARY KEY,
-    name TEXT NOT NULL,
+    named TEXT NOT NULL,  -- the name that the resolver gave it
+    name TEXT NOT NULL,   -- the name shown: for a person the display name
     kind TEXT NOT NULL,
     changed_seq INTEGER NOT NULL
 ) WITHOUT ROWID;
