@@ -33,7 +33,7 @@ pub(crate) const PEOPLE: &[&str] = &[
 ];
 
 /// Writes the export. Run from the root of the repository, as cargo does.
-pub fn write() -> Result<(), String> {
+pub fn write(_arguments: &[String]) -> Result<(), String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     let target = root.join(TARGET);
     std::fs::write(&target, archive()?).map_err(|why| format!("writing `{}`: {why}", target.display()))?;
