@@ -39,7 +39,7 @@ const TASKS: [Task; 7] = [
     Task {
         name: "facts",
         about: "structural facts of JSONL pages: count, sample, show",
-        run: facts::run,
+        run: |words| facts::run(words).map_err(|error| error.to_string()),
     },
     Task { name: "samples", about: "write the generated export of `samples/` again", run: samples::write },
 ];
