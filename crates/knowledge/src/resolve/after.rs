@@ -200,7 +200,16 @@ impl<'a, H: Held> After<'a, H> {
         }
         let entering: Vec<Node> =
             self.entering.iter().filter_map(|node| self.said.nodes.get(node)).cloned().collect();
-        new.extend(pairs::decisions(&entering, self.held)?);
+        for decision in pairs::decisions(&entering, self.held)? {
+            // Who looked closer has already decided about this pair; a rule about names does not overrule that.
+            let known = self.held.decisions(decision.a)?;
+            if !known
+                .iter()
+                .any(|known| known.chunk.is_none() && (known.a, known.b) == (decision.a, decision.b))
+            {
+                new.push(decision);
+            }
+        }
         for decision in new {
             for end in [decision.a, decision.b] {
                 self.seeds.insert(end);

@@ -9,6 +9,8 @@ mod after;
 mod components;
 mod fold;
 mod groups;
+#[cfg(test)]
+mod laws;
 pub mod memory;
 mod names;
 mod page;
