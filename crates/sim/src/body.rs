@@ -67,20 +67,20 @@ pub struct Body {
 fn block(rng: &mut Rng, titles: &[String]) -> Block {
     let name = |rng: &mut Rng| *rng.pick(&NAMES);
     match rng.below(13) {
-        0 | 1 => Block::Card(rng.pick(&TEAMS), rng.pick(&STATUSES)),
-        2 => Block::Properties(rng.pick(&TEAMS), rng.pick(&STATUSES)),
+        0 | 1 => Block::Card(*rng.pick(&TEAMS), *rng.pick(&STATUSES)),
+        2 => Block::Properties(*rng.pick(&TEAMS), *rng.pick(&STATUSES)),
         3 => {
             let row = |rng: &mut Rng| (*rng.pick(&NAMES), *rng.pick(&TEAMS), *rng.pick(&STATUSES));
             Block::Grid((0..rng.between(1, 3)).map(|_| row(rng)).collect())
         }
         4 | 5 => Block::Depends(name(rng), name(rng)),
         6 => Block::Replaced(name(rng), name(rng)),
-        7 => Block::Since(name(rng), rng.pick(&TEAMS), rng.pick(&DATES)),
+        7 => Block::Since(name(rng), *rng.pick(&TEAMS), *rng.pick(&DATES)),
         8 => Block::Span(name(rng)),
         9 if !titles.is_empty() => Block::Link(rng.pick(titles).clone()),
         10 => Block::Task(rng.chance(50), rng.below(8), name(rng)),
         11 => Block::List((0..rng.between(1, 3)).map(|_| name(rng)).collect()),
-        _ => Block::Prose(rng.pick(&PROSE)),
+        _ => Block::Prose(*rng.pick(&PROSE)),
     }
 }
 
@@ -139,7 +139,7 @@ impl Body {
 fn change_value(block: &mut Block, rng: &mut Rng) {
     match block {
         Block::Card(owner, status) | Block::Properties(owner, status) => match rng.chance(50) {
-            true => *owner = *rng.pick(&TEAMS[..2 + rng.below(2)]),
+            true => *owner = TEAMS[rng.below(3)],
             false => *status = *rng.pick(&STATUSES[..2]),
         },
         Block::Grid(rows) => {
@@ -151,7 +151,7 @@ fn change_value(block: &mut Block, rng: &mut Rng) {
         Block::Task(done, ..) => *done = !*done,
         Block::Span(name) => *name = *rng.pick(&NAMES),
         Block::List(names) => names.push(*rng.pick(&NAMES)),
-        Block::Link(_) | Block::Prose(_) => *block = Block::Prose(rng.pick(&PROSE)),
+        Block::Link(_) | Block::Prose(_) => *block = Block::Prose(*rng.pick(&PROSE)),
     }
 }
 

@@ -108,7 +108,7 @@ pub fn draw(rng: &mut Rng, counts: &Counts) -> Vec<Aim> {
     let mut aims: Vec<Aim> = Vec::new();
     for _ in 0..wanted {
         let day = rng.below(counts.len());
-        let there = |kind| counts[day].get(kind).copied().unwrap_or(0);
+        let there = |kind: &str| counts[day].get(kind).copied().unwrap_or(0);
         let weights: Vec<usize> =
             LIKED.iter().map(|(kind, weight)| if there(kind) > 0 { *weight } else { 0 }).collect();
         let (kind, _) = LIKED[rng.weighted(&weights)];

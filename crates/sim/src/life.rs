@@ -144,7 +144,7 @@ impl<'a> Life<'a> {
         runtime.block_on(async {
             let identity = Identity::new(VaultId::new(self.rng.bytes()), "simulation");
             vault::init(self.store.inner(), &identity).await.map_err(|error| error.to_string())?;
-            let mut graphs = Vec::new();
+            let mut graphs: Vec<String> = Vec::new();
             for day in 0..self.plan.days.len() {
                 self.fates.lock().day = day;
                 self.pass_day(day, &identity).await?;
@@ -153,7 +153,7 @@ impl<'a> Life<'a> {
                     && day > 0
                     && Arc::ptr_eq(&self.plan.days[day], &self.plan.days[day - 1])
                 {
-                    checks::same("after a re-indexing of the same pages", &graphs[day - 1], &graph)?;
+                    checks::same("after a re-indexing of the same pages", graphs[day - 1].as_str(), &graph)?;
                 }
                 graphs.push(graph);
             }
