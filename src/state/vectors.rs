@@ -7,8 +7,8 @@ use crate::embedders::Quantised;
 use crate::error::Result;
 use rusqlite::params;
 
-/// The text a vector is made of, by kind and row. Facts that stand on cards alone have none: words find them. A passage is its headings and its beginning: the model reads 256
-/// tokens, which is about 1,000 characters.
+/// The text a vector is made of, by kind and row. Facts that stand on cards alone have none: words find them. A passage
+/// is its headings and its beginning: the model reads 256 tokens, which is about 1,000 characters.
 const TEXTS: &str = "
     SELECT 'fact' AS kind, fact.row AS row,
            coalesce(se.name, sn.name) || ' ' || replace(fact.relation, '_', ' ') || ' ' ||
@@ -37,7 +37,10 @@ pub struct Text {
 impl State {
     /// Whether any vector of this model is held.
     pub fn has_vectors(&self, model: &str) -> Result<bool> {
-        Ok(self.connection().prepare_cached("SELECT 1 FROM vector WHERE model = ?1 LIMIT 1")?.exists([model])?)
+        Ok(self
+            .connection()
+            .prepare_cached("SELECT 1 FROM vector WHERE model = ?1 LIMIT 1")?
+            .exists([model])?)
     }
 
     /// How many texts have no vector.
