@@ -11,7 +11,7 @@ mod vault;
 
 use crate::error::{Error, Kind, Result};
 use crate::settings::Settings;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// How a command ended, for whoever started it.
@@ -99,6 +99,11 @@ impl Call {
     }
 }
 
+/// The command line as it may be typed, for the pages that are made from it.
+pub fn command() -> clap::Command {
+    Typed::command()
+}
+
 /// Runs the command line and says how it ended.
 pub fn run() -> Exit {
     let typed = Typed::parse();
@@ -167,11 +172,9 @@ fn print_json(value: &impl serde::Serialize) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     #[test]
     fn the_command_line_is_consistent_and_has_a_dozen_verbs_at_most() {
-        let command = super::Typed::command();
+        let command = super::command();
         assert!(command.get_subcommands().count() <= 12);
         command.debug_assert();
     }

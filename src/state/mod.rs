@@ -254,3 +254,6 @@ fn at(path: &Path) -> String {
 fn unusable(path: &Path, error: &std::io::Error) -> Error {
     Error::new(Kind::Halt, format!("{}: {error}", at(path))).hint("give a `--state` path that can be written")
 }
+
+#[cfg(test)]
+mod tests;
