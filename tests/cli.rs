@@ -38,7 +38,7 @@ impl Place {
             self.write(
                 &format!("OPS/service-{page}.md"),
                 &format!(
-                    "# service-{page}\n\n| Owner | Team {owner} |\n|---|---|\n| Status | live |\n\n\
+                    "# service-{page}\n\n| Property | Value |\n|---|---|\n| Owner | Team {owner} |\n| Status | live |\n\n\
                      ## Notes\n\nThe `service-{page}` depends on `service-{next}`. See [next](service-{next}.md).\n"
                 ),
             );
@@ -132,7 +132,7 @@ fn a_deleted_state_file_is_made_again_with_equal_content() {
     let place = Place::new();
     place.fill(9);
     place.done(&["pipeline", "wiki", "--quiet"]);
-    place.write("OPS/service-2.md", "# service-2\n\n| Owner | Team 9 |\n|---|---|\n");
+    place.write("OPS/service-2.md", "# service-2\n\n| Property | Value |\n|---|---|\n| Owner | Team 9 |\n");
     std::fs::remove_file(place.wiki().join("OPS/service-4.md")).unwrap();
     place.done(&["pipeline", "wiki", "--quiet"]);
     let before = place.dump();
@@ -148,7 +148,7 @@ fn reindexing_from_what_is_kept_gives_the_same_graph_and_asks_the_wiki_nothing()
     let place = Place::new();
     place.fill(9);
     place.done(&["pipeline", "wiki", "--quiet"]);
-    place.write("OPS/service-2.md", "# service-2\n\n| Owner | Team 9 |\n|---|---|\n");
+    place.write("OPS/service-2.md", "# service-2\n\n| Property | Value |\n|---|---|\n| Owner | Team 9 |\n");
     place.done(&["pipeline", "wiki", "--quiet"]);
     let before = place.dump();
     place.write("OPS/service-3.md", "# service-3\n\nThis edit must wait for the next sweep.\n");
@@ -162,7 +162,7 @@ fn reindexing_from_what_is_kept_gives_the_same_graph_and_asks_the_wiki_nothing()
 fn a_value_that_changed_is_found_as_it_was_and_as_it_is() {
     let place = Place::new();
     let page = |day: &str, owner: &str| {
-        format!("---\nupdated: {day}\n---\n# ledger-service\n\n| Owner | {owner} |\n|---|---|\n| Status | live |\n")
+        format!("---\nupdated: {day}\n---\n# ledger-service\n\n| Property | Value |\n|---|---|\n| Owner | {owner} |\n")
     };
     place.write("OPS/ledger-service.md", &page("2024-01-01", "Team Red"));
     place.done(&["pipeline", "wiki", "--quiet"]);
@@ -296,9 +296,9 @@ fn what_is_no_wiki_is_refused_and_nothing_is_lost() {
     let place = Place::new();
     place.refused(&["pipeline", "nowhere"], 1, &["nowhere"]);
     std::fs::write(place.path("noise.bin"), [0u8, 159, 146, 150]).unwrap();
-    place.refused(&["pipeline", "noise.bin"], 1, &["noise.bin"]);
+    place.refused(&["pipeline", "noise.bin"], 1, &["noise", "expected a Confluence XML export"]);
     std::fs::write(place.path("half.zip"), b"PK\x03\x04 and then nothing").unwrap();
-    place.refused(&["pipeline", "half.zip"], 1, &["half.zip"]);
+    place.refused(&["pipeline", "half.zip"], 1, &["half"]);
 }
 
 #[test]

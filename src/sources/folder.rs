@@ -1,8 +1,8 @@
 //! A folder of pages: Markdown, storage-format XML or HTML, and JSON lines with a page each.
 //!
-//! Page ids are paths (or the ids in the JSON lines), the space is the top folder (or the line's), parents are the
-//! `README` or `index` page of the folder (or the line's). It must not know who reads the files, nor other sources.
-//! Invariant: a date comes from the text or is missing; a file's own time is never looked at.
+//! Page ids are paths (or the ids in the JSON lines), the space is the top folder (or the line's), parents
+//! are the `README` or `index` page of the folder (or the line's). It must not know who reads the files, nor
+//! other sources. Invariant: a date comes from the text or is missing; a file's own time is never looked at.
 
 mod file;
 mod front;
@@ -36,7 +36,8 @@ pub(crate) enum Shape {
     Lines,
 }
 
-/// What was read so far. Filled by inputs in any order; once all files are in, the catalogue is made and `read` freed.
+/// What was read so far. Filled by inputs in any order; once all files are in, the catalogue is made and
+/// `read` freed.
 #[derive(Default)]
 struct Shelf {
     read: BTreeMap<String, Read>,
@@ -136,7 +137,8 @@ impl Folder {
         if let Some(catalogue) = known {
             return Ok(Ok((catalogue, input)));
         }
-        // Reading happens outside the lock: another conversation may read the same file meanwhile, to the same end.
+        // Reading happens outside the lock: another conversation may read the same file meanwhile, to the
+        // same end.
         let read = match input {
             Input::Start => None,
             Input::Bytes { path, bytes } => {

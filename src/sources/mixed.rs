@@ -1,7 +1,7 @@
 //! Several sources over one tree, read as one wiki: a folder may hold Markdown beside an export.
 //!
-//! It must not know which kinds its parts are. Invariant: a page id is listed once; the first part in order has it, and
-//! the others' pages of that id are counted as skipped.
+//! It must not know which kinds its parts are. Invariant: a page id is listed once; the first part in order
+//! has it, and the others' pages of that id are counted as skipped.
 
 use super::{Ask, Input, Kind, Part, Skipped, Source, SourceError, Step, Tree};
 use knowledge::document::Warning;
@@ -21,8 +21,9 @@ pub(crate) struct Mixed {
 }
 
 impl Mixed {
-    /// One wiki of `parts`. An export that is the whole path keeps its own name, so that a newer export of the same
-    /// space is the same wiki; a folder is called after itself, so that adding a file to it does not rename it.
+    /// One wiki of `parts`. An export that is the whole path keeps its own name, so that a newer export of
+    /// the same space is the same wiki; a folder is called after itself, so that adding a file to it does not
+    /// rename it.
     pub(crate) fn new(tree: &Tree, parts: Vec<Part>) -> Self {
         let wiki = match parts.as_slice() {
             [part] if part.prefix.is_empty() || tree.archive => part.source.wiki(),
@@ -113,7 +114,8 @@ impl Mixed {
         Record::Listed(Listed { wiki: self.wiki.clone(), skipped: skipped.warnings(), next, ..listed })
     }
 
-    /// The part that a locator points into, and the part's own locator. Of two parts that fit, the longer prefix.
+    /// The part that a locator points into, and the part's own locator. Of two parts that fit, the longer
+    /// prefix.
     fn part_of<'a>(&self, locator: &'a str) -> Option<(&Part, &'a str)> {
         let fits = |part: &Part| locator.strip_prefix(part.prefix.as_str())?.strip_prefix('#');
         self.parts

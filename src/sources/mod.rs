@@ -1,9 +1,10 @@
 //! Where pages come from: the seam `Source` and the registry of the kinds that read files.
 //!
-//! A source is pure: it never opens a file or a socket. It says what it needs and turns what it is given into records,
-//! so the same code runs over a folder, inside a ZIP, in the simulator and under a fuzzer. It must not know who performs
-//! its needs (`world`), nor what becomes of its records. Invariant: an input carries the path it was read from, and
-//! taking it in twice changes nothing, so several conversations with one source may run at once.
+//! A source is pure: it never opens a file or a socket. It says what it needs and turns what it is given into
+//! records, so the same code runs over a folder, inside a ZIP, in the simulator and under a fuzzer. It must
+//! not know who performs its needs (`world`), nor what becomes of its records. Invariant: an input carries
+//! the path it was read from, and taking it in twice changes nothing, so several conversations with one
+//! source may run at once.
 
 pub mod export;
 pub mod folder;
@@ -107,7 +108,8 @@ pub trait Source: Send + Sync {
     /// What the wiki is called, for as long as it lives: a vault refuses another one.
     fn wiki(&self) -> String;
 
-    /// Goes on with the conversation about `ask`. It begins with `Input::Start`; each `Need` is answered by its input.
+    /// Goes on with the conversation about `ask`. It begins with `Input::Start`; each `Need` is answered by
+    /// its input.
     fn step(&self, ask: &Ask, input: Input<'_>) -> Result<Step, SourceError>;
 }
 
@@ -135,8 +137,8 @@ pub struct Tree {
     pub skipped: Vec<Warning>,
 }
 
-/// The largest page that is read, in bytes: the longest real pages are under 5 MB, and what is larger is a data file
-/// that would cost more memory and model calls than it can be worth.
+/// The largest page that is read, in bytes: the longest real pages are under 5 MB, and what is larger is a
+/// data file that would cost more memory and model calls than it can be worth.
 pub const PAGE_CAP: u64 = 20 << 20;
 
 /// The reason under which over-large pages are counted.
@@ -193,8 +195,8 @@ fn not_a_wiki(tree: &Tree) -> SourceError {
     SourceError::new(
         Kind::Halt,
         format!(
-            "looking for a wiki in `{}`: found {found}, expected a Confluence XML export (a ZIP or folder with \
-             `entities.xml`), or pages as `.md`, `.xml`, `.html` or `.jsonl` files",
+            "looking for a wiki in `{}`: found {found}, expected a Confluence XML export (a ZIP or folder \
+             with `entities.xml`), or pages as `.md`, `.xml`, `.html` or `.jsonl` files",
             tree.name
         ),
     )

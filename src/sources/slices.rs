@@ -6,8 +6,8 @@ use knowledge::document::Warning;
 use knowledge::page::{PageRef, Person, RawPage, Space};
 use knowledge::record::Listed;
 
-/// Pages (and people, and layers) in one `Listed`: a record of about 200 kB, small enough to append often and large
-/// enough that a wiki of 50,000 pages is 50 records.
+/// Pages (and people, and layers) in one `Listed`: a record of about 200 kB, small enough to append often and
+/// large enough that a wiki of 50,000 pages is 50 records.
 pub(crate) const SLICE: usize = 1_000;
 
 /// All a source knows beside its pages.
@@ -49,8 +49,8 @@ pub(crate) fn slice(
     })
 }
 
-/// The fingerprint of a page: everything in `page` (given without its body) and a hash of the body as the source
-/// holds it. A change of either is a reason to fetch.
+/// The fingerprint of a page: everything in `page` (given without its body) and a hash of the body as the
+/// source holds it. A change of either is a reason to fetch.
 pub(crate) fn fingerprint(page: &RawPage, body: &[u8; 32]) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("highwater page fingerprint 1");
     let around = serde_json::to_vec(page).expect("a `RawPage` has only text keys and plain values");

@@ -1,7 +1,8 @@
 //! Files on disk, and members of ZIP archives shown as files: `wiki.zip!entities.xml`.
 //!
-//! It must not know what a page is. Invariant: only files that the walk found are ever opened, the walk follows no
-//! symbolic link below its root, and an archive is read as a stream; nothing is unpacked to a path an archive names.
+//! It must not know what a page is. Invariant: only files that the walk found are ever opened, the walk
+//! follows no symbolic link below its root, and an archive is read as a stream; nothing is unpacked to a path
+//! an archive names.
 
 use crate::sources::{Ask, Skipped, ending};
 use crate::sources::{FileEntry, HEAD_BYTES, Input, Kind, Need, Source, SourceError, Step, Tree, wants_head};
@@ -15,14 +16,15 @@ use zip::ZipArchive;
 use zip::read::{ZipArchiveMetadata, ZipReadOptions};
 use zip::result::ZipError;
 
-/// How far an archive may expand: XML of an export deflates 5 to 40 times, deflate itself ends at 1,032 times.
+/// How far an archive may expand: XML of an export deflates 5 to 40 times, deflate itself ends at 1,032
+/// times.
 const RATIO_CAP: u64 = 250;
 /// Expansion that is never looked at: small members of a few repeated bytes may well exceed the ratio.
 const RATIO_FROM: u64 = 16 << 20;
 /// The most that is inflated from one member: the `entities.xml` of the largest sites is some tens of GB.
 const MEMBER_CAP: u64 = 64 << 30;
-/// The largest file that is read as a whole or as a part: no page and no body is larger, see `folder::PAGE_CAP`; a
-/// body may be written with entities, six bytes for one.
+/// The largest file that is read as a whole or as a part: no page and no body is larger, see
+/// `folder::PAGE_CAP`; a body may be written with entities, six bytes for one.
 const WHOLE_CAP: u64 = 128 << 20;
 
 /// What was found below a path, ready to be read.
@@ -144,8 +146,9 @@ impl Files {
         }
     }
 
-    /// A member as a file that can be read anywhere. Deflate has no middle to begin at, so the first part asked for
-    /// inflates the whole member once, into a temporary file that has no name and goes with this process.
+    /// A member as a file that can be read anywhere. Deflate has no middle to begin at, so the first part
+    /// asked for inflates the whole member once, into a temporary file that has no name and goes with this
+    /// process.
     fn spool(&self, path: &str) -> Result<Arc<Mutex<File>>, SourceError> {
         let mut spools = self.spools.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(spool) = spools.get(path) {
@@ -282,7 +285,7 @@ impl Walk {
     fn archive(&mut self, path: &str, on_disk: &Path) -> Result<(), SourceError> {
         let damaged = |why: String| {
             SourceError::new(Kind::Damaged, format!("opening the archive `{path}`: {why}"))
-                .hint("the file may have been cut short on its way: copy or export it again, or move it out of the wiki")
+                .hint("it may have been cut short on its way: copy or export it again, or move it away")
         };
         let file = File::open(on_disk).map_err(|why| unreadable(path, &why))?;
         let directory = ZipArchive::new(BufReader::new(file))

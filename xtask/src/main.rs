@@ -3,6 +3,8 @@
 mod bench;
 mod check;
 mod docs;
+mod facts;
+mod samples;
 mod test;
 mod tools;
 
@@ -16,7 +18,7 @@ struct Task {
     run: fn(&[String]) -> Done,
 }
 
-const TASKS: [Task; 5] = [
+const TASKS: [Task; 7] = [
     Task {
         name: "test",
         about: "all tests, then 500 simulated lives; with arguments, `cargo test` with them",
@@ -34,6 +36,12 @@ const TASKS: [Task; 5] = [
         about: "write `docs/reference.md` and build the documentation of the code",
         run: docs::docs,
     },
+    Task {
+        name: "facts",
+        about: "structural facts of JSONL pages: count, sample, show",
+        run: |words| facts::run(words).map_err(|error| error.to_string()),
+    },
+    Task { name: "samples", about: "write the generated export of `samples/` again", run: samples::write },
 ];
 
 fn main() -> ExitCode {

@@ -1,7 +1,8 @@
-//! What the first pass over an export keeps: compact rows of everything but the bodies, in the order of the file.
+//! What the first pass over an export keeps: compact rows of everything but the bodies, in the order of the
+//! file.
 //!
-//! It must not know what the rows mean together (`wiki` does). Invariant: nothing here grows with the size of a body,
-//! so an export of any size needs memory for its count of objects only.
+//! It must not know what the rows mean together (`wiki` does). Invariant: nothing here grows with the size of
+//! a body, so an export of any size needs memory for its count of objects only.
 
 use super::objects::{Object, Span, Tally};
 use crate::sources::Skipped;
@@ -295,7 +296,8 @@ impl Index {
         self.properties.push(Property { id, owner, name, value: value.to_owned() });
     }
 
-    /// Labels of other namespaces are favourites of a person (`my`) or marks of an app, not words about the page.
+    /// Labels of other namespaces are favourites of a person (`my`) or marks of an app, not words about the
+    /// page.
     fn take_label(&mut self, id: u64, object: &Object) {
         if let (Some(name), None | Some("global")) = (object.text("name"), object.text("namespace")) {
             self.labels.insert(id, name.to_owned());

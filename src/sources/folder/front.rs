@@ -14,8 +14,8 @@ pub(crate) struct Front {
     pub(crate) labels: BTreeSet<String>,
 }
 
-/// Splits front matter from the text below it. Only the flat part of YAML that such files use is read: `key: value`,
-/// `key: [a, b]`, and a key followed by lines of `- a`. What it does not know it leaves out.
+/// Splits front matter from the text below it. Only the flat part of YAML that such files use is read: `key:
+/// value`, `key: [a, b]`, and a key followed by lines of `- a`. What it does not know it leaves out.
 pub(crate) fn split(text: &str) -> (Front, &str) {
     let none = (Front::default(), text);
     let Some(rest) = text.strip_prefix("---").map(|rest| rest.trim_start_matches([' ', '\t', '\r'])) else {
@@ -136,7 +136,8 @@ mod tests {
 
     #[test]
     fn front_matter_is_read_and_cut_off() {
-        let text = "---\ntitle: \"A: b\"\ndate: 2024-03-01\nupdated: 2024-04-01\ntags: [x, y]\nauthor: Alex Example\nother:\n  - z\nlabels:\n  - q\n---\n# Body\n";
+        let text = "---\ntitle: \"A: b\"\ndate: 2024-03-01\nupdated: 2024-04-01\ntags: [x, y]\n\
+            author: Alex Example\nother:\n  - z\nlabels:\n  - q\n---\n# Body\n";
         let (front, body) = split(text);
         assert_eq!(front.title.as_deref(), Some("A: b"));
         assert_eq!(front.created.as_deref(), Some("2024-03-01"));

@@ -9,7 +9,6 @@
 
 mod sentences;
 mod split;
-mod standin;
 mod tree;
 
 pub(crate) use sentences::sentences;

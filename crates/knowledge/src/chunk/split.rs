@@ -14,7 +14,7 @@ const LEAST_CHARS: usize = 64;
 
 /// The Markdown of one block.
 pub(crate) fn rendered(block: &Block) -> String {
-    super::standin::render_blocks(std::slice::from_ref(block)).trim().to_owned()
+    crate::read::render_blocks(std::slice::from_ref(block)).trim().to_owned()
 }
 
 /// The unit in parts that each fit.

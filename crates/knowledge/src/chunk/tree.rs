@@ -1,9 +1,9 @@
 //! The tree that flat headings stand for. It must not know sizes beyond its own, nor how a chunk is made. Invariant:
 //! walking a tree gives the blocks in document order.
 
-use super::standin::plain;
 use super::{GAP, Unit};
 use crate::document::Block;
+use crate::read::plain;
 use std::borrow::Cow;
 use std::iter::Peekable;
 use std::slice::Iter;
@@ -31,7 +31,7 @@ fn grow_section<'a>(
     heading: Option<Unit<'a>>,
 ) -> Section<'a> {
     let title = heading.as_ref().and_then(|unit| match unit.block.as_ref() {
-        Block::Heading { text, .. } => Some(plain(text)),
+        Block::Heading { text, .. } => Some(plain(text).trim().to_owned()),
         _ => None,
     });
     let mut own: Vec<Unit<'a>> = heading.into_iter().filter(|unit| !unit.text.is_empty()).collect();

@@ -1,6 +1,6 @@
-//! The graph as it will stand when the pages of the epoch are in: what they say laid over what is held. It answers the
-//! same questions as `Held`, and notes the changes and the nodes whose group must be looked at again.
-//! It must not decide what is one; it only compares.
+//! The graph as it will stand when the pages of the epoch are in: what they say laid over what is held. It
+//! answers the same questions as `Held`, and notes the changes and the nodes whose group must be looked at
+//! again. It must not decide what is one; it only compares.
 
 use crate::graph::{Change, Decision, Episode, Node};
 use crate::id::{ChunkId, FactId, NodeId};
@@ -193,14 +193,30 @@ impl<'a, H: Held> After<'a, H> {
     /// Decisions that the texts state, and those about the names of nodes that enter.
     fn compare_decisions(&mut self) -> Result<(), H::Error> {
         let mut new = Vec::new();
+        // A page with a long history says the same of itself in every version: its node is looked up once.
+        let mut known: (Option<NodeId>, Vec<Decision>) = (None, Vec::new());
         for decision in self.said.decisions.values() {
-            if !self.held.decisions(decision.a)?.contains(decision) {
+            if known.0 != Some(decision.a) {
+                known = (Some(decision.a), self.held.decisions(decision.a)?);
+            }
+            let held = known.1.iter().find(|held| held.b == decision.b && held.chunk == decision.chunk);
+            if held != Some(decision) {
                 new.push(decision.clone());
             }
         }
         let entering: Vec<Node> =
             self.entering.iter().filter_map(|node| self.said.nodes.get(node)).cloned().collect();
-        new.extend(pairs::decisions(&entering, self.held)?);
+        for decision in pairs::decisions(&entering, self.held)? {
+            // Who looked closer has already decided about this pair; a rule about names does not overrule
+            // that.
+            let known = self.held.decisions(decision.a)?;
+            if !known
+                .iter()
+                .any(|known| known.chunk.is_none() && (known.a, known.b) == (decision.a, decision.b))
+            {
+                new.push(decision);
+            }
+        }
         for decision in new {
             for end in [decision.a, decision.b] {
                 self.seeds.insert(end);

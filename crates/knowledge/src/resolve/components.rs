@@ -1,5 +1,5 @@
-//! The cut rule: which nodes are one entity, given who was said to be the same and who apart. Pure and order-free. It
-//! must not know why anything was decided.
+//! The cut rule: which nodes are one entity, given who was said to be the same and who apart. Pure and
+//! order-free. It must not know why anything was decided.
 
 use crate::graph::Key;
 use crate::id::NodeId;
@@ -7,9 +7,10 @@ use crate::resolve::names::sort_of;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Joins nodes along `same` (pair to weight), strongest first and then by pair, and never puts two nodes together that
-/// are `apart` or have different keys of one sort. So one `apart` beats any path of `same`, and what gives way is the
-/// weakest link between them. Components are sorted by their smallest node, members within them too.
+/// Joins nodes along `same` (pair to weight), strongest first and then by pair, and never puts two nodes
+/// together that are `apart` or have different keys of one sort. So one `apart` beats any path of `same`, and
+/// what gives way is the weakest link between them. Components are sorted by their smallest node, members
+/// within them too.
 pub(super) fn components(
     nodes: &BTreeMap<NodeId, Option<Key>>,
     same: &BTreeMap<(NodeId, NodeId), u16>,

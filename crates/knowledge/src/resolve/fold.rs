@@ -1,5 +1,5 @@
-//! Facts that say the same once their ends are the same entities: all but the smallest are folded into it. It must not
-//! look at supports: a fact that nothing says any more still tells when it was true.
+//! Facts that say the same once their ends are the same entities: all but the smallest are folded into it. It
+//! must not look at supports: a fact that nothing says any more still tells when it was true.
 
 use crate::graph::{Change, Fact, Object};
 use crate::id::{FactId, NodeId};

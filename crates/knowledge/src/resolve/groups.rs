@@ -1,4 +1,5 @@
-//! Which groups change: the region around the nodes that changed, cut into components again. It must not look at facts.
+//! Which groups change: the region around the nodes that changed, cut into components again. It must not look
+//! at facts.
 
 use crate::graph::{Change, Node, Verdict};
 use crate::id::{EntityId, NodeId};
@@ -7,7 +8,8 @@ use crate::resolve::components::components;
 use crate::resolve::{Group, Held, names};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Groups as they will stand where this epoch changes them; no group means that nothing live speaks of the node.
+/// Groups as they will stand where this epoch changes them; no group means that nothing live speaks of the
+/// node.
 #[derive(Debug, Default)]
 pub(super) struct Regrouped {
     groups: BTreeMap<NodeId, Vec<NodeId>>,
@@ -66,8 +68,8 @@ struct Region {
 }
 
 impl Region {
-    /// Follows every `Same` there ever was, also those that were refused or do not hold any more: a component that
-    /// falls apart is found whole, and one that could not be joined before gets another chance.
+    /// Follows every `Same` there ever was, also those that were refused or do not hold any more: a component
+    /// that falls apart is found whole, and one that could not be joined before gets another chance.
     fn spread<H: Held>(&mut self, after: &After<'_, H>) -> Result<(), H::Error> {
         let mut open: Vec<NodeId> = after.seeds.iter().copied().collect();
         while let Some(id) = open.pop() {

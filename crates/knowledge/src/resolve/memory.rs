@@ -1,5 +1,6 @@
-//! The graph in memory: applies `Change`s and answers as `Held`. Tests and simulations compare it with the state file;
-//! it must not know how a change was decided. Two memories are equal when they hold the same graph.
+//! The graph in memory: applies `Change`s and answers as `Held`. Tests and simulations compare it with the
+//! state file; it must not know how a change was decided. Two memories are equal when they hold the same
+//! graph.
 
 use crate::graph::{Change, Decision, Episode, Fact, Kind, Node, Object, Support, Times};
 use crate::id::{ChunkId, EntityId, FactId, NodeId, PageId};
@@ -119,7 +120,8 @@ impl Memory {
         self.groups.insert(group.entity, group);
     }
 
-    /// A group whose members have all left is gone; what stays of a group until its own change comes is of no account.
+    /// A group whose members have all left is gone; what stays of a group until its own change comes is of no
+    /// account.
     fn leave_group(&mut self, node: NodeId) {
         let Some(entity) = self.entity_of.remove(&node) else { return };
         if let Some(group) = self.groups.get_mut(&entity) {

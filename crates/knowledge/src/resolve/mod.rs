@@ -1,14 +1,16 @@
 //! From what pages say to what the graph holds: pure, order-free, and repeatable.
 //!
-//! `resolve` takes the pages of one epoch with everything they ever said (all versions held, oldest first), looks up
-//! what the graph holds around them, and returns the changes that bring the graph up to date. The same pages and the
-//! same graph give the same changes; the order in which epochs were resolved does not show in the final graph.
-//! This room must not know how anything is stored.
+//! `resolve` takes the pages of one epoch with everything they ever said (all versions held, oldest first),
+//! looks up what the graph holds around them, and returns the changes that bring the graph up to date. The
+//! same pages and the same graph give the same changes; the order in which epochs were resolved does not show
+//! in the final graph. This room must not know how anything is stored.
 
 mod after;
 mod components;
 mod fold;
 mod groups;
+#[cfg(test)]
+mod laws;
 pub mod memory;
 mod names;
 mod page;

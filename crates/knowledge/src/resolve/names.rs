@@ -1,7 +1,7 @@
 //! When a name is trivially the same name: normal form, distinctive form, and the node a mention stands for.
 //!
-//! Everything here is a function of the name, the kind and the place alone. It must not know what else is in the graph
-//! (nor how often), because that depends on what was resolved first.
+//! Everything here is a function of the name, the kind and the place alone. It must not know what else is in
+//! the graph (nor how often), because that depends on what was resolved first.
 
 use crate::graph::{Key, Kind, Mention, Node};
 use crate::id::NodeId;
@@ -10,8 +10,9 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 
-/// Kinds that can never be one thing with another class; part of a name's identity. Everything that is none of the
-/// special ones is a `Thing`, whatever a text calls it, so that `Component` here and `Service` there still meet.
+/// Kinds that can never be one thing with another class; part of a name's identity. Everything that is none
+/// of the special ones is a `Thing`, whatever a text calls it, so that `Component` here and `Service` there
+/// still meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Class {
     Person,
@@ -49,8 +50,8 @@ impl Class {
         found.map_or(Class::Thing, |(_, class)| class)
     }
 
-    /// Whether two classes may be one entity when a text says so. It is an equivalence, so no chain of decisions can
-    /// join what it keeps apart.
+    /// Whether two classes may be one entity when a text says so. It is an equivalence, so no chain of
+    /// decisions can join what it keeps apart.
     pub(super) fn may_join(self, other: Class) -> bool {
         let alone = |class| matches!(class, Class::Person | Class::Label | Class::File);
         self == other || (!alone(self) && !alone(other))
@@ -88,7 +89,8 @@ pub(super) fn node_of(mention: &Mention, page: &PageSaid) -> Option<Node> {
         return None;
     }
     let class = Class::of(&mention.kind, None);
-    // People are told apart by account, never by name: a bare name means the same person within one page at most.
+    // People are told apart by account, never by name: a bare name means the same person within one page at
+    // most.
     let (id, space) = if class == Class::Person {
         let page_id = page.page.as_str().as_bytes();
         (NodeId::of(&[b"name", class.tag(), b"page", page_id, normal.as_bytes()]), Some(page.space.clone()))
@@ -138,7 +140,8 @@ pub(super) fn sort_of(key: &Key) -> u8 {
     }
 }
 
-/// A kind can say as much as a key: a label is its name, an issue its tracker key, a page its title in the space.
+/// A kind can say as much as a key: a label is its name, an issue its tracker key, a page its title in the
+/// space.
 fn key_by_kind(kind: &Kind, name: &str, normal: &str, page: &PageSaid) -> Option<Key> {
     if normal.is_empty() {
         return None;
@@ -170,8 +173,8 @@ fn plain_key(key: Key) -> Key {
     }
 }
 
-/// What a keyed node is found by among names. Never its shown name: that may change, and a comparison of two nodes must
-/// come out the same whenever it is made.
+/// What a keyed node is found by among names. Never its shown name: that may change, and a comparison of two
+/// nodes must come out the same whenever it is made.
 fn normal_of_key(key: &Key) -> String {
     match key {
         Key::Page(page) => normalise(page.as_str()),
@@ -202,8 +205,8 @@ pub(super) fn telling(kind: &Kind) -> (u8, &str) {
     (rank, kind.as_str())
 }
 
-/// The form in which names are compared: compatibility composition, lower case, single spaces, one kind of dash, no
-/// invisible characters, and no quotation marks, backticks or list punctuation around it.
+/// The form in which names are compared: compatibility composition, lower case, single spaces, one kind of
+/// dash, no invisible characters, and no quotation marks, backticks or list punctuation around it.
 pub fn normalise(name: &str) -> String {
     let plain: String =
         name.nfkc().filter(|c| !is_invisible(*c)).map(one_dash).flat_map(char::to_lowercase).nfkc().collect();
@@ -232,37 +235,40 @@ const DISTINCTIVE_CHARS_WITH_NUMBER: usize = 6;
 const CAMEL_CHARS: usize = 12;
 
 /// Whether a name means the same thing in every space, by its form alone: a composite (`ledger-service`,
-/// `payments.ledger.entries`, `KafkaProducer`, `KIP-595`) with at least one part that is not an everyday word.
-/// Not by how rare it is: rarity depends on what was read before.
+/// `payments.ledger.entries`, `KafkaProducer`, `KIP-595`) with at least one part that is not an everyday
+/// word. Not by how rare it is: rarity depends on what was read before.
 pub fn distinctive(name: &str) -> bool {
-    let name = name.trim_matches(|c: char| !c.is_alphanumeric());
-    if name.contains(char::is_whitespace) {
+    // A path from here or from the root of something leads elsewhere in every place.
+    if name.contains(char::is_whitespace) || name.starts_with(['.', '/', '~']) {
         return false;
     }
+    let name = name.trim_matches(|c: char| !c.is_alphanumeric());
     let parts = parts_of(name);
     let telling = parts.iter().filter(|part| !is_everyday(part)).count();
     let chars = name.chars().count();
+    let has = |c: char| name.contains(c);
+    let begins_small = name.starts_with(char::is_lowercase);
     if telling == 0 || chars < DISTINCTIVE_CHARS_WITH_NUMBER {
-        return false;
+        false
+    } else if name.contains(|c: char| c.is_ascii_digit()) {
+        true
+    } else if chars < DISTINCTIVE_CHARS {
+        false
+    } else if has('-') || has('.') || has('/') || has(':') {
+        parts.len() > 1
+    } else if has('_') {
+        // `customer_id` and `retry_count` are columns and settings that every service has its own of.
+        telling > 1
+    } else if begins_small {
+        // So are `lastName` and `retryCount`.
+        telling > 1 && chars >= CAMEL_CHARS
+    } else {
+        parts.len() > 2 || (parts.len() == 2 && chars >= CAMEL_CHARS)
     }
-    if name.contains(|c: char| c.is_ascii_digit()) {
-        return true;
-    }
-    if chars < DISTINCTIVE_CHARS {
-        return false;
-    }
-    let joined = |c: char| name.contains(c);
-    if joined('-') || joined('.') || joined('/') || joined(':') {
-        return parts.len() > 1;
-    }
-    // `customer_id` and `retry_count` are columns and settings that every service has its own of.
-    if joined('_') {
-        return telling > 1;
-    }
-    parts.len() > 2 || (parts.len() == 2 && chars >= CAMEL_CHARS)
 }
 
-/// Whether a name of several words says more than everyday words do: `Payment Gateway` does, `Release Notes` does not.
+/// Whether a name of several words says more than everyday words do: `Payment Gateway` does, `Release Notes`
+/// does not.
 pub(super) fn several_words(normal: &str) -> bool {
     let parts = parts_of(normal);
     parts.len() > 1 && parts.iter().any(|part| !is_everyday(part))
@@ -286,53 +292,57 @@ fn parts_of(name: &str) -> Vec<String> {
     parts
 }
 
-/// Everyday: in the list below, in singular or plural, with or without a number (`phase2`, `server01`), or with less
-/// than three letters (`v1`, `q3`, `42`).
+/// Everyday: in the list below, in singular or plural, with or without a number (`phase2`, `server01`), or
+/// with less than three letters (`v1`, `q3`, `42`).
 fn is_everyday(part: &str) -> bool {
     let word: String = part.chars().filter(|c| !c.is_numeric()).collect();
     let listed = |word: &str| EVERYDAY_SET.contains(word);
     word.chars().count() < 3 || listed(&word) || word.strip_suffix('s').is_some_and(listed)
 }
 
-/// Words that name a role, a document, a time or a place in every space, so that names made of nothing else are local.
-/// English only: in other languages a composite of such words counts as distinctive, a page title of several words as
-/// telling. Short words need no entry.
+/// Words that name a role, a document, a time or a place in every space, so that names made of nothing else
+/// are local. English only: in other languages a composite of such words counts as distinctive, a page title
+/// of several words as telling. Short words need no entry.
 const EVERYDAY: &str = "
-about access account action active add added admin agenda alert all and announcement api app application architecture
-archive area asset auth backend back backlog backup base basic batch best big board body book bot bug build built button
-calendar call case change changelog channel chart check checklist child class cli client close cloud cluster code column
-command comment common community component config configuration connection contact container content context control copy
-core count create created cross css csv current custom customer daily dashboard data database date day debug decision
-default definition delete deleted demo deploy deployment design detail dev developer development diagram dir directory
-doc docker document documentation done down draft edit email end engineering entry env environment error event example
-export extension external faq feature feedback field file filter first fix flow folder follow for form format free from
-front frontend full function future gateway general get getting global goal group guide guideline handler hard head header
-help helper high history home host hour how html http https image impl implementation import important inc index info
-information infra infrastructure init input install installation instance integration interface internal intro introduction
-issue item jar java job json key kick known label last latest launch layer learn level lib library life link list live load
-local lock log logging login long low mail main maintenance manage management manager manual map master max mean meeting
-member menu message meta metadata metric min minute misc miscellaneous mobile mode model module monitor monitoring month
-monthly multi name need network new news next node note number object office old on only onboarding online open operation
-option order org other out output over overview owner package page param parameter parent part partner password path pdf
-people per performance person phase pipeline plan planning platform plugin png policy policies port post postmortem practice
-pre prefix pri primary private pro problem process prod product production profile program project properties property
-proposal prototype public python quarter query question queue quick random raw read readme ready real record ref reference
-release remote report repo repository request requirement resource response rest result retro retrospective review risk
-road roadmap role room root rule run runbook sample schedule schema scope screen script search secret section security self
-semi server service session set setting settings setup shared short side sign simple site size slack software solution
-source space spec specification sprint stage staging stand standard standup start started state stats status step stop
-storage store story stories string structure style sub summary support sync system table tag task team tech technical
-template temp term test testing text the thing third ticket time timeline title tls todo token tool tooling top topic total
-training troubleshooting tutorial txt type unit update updated upgrade upload url usage use used user util utils valid value
-version video view web week weekly welcome why wiki window with work worker workflow working workshop world write xml yaml
-year yml zip zone
+about access account action active add added admin agenda alert all and announcement api app application
+architecture archive area asset auth back backend backlog backup base basic batch best big board body book bot
+bug build built button calendar call case change changelog channel chart check checklist child class cli
+client close cloud cluster code column command comment common community component config configuration
+connection contact container content context control copy core count create created cross css csv current
+custom customer daily dashboard data database date day debug decision default definition delete deleted demo
+deploy deployment design detail dev developer development diagram dir directory doc docker document
+documentation done down draft edit email end engineering entry env environment error event example export
+extension external faq feature feedback field file filter first fix flow folder follow for form format free
+from front frontend full function future gateway general get getting global goal group guide guideline handler
+hard head header help helper high history home host hour how html http https image impl implementation import
+important inc index info information infra infrastructure init input install installation instance integration
+interface internal intro introduction issue item jar java job json key kick known label last latest launch
+layer learn level lib library life link list live load local lock log logging login long low mail main
+maintenance manage management manager manual map master max mean meeting member menu message meta metadata
+metric micro min minute misc miscellaneous mobile mode model module monitor monitoring month monthly multi
+name need network new news next node note number object office old on onboarding online only open operation
+option order org other out output over overview owner package page param parameter parent part partner
+password path pdf people per performance person phase pipeline plan planning platform plugin png policies
+policy port post postmortem practice pre prefix pri primary private pro problem process prod product
+production profile program project properties property proposal prototype public python quarter query question
+queue quick random raw read readme ready real record ref reference release remote repo report repository
+request requirement resource response rest result retro retrospective review risk road roadmap role room root
+rule run runbook sample schedule schema scope screen script search secret section security self semi server
+service session set setting settings setup shared short side sign simple site size slack software solution
+source space spec specification sprint stage staging stand standard standup start started state stats status
+step stop storage store stories story string structure style sub summary support sync system table tag task
+team tech technical temp template term test testing text the thing third ticket time timeline title tls todo
+token tool tooling top topic total training troubleshooting tutorial txt type unit update updated upgrade
+upload url usage use used user util utils valid value version video view web week weekly welcome why wiki
+window with work worker workflow working workshop world write xml yaml year yml zip zone
 ";
 
 static EVERYDAY_SET: LazyLock<HashSet<&'static str>> =
     LazyLock::new(|| EVERYDAY.split_ascii_whitespace().collect());
 
-/// The name and kind to show for an entity, from its members alone. A page shows its current title, which its `Title`
-/// node carries; then come people, pages, spaces, issues and labels; plain names show the shortest form.
+/// The name and kind to show for an entity, from its members alone. A page shows its current title, which its
+/// `Title` node carries; then come people, pages, spaces, issues and labels; plain names show the shortest
+/// form.
 pub(super) fn shown(members: &[Node]) -> (String, Kind) {
     let rank = |node: &Node| match &node.key {
         Some(Key::Title(..)) => 0,
@@ -351,4 +361,78 @@ pub(super) fn shown(members: &[Node]) -> (String, Kind) {
         None => members.iter().map(|node| &node.kind).min_by_key(|kind| telling(kind)).unwrap_or(&best.kind),
     };
     (best.name.clone(), kind.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn composites_with_a_telling_part_are_distinctive() {
+        let names = [
+            "ledger-service",
+            "KIP-595",
+            "PAY-1482",
+            "payments.ledger.entries",
+            "KafkaProducer",
+            "etcdNoLeader",
+            "log4j2",
+            "alphagov/tech-docs-template",
+            "sunbird_dial_repo_api_key",
+        ];
+        assert_eq!(names.into_iter().filter(|name| !distinctive(name)).collect::<Vec<_>>(), [""; 0]);
+    }
+
+    #[test]
+    fn everyday_words_in_any_form_are_not() {
+        let names = [
+            "Overview",
+            "API",
+            "Backend",
+            "BackEnd",
+            "back-end",
+            "Release Notes",
+            "release-notes",
+            "follow-up",
+            "config.yaml",
+            "README.md",
+            "api-gateway",
+            "user_id",
+            "customer_id",
+            "lastName",
+            "UserService",
+            "phase-2",
+            "Sprint-42",
+            "server01",
+            "v1.2.3",
+            "2024-01-15",
+            "Q3-2024",
+            "../assets/ledger-picture.png",
+            "/api/payments/v1",
+            "ledger",
+            "",
+        ];
+        assert_eq!(names.into_iter().filter(|name| distinctive(name)).collect::<Vec<_>>(), [""; 0]);
+    }
+
+    #[test]
+    fn names_are_compared_without_their_dress() {
+        assert_eq!(normalise("  `Ledger\u{2011}Service`: "), "ledger-service");
+        assert_eq!(normalise("“Ｐａｙｍｅｎｔ\u{a0} Gateway”"), "payment gateway");
+        assert_eq!(normalise(".NET"), ".net");
+        assert_eq!(normalise("C++"), "c++");
+        assert_eq!(normalise("\u{200b}"), "");
+    }
+
+    #[test]
+    fn joining_classes_is_an_equivalence() {
+        use Class::{File, Issue, Label, Page, Person, Space, Thing};
+        let all = [Person, Space, Label, Issue, File, Page, Thing];
+        let triples = all.map(|a| all.map(|b| all.map(|c| (a, b, c))));
+        for (a, b, c) in triples.into_iter().flatten().flatten() {
+            assert!(a.may_join(a));
+            assert_eq!(a.may_join(b), b.may_join(a));
+            assert!(!(a.may_join(b) && b.may_join(c)) || a.may_join(c));
+        }
+    }
 }

@@ -1,12 +1,14 @@
-//! What one page says over all its versions: episodes, nodes, mentions, facts and supports, as a pure function of the
-//! page. It must not know what is held, so that retracting, repeating and coming late are one thing: a comparison.
+//! What one page says over all its versions: episodes, nodes, mentions, facts and supports, as a pure
+//! function of the page. It must not know what is held, so that retracting, repeating and coming late are one
+//! thing: a comparison.
 
 use crate::graph::{Claim, Decision, End, Ended, Episode, Extractor, Fact, Node, Object, Support, Verdict};
 use crate::id::{ChunkId, FactId, NodeId};
 use crate::resolve::names::{self, Class};
-use crate::resolve::slots::{Stretch, stretches};
+use crate::resolve::slots::stretches;
 use crate::resolve::{PageSaid, VersionSaid};
 use crate::time::Timestamp;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A claim of this relation joins two nodes and is no fact.
@@ -112,8 +114,8 @@ pub(super) fn said(page: &PageSaid) -> Said {
 
 /// In which versions each chunk stands, as indexes.
 ///
-/// A chunk that goes and comes back counts as there from its first to its last version: one row can hold one interval,
-/// and to say that the wiki kept saying it errs less than to forget that it ever did before.
+/// A chunk that goes and comes back counts as there from its first to its last version: one row can hold one
+/// interval, and to say that the wiki kept saying it errs less than to forget that it ever did before.
 fn presence(versions: &[VersionSaid]) -> BTreeMap<ChunkId, Vec<usize>> {
     let mut presence: BTreeMap<ChunkId, Vec<usize>> = BTreeMap::new();
     for (index, version) in versions.iter().enumerate() {
@@ -127,8 +129,8 @@ fn presence(versions: &[VersionSaid]) -> BTreeMap<ChunkId, Vec<usize>> {
     presence
 }
 
-/// The end of what stands until just before version `next`; none when it stands in the current version of a page that
-/// is still there.
+/// The end of what stands until just before version `next`; none when it stands in the current version of a
+/// page that is still there.
 fn vanished(page: &PageSaid, next: usize) -> Option<End> {
     match page.versions.get(next) {
         Some(version) => {
@@ -138,8 +140,8 @@ fn vanished(page: &PageSaid, next: usize) -> Option<End> {
     }
 }
 
-/// The end of what the current version says when the page is gone, or is not cut into this chunk any more. Nobody knows
-/// the day.
+/// The end of what the current version says when the page is gone, or is not cut into this chunk any more.
+/// Nobody knows the day.
 pub(super) const GONE: End = End { ended: Ended::Vanished, version: None, at: None };
 
 /// Identifies the mentions of a chunk and gathers its claims.
@@ -231,22 +233,14 @@ fn hold_slot(
             let since = if stretch.took_over { written(&page.versions[stretch.first]) } else { None };
             let start = statement.claim.valid_at.or(since);
             let replaced = stretch.replaced.map(|index| (index, successor_start(begins(index), start)));
-            hold(page, statement, spell(stretch, (first, last), since, replaced), said);
+            let spell = Spell { run: stretch.run, first, last, since, replaced };
+            hold(page, statement, spell, said);
         }
     }
 }
 
-fn spell(
-    stretch: &Stretch,
-    (first, last): (usize, usize),
-    since: Option<Timestamp>,
-    replaced: Option<(usize, Option<Timestamp>)>,
-) -> Spell {
-    Spell { run: stretch.run, first, last, since, replaced }
-}
-
-/// A new value ends the old one on the day its text names, or else when it was written; a day before the old value even
-/// began is no such day.
+/// A new value ends the old one on the day its text names, or else when it was written; a day before the old
+/// value even began is no such day.
 fn successor_start(
     (named, written): (Option<Timestamp>, Option<Timestamp>),
     start: Option<Timestamp>,
@@ -291,13 +285,14 @@ fn hold(page: &PageSaid, statement: &Statement, spell: Spell, said: &mut Said) {
     add_support(support, said);
 }
 
-/// One row per fact and chunk: where a chunk says a thing twice, the first sentence stands, with any date either gives.
+/// One row per fact and chunk: where a chunk says a thing twice, the first sentence stands, with any date
+/// either gives.
 fn add_support(support: Support, said: &mut Said) {
     match said.supports.entry((support.fact, support.chunk)) {
-        std::collections::btree_map::Entry::Vacant(place) => {
+        Entry::Vacant(place) => {
             place.insert(support);
         }
-        std::collections::btree_map::Entry::Occupied(mut place) => {
+        Entry::Occupied(mut place) => {
             let known = place.get_mut();
             known.valid_at = known.valid_at.or(support.valid_at);
             known.invalid_at = known.invalid_at.or(support.invalid_at);

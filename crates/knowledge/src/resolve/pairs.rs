@@ -1,9 +1,10 @@
 //! When two different nodes are one thing: decisions about a pair, from the two nodes alone.
 //!
-//! Only what never changes about a node counts (its id's parts), so a pair comes out the same whenever it is compared.
-//! Every pair that could be joined is found when the later of its two nodes enters, so order does not show. In doubt
-//! nothing is decided: equal ordinary names in two spaces, and names that are merely similar, stay apart without a
-//! record, since pairs of them grow with the square of the wiki. Whoever can answer may ask for them by name.
+//! Only what never changes about a node counts (its id's parts), so a pair comes out the same whenever it is
+//! compared. Every pair that could be joined is found when the later of its two nodes enters, so order does
+//! not show. In doubt nothing is decided: equal ordinary names in two spaces, and names that are merely
+//! similar, stay apart without a record, since pairs of them grow with the square of the wiki. Whoever can
+//! answer may ask for them by name.
 
 use crate::graph::{Decision, Key, Node, Verdict};
 use crate::id::NodeId;
@@ -18,8 +19,8 @@ const WEIGHT_TITLE: u16 = 900;
 /// Nearly equal names; a third of the last tenth of similarity is added.
 const WEIGHT_SIMILAR: u16 = 700;
 
-/// Permutations and rows per band, as graphiti has them: at a similarity of 0.9, one of the 8 bands agrees in 9,998 of
-/// 10,000 pairs.
+/// Permutations and rows per band, as graphiti has them: at a similarity of 0.9, one of the 8 bands agrees in
+/// 9,998 of 10,000 pairs.
 const PERMUTATIONS: u64 = 32;
 const BAND_ROWS: usize = 4;
 /// Similarity of 3-grams from which names may be one, in thousandths; also graphiti's.
@@ -31,8 +32,8 @@ const COMPARED_BITS: f64 = 1.5;
 /// A word must be this long for one letter more or less to be a slip of the pen.
 const SLIP_CHARS: usize = 6;
 
-/// The keys under which a node is found by names like its own; none for a node that must not be compared, because it
-/// has a key, is a person, or its name is too short.
+/// The keys under which a node is found by names like its own; none for a node that must not be compared,
+/// because it has a key, is a person, or its name is too short or spelled exactly.
 pub fn bands(node: &Node) -> Vec<Band> {
     let normal = node.normal.as_str();
     if node.key.is_some() || Class::of(&node.kind, None) == Class::Person || !comparable(normal) {
@@ -51,7 +52,12 @@ pub fn bands(node: &Node) -> Vec<Band> {
     signature.chunks_exact(BAND_ROWS).enumerate().map(band).collect()
 }
 
+/// Identifiers, paths and addresses are spelled exactly: `user_declarations` the table is not
+/// `user_declaration` the column.
 fn comparable(normal: &str) -> bool {
+    if normal.contains(['_', '.', '/', ':', '@', '=', '\\']) {
+        return false;
+    }
     let long = normal.chars().count() >= COMPARED_CHARS || normal.contains(' ');
     long && entropy_bits(normal) >= COMPARED_BITS
 }
@@ -63,9 +69,9 @@ fn entropy_bits(text: &str) -> f64 {
     counts.values().map(|count| -(count / total) * (count / total).log2()).sum()
 }
 
-/// What two names must share to be one whatever their likeness: the number of words, every number, every short word, and
-/// each word's first letter. As part of the bands it keeps `runbook of team a` and `runbook of team b`, and a thousand
-/// like them, from ever being compared.
+/// What two names must share to be one whatever their likeness: the number of words, every number, every
+/// short word, and each word's first letter. As part of the bands it keeps `runbook of team a` and `runbook
+/// of team b`, and a thousand like them, from ever being compared.
 fn skeleton(normal: &str) -> String {
     let mut skeleton = String::new();
     for word in words(normal) {
@@ -170,10 +176,10 @@ fn decide(one: &Node, other: &Node) -> Option<Decision> {
 
 /// A plain name that is a page's title or an issue's key.
 ///
-/// A title counts where titles are unique, in its own space, and only when it says more than everyday words do: the
-/// thing `Payment Gateway` is what the page of that title is about, while `Overview` or `Release Notes` in a sentence
-/// rarely means the page. A name that is distinctive by form is the same in every space, and so joins wherever such a
-/// page is.
+/// A title counts where titles are unique, in its own space, and only when it says more than everyday words
+/// do: the thing `Payment Gateway` is what the page of that title is about, while `Overview` or `Release
+/// Notes` in a sentence rarely means the page. A name that is distinctive by form is the same in every space,
+/// and so joins wherever such a page is.
 fn named_by_key(key: &Key, name: &Node) -> Option<(u16, &'static str)> {
     if Class::of(&name.kind, None) != Class::Thing {
         return None;
@@ -209,7 +215,8 @@ fn nearly_equal(one: &Node, other: &Node) -> Option<(u16, &'static str)> {
     (likeness >= SIMILAR).then_some((WEIGHT_SIMILAR + extra, "the names are nearly equal"))
 }
 
-/// Equal words, or words of some length that differ by one letter added, dropped or changed, but not the first.
+/// Equal words, or words of some length that differ by one letter added, dropped or changed, but not the
+/// first.
 fn slip(one: &str, other: &str) -> bool {
     if one == other {
         return true;
@@ -221,4 +228,77 @@ fn slip(one: &str, other: &str) -> bool {
     let same_before = one.iter().zip(&other).take_while(|(one, other)| one == other).count();
     let same_after = one.iter().rev().zip(other.iter().rev()).take_while(|(one, other)| one == other).count();
     same_before + same_after + 1 >= one.len().max(other.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Kind;
+    use crate::id::SpaceKey;
+    use proptest::prelude::*;
+
+    fn node(name: &str) -> Node {
+        let normal = names::normalise(name);
+        let id = names::id_in_space(Class::Thing, "A", &normal);
+        Node {
+            id,
+            name: name.to_owned(),
+            normal,
+            kind: Kind::THING,
+            space: Some(SpaceKey::new("A")),
+            key: None,
+        }
+    }
+
+    fn one(a: &str, b: &str) -> bool {
+        decide(&node(a), &node(b)).is_some()
+    }
+
+    #[test]
+    fn plurals_and_slips_of_the_pen_are_one() {
+        assert!(one("Payment Gateway", "Payment Gateways"));
+        assert!(one("Quota Handling in the Broker", "Quota Handling in the Brokers"));
+    }
+
+    #[test]
+    fn a_number_a_letter_or_a_short_word_keeps_names_apart() {
+        let pairs = [
+            ("Availability Zone of the East A", "Availability Zone of the East B"),
+            ("Quarterly Planning Report 2023", "Quarterly Planning Report 2024"),
+            ("Runbook of the Payment Team East", "Runbook of the Payment Team West"),
+            ("Payment Gateway 1.2", "Payment Gateway 12"),
+            ("maximum_connections_of_the_pool", "maximum_connections_of_the_pools"),
+            ("Automated Formal Verification Programme", "Automated Normal Verification Programme"),
+            ("ledger", "ledgers"),
+        ];
+        for (a, b) in pairs {
+            assert!(!one(a, b), "`{a}` and `{b}`");
+        }
+    }
+
+    #[test]
+    fn names_that_must_not_be_compared_have_no_bands() {
+        let person = Node { kind: Kind::PERSON, ..node("Anna Example") };
+        let page = Node { key: Some(Key::Label("payment gateway".to_owned())), ..node("payment gateway") };
+        assert!([person, page, node("abc"), node("aaaaaaaa")].iter().all(|node| bands(node).is_empty()));
+        assert_eq!(bands(&node("payment gateway")).len(), 8);
+    }
+
+    proptest! {
+        /// Else a pair would be decided or not by who came first.
+        #[test]
+        fn a_pair_that_would_be_joined_is_found_by_its_bands(
+            word in "[a-z]{6,12}", second in "[a-z]{6,12}", third in "[a-z]{6,12}",
+        ) {
+            let a = node(&format!("{word} {second} {third}"));
+            let b = node(&format!("{word} {second} {third}s"));
+            let shared = bands(&a).into_iter().any(|band| bands(&b).contains(&band));
+            prop_assert!(decide(&a, &b).is_none() || shared);
+        }
+
+        #[test]
+        fn deciding_is_symmetric(a in "[ab]{6,8}[s]?", b in "[ab]{6,8}[s]?") {
+            prop_assert_eq!(decide(&node(&a), &node(&b)), decide(&node(&b), &node(&a)));
+        }
+    }
 }

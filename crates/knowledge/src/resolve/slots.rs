@@ -1,5 +1,6 @@
-//! When a page changed its mind: the stretches of versions in which a slot (a subject and a relation that has one value
-//! at a time) held each value. It must not know claims or chunks, only which values each version gives.
+//! When a page changed its mind: the stretches of versions in which a slot (a subject and a relation that has
+//! one value at a time) held each value. It must not know claims or chunks, only which values each version
+//! gives.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,8 +19,9 @@ pub(super) struct Stretch {
     pub replaced: Option<usize>,
 }
 
-/// The stretches of every value. One value in one version and another one alone in the next is a replacement; a value
-/// that goes while none or several others stand has merely vanished, and goes on with its stretch when it comes back.
+/// The stretches of every value. One value in one version and another one alone in the next is a replacement;
+/// a value that goes while none or several others stand has merely vanished, and goes on with its stretch
+/// when it comes back.
 pub(super) fn stretches<V: Ord + Copy>(given: &[BTreeSet<V>]) -> BTreeMap<V, Vec<Stretch>> {
     let mut all: BTreeMap<V, Vec<Stretch>> = BTreeMap::new();
     let mut shut: BTreeSet<V> = BTreeSet::new();

@@ -229,6 +229,11 @@ fn is_label(label: &str) -> bool {
     can_be_name(label) && words.len() <= 6 && !pronoun && !is_order(label) && !label.contains(',')
 }
 
+/// Bold words that can be a term.
+pub(super) fn is_term(shown: &str) -> bool {
+    is_label(shown) && !is_aside(shown) && shown.split(' ').count() <= 4
+}
+
 fn is_aside(label: &str) -> bool {
     let lower = label.to_lowercase();
     let first = lower.split(' ').next().unwrap_or_default();
@@ -272,9 +277,11 @@ fn warns(lead: &str) -> bool {
 pub(super) fn definition(place: &Place<'_>, definition: &Definition, text: &str, saying: &mut Saying<'_>) {
     let label = plain(&definition.term);
     let label = label.trim_end_matches(':');
-    let Some(line) = text.lines().find(|line| line.contains(label)).filter(|_| can_be_name(label)) else {
+    if !can_be_name(label) {
         return;
-    };
+    }
+    // The meaning stands on the line below the term; where that is indented, it stands for both.
+    let line = if saying.holds(text) { text } else { text.lines().nth(1).unwrap_or_default() };
     let what = other(&definition.blocks, place.page);
     match (from_header(label).filter(|relation| is_property(relation)), &what) {
         (Some(relation), _) if !too_long(&what) => property(place, &relation, what, line, saying),
@@ -283,8 +290,6 @@ pub(super) fn definition(place: &Place<'_>, definition: &Definition, text: &str,
                 [only] => named(only, place.page),
                 _ => None,
             };
-            // The meaning may stand on the lines below the term.
-            let line = if line.contains(words.as_str()) { line } else { text };
             describe(name.unwrap_or_else(|| place.term(label)), words, line, saying);
         }
         _ => {}

@@ -14,6 +14,7 @@ mod relations;
 mod saying;
 mod tables;
 mod text;
+mod turns;
 mod words;
 
 use crate::chunk::{Chunk, parts};

@@ -47,6 +47,12 @@ const DOTTED_TAILS: &[&str] = &[
     "properties",
 ];
 
+/// Small words that make a hyphenated word ordinary, as in `software-as-a-service`.
+#[rustfmt::skip]
+const JOINERS: &[&str] = &[
+    "as", "a", "of", "the", "in", "to", "and", "on", "by", "per", "for", "or",
+];
+
 /// Words that begin a sentence and are never a name alone.
 #[rustfmt::skip]
 const OPENERS: &[&str] = &[
@@ -127,7 +133,8 @@ pub(super) fn shaped(word: &str) -> Option<Mention> {
         && dots.iter().all(|part| part.len() > 1 && part.starts_with(|c: char| c.is_ascii_lowercase()))
         && dots.last().is_some_and(|tail| !DOTTED_TAILS.contains(tail))
         && dots[0] != "www";
-    (ends_well && (kebab || snake || topic || is_camel(word))).then(|| component(word))
+    let joined = word.split('-').any(|part| JOINERS.contains(&part));
+    (ends_well && !joined && (kebab || snake || topic || is_camel(word))).then(|| component(word))
 }
 
 /// A key of an issue tracker.

@@ -1,122 +1,35 @@
-//! Turns of phrase that state a fact with certainty: `X is owned by Y`, `X is a Y`. It must not know blocks. Invariant:
-//! a sentence speaks only if its subject is a name and stands at its beginning, so conditions, questions, negations and
-//! orders say nothing.
+//! Sentences that state a fact with certainty: `X is owned by Y`, `X is a Y`. It must not know blocks. Invariant: a
+//! sentence speaks only if its subject is a name and stands at its beginning.
 
 use super::names::{self, can_be_name, is_identifier, is_opener, is_proper};
 use super::place::Place;
-use super::saying::{Saying, Stated, this_page};
+use super::saying::{Said, Saying, Stated, this_page};
+use super::turns::{Want, turn};
 use super::{dates, relations};
 use crate::graph::{Mention, Object};
 use std::collections::HashSet;
 
-/// What must stand behind a turn of phrase.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Want {
-    /// One or more names.
-    Names,
-    /// The rest of the sentence.
-    Rest,
-    /// Nothing: the phrase itself is the value.
-    Nothing(&'static str),
-}
-
-use Want::{Names, Nothing, Rest};
-
-/// The words, the relation, and what must follow.
-type Turn = (&'static str, &'static str, Want);
-
-/// Longest subject. Names of pages are the longest names.
-const SUBJECT_WORDS: usize = 12;
-
-/// The first words of all phrases, to pass over most words quickly.
-#[rustfmt::skip]
-const VERBS: &[&str] = &[
-    "is", "are", "was", "has", "runs", "belongs", "depends", "relies", "requires", "replaces", "supersedes",
-    "stands", "uses", "consists", "provides", "stores", "supports", "contains",
-];
-
-/// The phrases. Where two begin at the same place the longer one counts.
-const TURNS: &[Turn] = &[
-    (" is owned by ", "owned_by", Names),
-    (" are owned by ", "owned_by", Names),
-    (" is owned and maintained by ", "owned_by", Names),
-    (" is maintained by ", "maintained_by", Names),
-    (" are maintained by ", "maintained_by", Names),
-    (" is managed by ", "managed_by", Names),
-    (" are managed by ", "managed_by", Names),
-    (" is managed and maintained by ", "maintained_by", Names),
-    (" is operated by ", "operated_by", Names),
-    (" is developed by ", "developed_by", Names),
-    (" was developed by ", "developed_by", Names),
-    (" is provided by ", "provided_by", Names),
-    (" is hosted on ", "hosted_on", Names),
-    (" is hosted by ", "hosted_on", Names),
-    (" is hosted in ", "hosted_on", Names),
-    (" are hosted on ", "hosted_on", Names),
-    (" is deployed on ", "deployed_on", Names),
-    (" is deployed to ", "deployed_on", Names),
-    (" runs on ", "runs_on", Names),
-    (" is built on ", "built_with", Names),
-    (" is built with ", "built_with", Names),
-    (" is built using ", "built_with", Names),
-    (" is powered by ", "powered_by", Names),
-    (" is based on ", "based_on", Names),
-    (" is written in ", "written_in", Names),
-    (" are written in ", "written_in", Names),
-    (" is part of ", "part_of", Names),
-    (" is a part of ", "part_of", Names),
-    (" belongs to ", "part_of", Names),
-    (" depends on ", "depends_on", Names),
-    (" relies on ", "depends_on", Names),
-    (" requires ", "requires", Names),
-    (" has been replaced by ", "replaced_by", Names),
-    (" is replaced by ", "replaced_by", Names),
-    (" was replaced by ", "replaced_by", Names),
-    (" is superseded by ", "replaced_by", Names),
-    (" has been superseded by ", "replaced_by", Names),
-    (" is deprecated in favour of ", "replaced_by", Names),
-    (" is deprecated in favor of ", "replaced_by", Names),
-    (" has been deprecated in favour of ", "replaced_by", Names),
-    (" has been deprecated in favor of ", "replaced_by", Names),
-    (" replaces ", "replaces", Names),
-    (" supersedes ", "replaces", Names),
-    (" has been deprecated", "status", Nothing("deprecated")),
-    (" is deprecated", "status", Nothing("deprecated")),
-    (" is stored in ", "stored_in", Names),
-    (" are stored in ", "stored_in", Names),
-    (" is defined in ", "defined_in", Names),
-    (" are defined in ", "defined_in", Names),
-    (" is configured in ", "configured_in", Names),
-    (" is located in ", "located_in", Names),
-    (" is located at ", "located_in", Names),
-    (" is triggered by ", "triggered_by", Names),
-    (" is a fork of ", "fork_of", Names),
-    (" is also known as ", "also_known_as", Rest),
-    (" is known as ", "also_known_as", Rest),
-    (" stands for ", "stands_for", Rest),
-    (" is used by ", "used_by", Names),
-    (" uses ", "uses", Names),
-    (" is used to ", "used_to", Rest),
-    (" are used to ", "used_to", Rest),
-    (" is used for ", "used_for", Rest),
-    (" are used for ", "used_for", Rest),
-    (" is responsible for ", "responsible_for", Rest),
-    (" are responsible for ", "responsible_for", Rest),
-    (" consists of ", "consists_of", Rest),
-    (" provides ", "provides", Rest),
-    (" stores ", "stores", Rest),
-    (" supports ", "supports", Rest),
-    (" contains ", "contains", Rest),
-    (" is a ", "is_a", Rest),
-    (" is an ", "is_a", Rest),
-    (" are a ", "is_a", Rest),
-    (" is the ", "is_a", Rest),
-];
-
 /// Words that change nothing in a phrase and are passed over.
 const FILLERS: &[&str] = &["currently", "now", "also", "mainly", "primarily", "solely", "jointly"];
 
-/// First words of a rest that judges or points instead of stating.
+/// What a page calls itself.
+#[rustfmt::skip]
+const SELF: &[&str] = &[
+    "page", "document", "playbook", "guide", "runbook", "doc", "article", "documentation", "manual",
+    "handbook", "wiki", "tutorial",
+];
+
+/// Plain nouns behind a name that change nothing: `the ledger-service app`.
+#[rustfmt::skip]
+const TAILS: &[&str] = &[
+    "alert", "service", "services", "app", "application", "job", "api", "API", "plugin", "table",
+    "database", "repo", "repository", "cluster", "daemon", "command", "file", "variable", "macro",
+    "component", "module", "library", "class", "method", "function", "index", "topic", "queue", "role",
+    "team", "tool", "flag", "field", "parameter", "property", "attribute", "branch", "namespace",
+    "endpoint", "container", "playbook", "script", "workflow",
+];
+
+/// First words of a rest that judges or points instead of stating what something is.
 #[rustfmt::skip]
 const VAGUE: &[&str] = &[
     "good", "bad", "great", "better", "best", "same", "only", "problem", "issue", "lot", "way", "case",
@@ -125,6 +38,13 @@ const VAGUE: &[&str] = &[
     "these", "those", "both", "default", "current", "most", "more", "no", "not", "two", "three", "number",
     "step", "second", "previous", "main", "true", "false", "above", "below", "sample", "preview",
     "snapshot",
+];
+
+/// First words that only make sense beside another sentence.
+#[rustfmt::skip]
+const POINTS: &[&str] = &[
+    "this", "that", "it", "them", "these", "those", "its", "their", "same", "following", "both", "below",
+    "above", "here", "they",
 ];
 
 /// Where a name at the other end stops.
@@ -144,15 +64,17 @@ pub(super) struct Known {
     pub capitals: HashSet<String>,
 }
 
-/// Words with a capital in mid-sentence.
+/// Words with a capital in mid-sentence that stand alone, so that `the Content Store` makes no name of `Content`.
 pub(super) fn capitals(text: &str) -> HashSet<String> {
+    let is_capital = |word: &str| word.starts_with(char::is_uppercase);
     let mut out = HashSet::new();
-    let mut before = "";
-    for word in text.split_whitespace() {
-        let follows = before.ends_with(|c: char| c.is_lowercase() || c == ',');
+    let (mut before, mut words) = ("", text.split_whitespace().peekable());
+    while let Some(word) = words.next() {
+        let follows = before.ends_with(|c: char| c.is_lowercase() || c == ',') && !is_capital(before);
+        let alone =
+            !word.ends_with(char::is_alphanumeric) || !words.peek().is_some_and(|next| is_capital(next));
         let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
-        let capital = bare.starts_with(char::is_uppercase) && bare.chars().count() > 2;
-        if follows && capital && word.starts_with(char::is_uppercase) && !is_opener(bare) {
+        if follows && alone && is_capital(word) && bare.chars().count() > 2 && !is_opener(bare) {
             out.insert(bare.to_owned());
         }
         before = word;
@@ -163,8 +85,7 @@ pub(super) fn capitals(text: &str) -> HashSet<String> {
 /// Reads one sentence. `words` is the sentence without markup, `sentence` as it stands in the chunk.
 pub(super) fn sentence(
     place: &Place<'_>,
-    words: &str,
-    sentence: &str,
+    (words, sentence): (&str, &str),
     known: &Known,
     saying: &mut Saying<'_>,
 ) {
@@ -172,107 +93,127 @@ pub(super) fn sentence(
     if words.ends_with(['?', ':']) || words.len() > 600 {
         return;
     }
-    let Some((at, (phrase, relation, want))) = turn(&words) else { return };
-    let Some(subject) = subject(place, &words[..at], known) else { return };
-    let rest = words[at + phrase.len()..].trim();
-    let objects = match want {
-        Nothing(value)
-            if rest.trim_matches(['.', ' ']).is_empty()
-                || rest.starts_with("since")
-                || rest.starts_with('.') =>
-        {
-            vec![Object::Value((*value).to_owned())]
+    let Some(turn) = turn(&words) else { return };
+    let Some(subject) = subject(place, &words[..turn.subject_end], known, saying) else { return };
+    let rest = words[turn.rest..].trim();
+    let objects: Vec<Object<Said>> = match (turn.want, names_of(rest, turn.want, known)) {
+        (Want::Nothing(value), _) => deprecated(rest, value).into_iter().map(Object::Value).collect(),
+        (_, names) if !names.is_empty() => {
+            names.into_iter().map(|name| Object::Named(saying.mention(name))).collect()
         }
-        Nothing(_) => Vec::new(),
-        Names => name_list(rest, known).into_iter().map(|name| Object::Named(saying.mention(name))).collect(),
-        Rest => rest_of(rest, phrase).into_iter().map(Object::Value).collect(),
+        (want, _) => rest_of(rest, want).into_iter().map(Object::Value).collect(),
     };
-    if objects.is_empty() {
-        return;
-    }
-    let subject = saying.mention(subject);
-    let single = objects.len() == 1 && relations::is_single(relation);
+    let single = objects.len() == 1 && relations::is_single(&turn.relation);
     for object in objects {
-        let claim = Stated::new(subject, relation, object, sentence).since(dates::since(&words));
+        let claim = Stated::new(subject, &turn.relation, object, sentence).since(dates::since(&words));
         saying.claim(Stated { single, invalid_at: dates::until(&words), ..claim });
     }
-}
-
-/// The first phrase of a sentence and where it stands. Subjects are short, so only the beginning is looked at.
-fn turn(words: &str) -> Option<(usize, &'static Turn)> {
-    let spaces = words.match_indices(' ').map(|(at, _)| at).take(SUBJECT_WORDS);
-    let mut found = spaces.filter_map(|at| {
-        let rest = &words[at..];
-        let verb = rest[1..].split(' ').next().unwrap_or_default().trim_end_matches('.');
-        let fits = TURNS.iter().filter(|turn| VERBS.contains(&verb) && rest.starts_with(turn.0));
-        fits.max_by_key(|turn| turn.0.len()).map(|turn| (at, turn))
-    });
-    found.next()
 }
 
 fn without_fillers(words: &str) -> String {
     words.split(' ').filter(|word| !FILLERS.contains(word)).collect::<Vec<_>>().join(" ")
 }
 
+/// The phrase is the value, if nothing follows that changes it.
+fn deprecated(rest: &str, value: &str) -> Option<String> {
+    let ends = rest.trim_matches(['.', ' ']).is_empty() || rest.starts_with("since") || rest.starts_with('.');
+    ends.then(|| value.to_owned())
+}
+
 /// The name that all before the phrase is, if it is one.
-fn subject(place: &Place<'_>, before: &str, known: &Known) -> Option<Mention> {
+fn subject(place: &Place<'_>, before: &str, known: &Known, saying: &mut Saying<'_>) -> Option<Said> {
     let before = before.trim();
+    if let Some(noun) = before.strip_prefix("This ") {
+        return this(place, noun, saying);
+    }
     let bare =
         ["The ", "A ", "An "].iter().find_map(|article| before.strip_prefix(article)).unwrap_or(before);
-    if bare.eq_ignore_ascii_case(place.page.title.trim()) {
-        return Some(this_page(place.page));
+    if place.is_title(bare) || tailed(bare).is_some_and(|name| place.is_title(name)) {
+        return Some(saying.mention(this_page(place.page)));
     }
-    name(bare, known)
+    if let Some(heading) = place.headed(bare) {
+        return Some(saying.mention(heading));
+    }
+    let found = name(bare, known).or_else(|| tailed(bare).and_then(|bare| sure_name(bare, known)));
+    found.map(|name| saying.mention(name))
+}
+
+/// `This page`, or `This job` on a page whose title ends in `job`.
+fn this(place: &Place<'_>, noun: &str, saying: &mut Saying<'_>) -> Option<Said> {
+    let lower = noun.to_lowercase();
+    let last = place.page.title.trim().rsplit(' ').next().unwrap_or_default().to_lowercase();
+    let own = SELF.contains(&lower.as_str()) || lower == last && lower.len() > 2;
+    own.then(|| saying.mention(this_page(place.page)))
+}
+
+/// A phrase without the plain noun at its end.
+fn tailed(phrase: &str) -> Option<&str> {
+    phrase.rsplit_once(' ').filter(|(_, tail)| TAILS.contains(tail)).map(|(name, _)| name)
 }
 
 /// A phrase as a name: marked up, shaped like one, or with capitals.
 fn name(phrase: &str, known: &Known) -> Option<Mention> {
     let phrase = phrase.trim().trim_end_matches(['.', ',', ';', ':']);
-    if let Some((_, mention)) = known.marked.iter().find(|(shown, _)| shown == phrase) {
-        return Some(mention.clone());
+    if let Some(sure) = sure_name(phrase, known) {
+        return Some(sure);
     }
-    if !can_be_name(phrase) || phrase.contains("@{") {
-        return None;
-    }
-    if let Some(shaped) = names::issue(phrase).or_else(|| names::shaped(phrase)) {
-        return Some(shaped);
-    }
-    let single = !phrase.contains(' ') && !is_opener(phrase);
-    if single && is_identifier(phrase) {
-        return Some(names::component(phrase));
-    }
+    let single = !phrase.contains(' ') && !is_opener(phrase) && can_be_name(phrase);
     if single && (known.capitals.contains(phrase) || names::is_acronym(phrase)) {
         return Some(names::thing(phrase));
     }
-    is_proper(phrase).then(|| names::thing(phrase))
+    (is_proper(phrase) && !phrase.contains("@{")).then(|| names::thing(phrase))
+}
+
+/// A phrase that markup or its shape makes a name.
+fn sure_name(phrase: &str, known: &Known) -> Option<Mention> {
+    if let Some((_, mention)) = known.marked.iter().find(|(shown, _)| shown == phrase) {
+        return Some(mention.clone());
+    }
+    if !can_be_name(phrase) || phrase.contains("@{") || phrase.contains(' ') || is_opener(phrase) {
+        return None;
+    }
+    names::issue(phrase)
+        .or_else(|| names::shaped(phrase))
+        .or_else(|| is_identifier(phrase).then(|| names::component(phrase)))
 }
 
 /// The names behind a phrase: the first one, and those joined to it by commas or `and`.
-fn name_list(rest: &str, known: &Known) -> Vec<Mention> {
-    let rest = rest
-        .strip_prefix("the ")
-        .or_else(|| rest.strip_prefix("an "))
-        .or_else(|| rest.strip_prefix("a "))
-        .unwrap_or(rest);
-    let end = STOPS.iter().filter_map(|stop| rest.find(stop)).min().unwrap_or(rest.len());
-    let part = rest[..end].trim_end_matches(['.', ',']);
-    if let Some(whole) = name(part, known) {
+fn names_of(rest: &str, want: Want, known: &Known) -> Vec<Mention> {
+    if matches!(want, Want::Rest | Want::Kind | Want::Nothing(_)) {
+        return Vec::new();
+    }
+    let article = ["the ", "an ", "a "].iter().find_map(|article| rest.strip_prefix(article));
+    let rest = article.unwrap_or(rest);
+    let end = match want {
+        Want::Either => rest.len(),
+        _ => STOPS.iter().filter_map(|stop| rest.find(stop)).min().unwrap_or(rest.len()),
+    };
+    let part = rest[..end].trim_end_matches(['.', ',', ' ']);
+    if let Some(whole) = name(part, known).or_else(|| tailed(part).and_then(|part| sure_name(part, known))) {
         return vec![whole];
     }
     let parts: Vec<&str> = part.split(", ").flat_map(|part| part.split(" and ")).collect();
     let parts = parts.iter().map(|part| part.trim().trim_start_matches("and ").trim_start_matches("the "));
-    parts.map_while(|part| name(part, known)).collect()
+    let found: Vec<Option<Mention>> = parts.map(|part| name(part, known)).collect();
+    match found.iter().all(Option::is_some) {
+        true => found.into_iter().flatten().collect(),
+        false => Vec::new(),
+    }
 }
 
 /// The rest of a sentence as a value.
-fn rest_of(rest: &str, phrase: &str) -> Option<String> {
+fn rest_of(rest: &str, want: Want) -> Option<String> {
     let rest = rest.trim().trim_end_matches('.').trim();
-    let count = rest.split_whitespace().count();
     let first = rest.split_whitespace().next().unwrap_or_default().to_lowercase();
-    let vague = VAGUE.contains(&first.trim_matches(|c: char| !c.is_alphanumeric()));
-    let least = if phrase.contains("known as") || phrase.contains("stands") { 1 } else { 2 };
+    let first = first.trim_matches(|c: char| !c.is_alphanumeric());
+    let vague = match want {
+        Want::Kind => VAGUE.contains(&first),
+        _ => POINTS.contains(&first),
+    };
+    let least = if want == Want::Rest { 1 } else { 2 };
     let whole = !rest.contains(". ")
         && !rest.ends_with([':', ',', '('])
         && rest.matches('(').count() == rest.matches(')').count();
-    (count >= least && rest.chars().count() <= 300 && !vague && whole).then(|| rest.to_owned())
+    let fits = rest.split_whitespace().count() >= least && rest.chars().count() <= 300;
+    (fits && !vague && whole).then(|| rest.to_owned())
 }

@@ -56,9 +56,28 @@ impl<'a> Place<'a> {
         self.lead.clear();
         // The chunk's own path is written out at its beginning again.
         let known = self.headings[..self.fixed].iter().any(|(_, heading)| *heading == text);
-        if !known && !text.is_empty() && text != self.page.title {
+        if !known && !text.is_empty() && !self.is_title(&text) {
             self.headings.push((level, text));
         }
+    }
+
+    /// Whether this is the page's title, in whatever spelling: `KubePodDown` is `Kube Pod Down`.
+    pub fn is_title(&self, text: &str) -> bool {
+        let title = self.page.title.trim();
+        text.len() <= title.len() && letters(text).eq(letters(title))
+    }
+
+    /// A heading above that is this very name.
+    pub fn headed(&self, name: &str) -> Option<Mention> {
+        let found = self.headings.iter().any(|(_, heading)| heading == name);
+        let plain = !is_generic(name)
+            && can_be_name(name)
+            && !names::is_opener(name)
+            && name.starts_with(char::is_uppercase);
+        (found && plain).then(|| match name.contains(' ') && !is_proper(name) {
+            true => names::qualified(name, &self.page.title),
+            false => names::thing(name),
+        })
     }
 
     /// The innermost heading.
@@ -92,7 +111,7 @@ impl<'a> Place<'a> {
 
     /// A term of this page: as it is if its shape makes it stand by itself, else with the page's title.
     pub fn term(&self, name: &str) -> Mention {
-        if name.eq_ignore_ascii_case(self.page.title.trim()) {
+        if self.is_title(name) {
             return this_page(self.page);
         }
         if let Some(issue) = names::issue(name) {
@@ -118,6 +137,10 @@ impl<'a> Place<'a> {
             _ => term,
         }
     }
+}
+
+fn letters(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase)
 }
 
 /// The kind of thing a column of names holds.

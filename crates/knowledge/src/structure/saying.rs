@@ -34,13 +34,18 @@ impl<'a> Saying<'a> {
         place
     }
 
+    /// Whether these words are in the chunk.
+    pub fn holds(&self, words: &str) -> bool {
+        self.text.contains(words)
+    }
+
     /// Adds a claim, unless it is said already, says nothing, or its sentence is not in the chunk.
     pub fn claim(&mut self, claim: Stated<'_>) {
         let Stated { subject, relation, object, sentence, valid_at, invalid_at, single } = claim;
         let sentence = sentence.trim();
         let nothing =
             object == Object::Named(subject) || matches!(&object, Object::Value(text) if text.is_empty());
-        if nothing || relation.is_empty() || sentence.is_empty() || !self.text.contains(sentence) {
+        if nothing || relation.is_empty() || sentence.is_empty() || !self.holds(sentence) {
             return;
         }
         if self.said.insert((subject, relation.to_owned(), object.clone())) {

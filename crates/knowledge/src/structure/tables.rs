@@ -65,7 +65,7 @@ fn row_lines<'a>(table: &Table, text: &'a str) -> Option<Vec<&'a str>> {
 }
 
 fn is_rule(line: &str) -> bool {
-    line.contains('-') && line.chars().all(|c| "|-: ".contains(c))
+    line.starts_with("| ---") && line.chars().all(|c| "|-: ".contains(c))
 }
 
 /// Marked up as a header and short enough to be one; converters mark the first row whatever it holds.

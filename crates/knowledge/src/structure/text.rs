@@ -123,9 +123,10 @@ impl Walk<'_> {
             }
             Block::Definitions(list) => {
                 for definition in list {
-                    lines::definition(&self.place, definition, text, saying);
-                    self.names(&[&definition.term], &[text], saying);
-                    self.inner_names(&definition.blocks, text, saying);
+                    let text = rendered(&Block::Definitions(vec![definition.clone()]));
+                    lines::definition(&self.place, definition, &text, saying);
+                    self.names(&[&definition.term], &[&text], saying);
+                    self.inner_names(&definition.blocks, &text, saying);
                 }
             }
             Block::Include(link) => {
@@ -143,7 +144,11 @@ impl Walk<'_> {
 
     fn inside(&mut self, blocks: &[Block], saying: &mut Saying<'_>) {
         for block in blocks {
-            let text = rendered(block);
+            // A table of page properties is written differently from another.
+            let text = match block {
+                Block::Table(_) if self.properties => rendered(&Block::Properties(vec![block.clone()])),
+                _ => rendered(block),
+            };
             self.block(block, &text, saying);
         }
     }
@@ -246,7 +251,7 @@ impl Walk<'_> {
         for (at, words) in spoken.iter().enumerate() {
             // Where markup hides the end of a sentence the whole paragraph stands for it.
             let sentence = if written.len() == spoken.len() { written[at] } else { text };
-            phrases::sentence(&self.place, words, sentence, &known, saying);
+            phrases::sentence(&self.place, (words, sentence), &known, saying);
         }
         self.capitals = known.capitals;
     }
@@ -259,13 +264,11 @@ impl Walk<'_> {
             let name = match (named(inline, self.place.page), inline) {
                 (Some(name), _) => Some(name),
                 (None, Inline::Link(_)) if names::is_proper(&shown) => Some(names::thing(&shown)),
-                (None, Inline::Strong(_)) if names::can_be_name(&shown) && shown.split(' ').count() <= 4 => {
-                    Some(if names::is_proper(&shown) {
-                        names::thing(&shown)
-                    } else {
-                        self.place.term(&shown)
-                    })
-                }
+                (None, Inline::Strong(_)) if lines::is_term(&shown) => Some(if names::is_proper(&shown) {
+                    names::thing(&shown)
+                } else {
+                    self.place.term(&shown)
+                }),
                 _ => None,
             };
             out.extend(name.map(|name| (shown, name)));
