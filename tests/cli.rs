@@ -230,7 +230,7 @@ fn a_terminated_run_says_so_and_goes_on() {
     place.fill(1500);
     let child = place.command(&["pipeline", "wiki"]).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let journal = place.path("vault/journal");
-    while std::fs::read_dir(&journal).map_or(0, Iterator::count) < 3 {
+    while std::fs::read_dir(&journal).map_or(0, Iterator::count) < 8 {
         std::thread::yield_now();
     }
     Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();

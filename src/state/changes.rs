@@ -286,14 +286,21 @@ fn index_fact(step: &Step<'_>, fact: FactId) -> Result<()> {
     )?;
     step.run("DELETE FROM fact_text WHERE rowid = (SELECT row FROM fact WHERE fact = ?1)", [fact.as_bytes()])?;
     let sql = format!(
-        "INSERT INTO fact_text (rowid, statement, sentence)
-         SELECT row, ({SHOWN_NAME}fact.subject) || ' ' || replace(relation, '_', ' ') || ' ' ||
-                coalesce(value, ({SHOWN_NAME}fact.object), ''),
-                coalesce((SELECT sentence FROM support WHERE support.fact = fact.fact ORDER BY chunk LIMIT 1), '')
-         FROM fact WHERE fact = ?1 AND folded_into IS NULL"
+        "INSERT INTO fact_text (rowid, statement, sentence, card)
+         SELECT row, iif(told, said, ''), iif(told, sentence, ''), iif(told, '', said) FROM (
+             SELECT row, ({SHOWN_NAME}fact.subject) || ' ' || replace(relation, '_', ' ') || ' ' ||
+                    coalesce(value, ({SHOWN_NAME}fact.object), '') AS said,
+                    coalesce((SELECT sentence FROM support WHERE support.fact = fact.fact ORDER BY chunk LIMIT 1), '')
+                    AS sentence,
+                    {ON_TEXT} AS told
+             FROM fact WHERE fact = ?1 AND folded_into IS NULL)"
     );
     step.run(&sql, [fact.as_bytes()])
 }
+
+/// Whether a fact stands on a page's text, and not only on a card of what the wiki knows anyway.
+const ON_TEXT: &str = "EXISTS (SELECT 1 FROM support JOIN chunk USING (chunk)
+    WHERE support.fact = fact.fact AND chunk.form = '\"text\"')";
 
 fn index_node(step: &Step<'_>, node: NodeId) -> Result<()> {
     step.run("DELETE FROM node_text WHERE rowid = (SELECT row FROM node WHERE node = ?1)", [node.as_bytes()])?;

@@ -284,19 +284,26 @@ impl State {
         Ok(found.into_iter().next())
     }
 
-    /// Questions that will find something: the best connected names with what is most often said of them.
+    /// Questions that will find something: the relations that pages state most often, each with the name about which
+    /// most is stated that has it.
     pub fn suggestions(&self, limit: usize) -> Result<Vec<String>> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT entity.name, count(*) AS facts, min(fact.relation)
-             FROM fact JOIN node ON node.node = fact.subject JOIN entity USING (entity)
-             WHERE fact.folded_into IS NULL AND fact.withdrawn = 0 AND entity.kind IN ('Component', 'Thing', 'Page')
-               AND length(entity.name) BETWEEN 4 AND 40
-               AND fact.relation NOT IN ('in_space', 'child_of', 'links_to', 'created_by', 'edited_by', 'has_label')
-             GROUP BY entity.entity ORDER BY facts DESC, entity.name LIMIT ?1",
+            "WITH told AS (
+                 SELECT fact.relation, entity.name FROM fact JOIN node ON node.node = fact.subject
+                 JOIN entity USING (entity) JOIN support USING (fact) JOIN chunk USING (chunk)
+                 WHERE fact.folded_into IS NULL AND fact.withdrawn = 0 AND fact.invalid_at IS NULL
+                   AND chunk.form = '\"text\"' AND length(entity.name) BETWEEN 4 AND 40
+                   AND entity.kind NOT IN ('Person', 'Label', 'File', 'Space')
+                   AND fact.relation NOT IN (SELECT value FROM json_each(?1))),
+             named AS (SELECT name, count(*) AS facts FROM told GROUP BY name),
+             best AS (SELECT relation, count(*) AS times FROM told GROUP BY relation ORDER BY times DESC, relation LIMIT ?2)
+             SELECT relation, (SELECT name FROM told JOIN named USING (name) WHERE told.relation = best.relation
+                               ORDER BY facts DESC, name LIMIT 1)
+             FROM best ORDER BY times DESC, relation",
         )?;
-        collect(statement.query([limit as i64])?, |row| {
-            let (name, relation): (String, String) = (row.get(0)?, row.get(2)?);
-            Ok(format!("{name} {}", relation.replace('_', " ")))
+        collect(statement.query(params![VAGUE, limit as i64])?, |row| {
+            let (relation, name): (String, String) = (row.get(0)?, row.get(1)?);
+            Ok(format!("{} of {name}", relation.replace('_', " ")))
         })
     }
 
@@ -317,6 +324,10 @@ impl State {
         collect(statement.query([])?, |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))
     }
 }
+
+/// Relations that make no question: links, and columns that every table has.
+const VAGUE: &str = r#"["links_to","includes","refers_to","mentions","described_as","note","notes","value","type","key",
+    "example","default_value","count","repository"]"#;
 
 /// The columns of a `Statement`.
 pub(super) const STATEMENT: &str =

@@ -221,7 +221,7 @@ CREATE INDEX support_chunk ON support (chunk);
 -- Finding. Vectors are filled behind the loop and are no part of any comparison.
 CREATE VIRTUAL TABLE chunk_text USING fts5 (path, text, content = '', contentless_delete = 1, tokenize = 'porter unicode61');
 CREATE VIRTUAL TABLE node_text USING fts5 (name, content = '', contentless_delete = 1, tokenize = 'porter unicode61');
-CREATE VIRTUAL TABLE fact_text USING fts5 (statement, sentence, content = '', contentless_delete = 1, tokenize = 'porter unicode61');
+CREATE VIRTUAL TABLE fact_text USING fts5 (statement, sentence, card, content = '', contentless_delete = 1, tokenize = 'porter unicode61');
 CREATE TABLE vector_of (kind TEXT NOT NULL, row INTEGER NOT NULL, text_hash BLOB NOT NULL, PRIMARY KEY (kind, row)) WITHOUT ROWID;
 CREATE TABLE vector (text_hash BLOB NOT NULL, model TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (text_hash, model)) WITHOUT ROWID;
 

@@ -7,7 +7,7 @@ use crate::embedders::Quantised;
 use crate::error::Result;
 use rusqlite::params;
 
-/// The text a vector is made of, by kind and row. A passage is its headings and its beginning: the model reads 256
+/// The text a vector is made of, by kind and row. Facts that stand on cards alone have none: words find them. A passage is its headings and its beginning: the model reads 256
 /// tokens, which is about 1,000 characters.
 const TEXTS: &str = "
     SELECT 'fact' AS kind, fact.row AS row,
@@ -16,6 +16,8 @@ const TEXTS: &str = "
     FROM fact JOIN node sn ON sn.node = fact.subject LEFT JOIN entity se ON se.entity = sn.entity
     LEFT JOIN node obj ON obj.node = fact.object LEFT JOIN entity oe ON oe.entity = obj.entity
     WHERE fact.folded_into IS NULL
+      AND EXISTS (SELECT 1 FROM support JOIN chunk USING (chunk)
+                  WHERE support.fact = fact.fact AND chunk.form = '\"text\"')
       AND NOT EXISTS (SELECT 1 FROM vector_of v WHERE v.kind = 'fact' AND v.row = fact.row)
     UNION ALL
     SELECT 'chunk', chunk.row, (SELECT group_concat(value, ' / ') FROM json_each(chunk.path)) || char(10) ||
