@@ -158,7 +158,8 @@ impl State {
         let mut statement = self.connection().prepare_cached(&format!(
             "{STATEMENT} WHERE fact.fact = coalesce((SELECT folded_into FROM fact WHERE fact = ?1), ?1)"
         ))?;
-        Ok(collect(statement.query([fact.as_bytes()])?, read_statement)?.pop())
+        let read = |row: &Row<'_>| read_statement(self.connection(), row);
+        Ok(collect(statement.query([fact.as_bytes()])?, read)?.pop())
     }
 
     /// What a fact stands on, current supports first.
@@ -229,7 +230,8 @@ impl State {
             "{STATEMENT} WHERE fact.folded_into IS NULL AND (sn.entity = ?1 OR obj.entity = ?1)
              ORDER BY fact.withdrawn, fact.invalid_at IS NOT NULL, fact.relation, 4, fact.fact LIMIT ?2"
         ))?;
-        collect(statement.query(params![entity.0.as_bytes(), limit as i64])?, read_statement)
+        let read = |row: &Row<'_>| read_statement(self.connection(), row);
+        collect(statement.query(params![entity.0.as_bytes(), limit as i64])?, read)
     }
 
     /// A page by id, or by title (in the first space that has it).
@@ -335,20 +337,20 @@ const VAGUE: &str = r#"["links_to","includes","refers_to","mentions","described_
     "example","default_value","count","repository"]"#;
 
 /// The columns of a `Statement`.
-pub(super) const STATEMENT: &str =
+const STATEMENT: &str =
     "SELECT fact.fact, coalesce(se.name, sn.name), fact.relation, coalesce(fact.value, oe.name, obj.name, ''),
             fact.valid_at, fact.invalid_at, fact.withdrawn, fact.extractor
      FROM fact JOIN node sn ON sn.node = fact.subject LEFT JOIN entity se ON se.entity = sn.entity
      LEFT JOIN node obj ON obj.node = fact.object LEFT JOIN entity oe ON oe.entity = obj.entity";
 
-pub(super) fn read_statement(row: &Row<'_>) -> Result<Statement> {
+fn read_statement(connection: &Connection, row: &Row<'_>) -> Result<Statement> {
     let relation: String = row.get(2)?;
     let extractor: knowledge::graph::Extractor = serde_json::from_str(&row.get::<_, String>(7)?)?;
     Ok(Statement {
         fact: FactId::from_bytes(row.get(0)?),
         subject: row.get(1)?,
         relation: relation.replace('_', " "),
-        object: row.get(3)?,
+        object: with_names(connection, &row.get::<_, String>(3)?)?,
         valid_at: row.get(4)?,
         invalid_at: row.get(5)?,
         withdrawn: row.get(6)?,
