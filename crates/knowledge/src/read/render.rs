@@ -364,7 +364,8 @@ impl Writer<'_> {
             }
             Block::Code { title, text, .. } => {
                 self.caption(title.as_deref());
-                for (number, line) in text.trim_end().split('\n').enumerate() {
+                let lines = text.split('\n').filter(|line| !line.trim().is_empty());
+                for (number, line) in lines.enumerate() {
                     self.out.push_str(if number > 0 { "<br>" } else { "" });
                     self.code_span(line);
                 }

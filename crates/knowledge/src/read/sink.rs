@@ -149,6 +149,9 @@ impl Sink {
         let mut text = String::with_capacity(source.len());
         let unknown = text::append(&mut text, source, manner, after_space);
         if !text.is_empty() {
+            if self.inlines.is_empty() {
+                self.inlines.reserve_exact(1);
+            }
             self.inlines.push(Inline::Text(text));
         }
         unknown
@@ -193,7 +196,13 @@ impl Sink {
                 Some(last) => last.blocks.push(block),
                 None => all.push(Definition { term: Vec::new(), blocks: vec![block] }),
             },
-            _ => self.blocks.push(block),
+            _ => {
+                // Most cells and items hold one block; a vector that grows by itself begins with room for four.
+                if self.blocks.is_empty() {
+                    self.blocks.reserve_exact(1);
+                }
+                self.blocks.push(block);
+            }
         }
     }
 
