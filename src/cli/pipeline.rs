@@ -14,8 +14,9 @@ use vault::{Seq, Vault};
 
 /// Bring the graph up to date with the wiki
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  highwater pipeline\n  highwater pipeline wiki-export.zip --vault /mnt/wiki-vault\n  \
-                        highwater pipeline --until cut\n\nKill it whenever you like: the same command goes on from the last durable record.")]
+#[command(after_help = "Examples:\n  highwater pipeline\n  highwater pipeline wiki-export.zip \
+                        --vault /mnt/wiki-vault\n  highwater pipeline --until cut\n\nKill it whenever you like: \
+                        the same command goes on from the last durable record.")]
 pub(super) struct Typed {
     /// An export (ZIP or folder) or a folder of pages [default: the setting `source`]
     path: Option<String>,

@@ -280,7 +280,8 @@ fn apply_fetched(step: &Step<'_>, page: &RawPage) -> Result<()> {
         )?;
     }
     step.run(
-        "INSERT OR IGNORE INTO owed_cut SELECT page, version, position FROM owed_fetch WHERE page = ?1 AND version = ?2",
+        "INSERT OR IGNORE INTO owed_cut SELECT page, version, position FROM owed_fetch
+         WHERE page = ?1 AND version = ?2",
         params![page.id.as_str(), page.version.0],
     )?;
     // A page that was refused and can be had now is no longer parked.

@@ -194,7 +194,8 @@ impl State {
     /// The pages of an epoch with all they ever said.
     pub fn said(&self, epoch: &Gathered) -> Result<Vec<PageSaid>> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT w.page, coalesce(p.space, w.space), coalesce(p.gone, 0) FROM worklist w LEFT JOIN page p USING (page)
+            "SELECT w.page, coalesce(p.space, w.space), coalesce(p.gone, 0)
+             FROM worklist w LEFT JOIN page p USING (page)
              WHERE w.sweep = ?1 AND w.position >= ?2 AND w.position < ?3 ORDER BY w.position",
         )?;
         let pages = collect(statement.query(params![epoch.sweep, epoch.first, epoch.end])?, |row| {

@@ -115,17 +115,20 @@ impl State {
             return Ok(Vec::new());
         }
         let expression = rank::any_of(&terms);
-        let find = |sql: &str, row: fn(i64) -> Row| -> Result<Vec<Row>> {
-            let mut statement = self.connection().prepare_cached(sql)?;
+        let find = |index: &str, weights: &str, row: fn(i64) -> Row| -> Result<Vec<Row>> {
+            let mut statement = self.connection().prepare_cached(&format!(
+                "SELECT rowid, bm25({index}, {weights}) AS score FROM {index} WHERE {index} MATCH ?1
+                 ORDER BY score, rowid LIMIT ?2"
+            ))?;
             collect(statement.query(params![expression, wanted as i64])?, |found| Ok(row(found.get(0)?)))
         };
         // `bm25()` as a value is cheaper than `rank` in this SQLite. A fact's own statement counts twice its sentence,
         // a passage's headings twice its text; what a card says (the page tree, who edited) comes behind what people
         // wrote.
         Ok(vec![
-            (1.0, find("SELECT rowid, bm25(fact_text, 2.0, 1.0, 0.2) AS score FROM fact_text WHERE fact_text MATCH ?1 ORDER BY score, rowid LIMIT ?2", Row::Fact)?),
-            (0.7, find("SELECT rowid, bm25(node_text) AS score FROM node_text WHERE node_text MATCH ?1 ORDER BY score, rowid LIMIT ?2", Row::Node)?),
-            (0.9, find("SELECT rowid, bm25(chunk_text, 2.0, 1.0) AS score FROM chunk_text WHERE chunk_text MATCH ?1 ORDER BY score, rowid LIMIT ?2", Row::Chunk)?),
+            (1.0, find("fact_text", "2.0, 1.0, 0.2", Row::Fact)?),
+            (0.7, find("node_text", "1.0", Row::Node)?),
+            (0.9, find("chunk_text", "2.0, 1.0", Row::Chunk)?),
         ])
     }
 
