@@ -296,7 +296,8 @@ impl State {
                    AND entity.kind NOT IN ('Person', 'Label', 'File', 'Space')
                    AND fact.relation NOT IN (SELECT value FROM json_each(?1))),
              named AS (SELECT name, count(*) AS facts FROM told GROUP BY name),
-             best AS (SELECT relation, count(*) AS times FROM told GROUP BY relation ORDER BY times DESC, relation LIMIT ?2)
+             best AS (SELECT relation, count(*) AS times FROM told GROUP BY relation
+                      ORDER BY times DESC, relation LIMIT ?2)
              SELECT relation, (SELECT name FROM told JOIN named USING (name) WHERE told.relation = best.relation
                                ORDER BY facts DESC, name LIMIT 1)
              FROM best ORDER BY times DESC, relation",

@@ -7,8 +7,8 @@ use crate::embedders::Quantised;
 use crate::error::Result;
 use rusqlite::params;
 
-/// The text a vector is made of, by kind and row. Facts that stand on cards alone have none: words find them. A passage is its headings and its beginning: the model reads 256
-/// tokens, which is about 1,000 characters.
+/// The text a vector is made of, by kind and row. Facts that stand on cards alone have none: words find them. A passage
+/// is its headings and its beginning: the model reads 256 tokens, which is about 1,000 characters.
 const TEXTS: &str = "
     SELECT 'fact' AS kind, fact.row AS row,
            coalesce(se.name, sn.name) || ' ' || replace(fact.relation, '_', ' ') || ' ' ||
