@@ -77,10 +77,12 @@ impl From<rusqlite::Error> for Error {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Error::new(Kind::Later, text)
                 .hint("make room on the disk that holds the state file, then run the same command again"),
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::new(Kind::Later, text)
-                .hint("another process is writing to this state file; wait for it, or give another `--state`"),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::new(Kind::Halt, text)
-                .hint("delete the state file, or run `highwater vault rebuild`: it is made again from the vault"),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::new(Kind::Later, text).hint(
+                "another process is writing to this state file; wait for it, or give another `--state`",
+            ),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::new(Kind::Halt, text).hint(
+                "delete the state file, or run `highwater vault rebuild`: it is made again from the vault",
+            ),
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 Error::new(Kind::Halt, text).hint("give a `--state` path that can be written")
             }

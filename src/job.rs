@@ -92,8 +92,9 @@ impl Running {
         let mut records = Vec::new();
         let mut next = self.set.join_next_with_id().await;
         while let Some(outcome) = next {
-            let (id, outcome) = outcome
-                .map_err(|error| Error::new(Kind::Bug, format!("an effect did not end as it should: {error}")))?;
+            let (id, outcome) = outcome.map_err(|error| {
+                Error::new(Kind::Bug, format!("an effect did not end as it should: {error}"))
+            })?;
             self.tasks.remove(&id);
             records.extend(outcome?);
             if records.len() >= BATCH {

@@ -195,14 +195,16 @@ fn plan_generation(state: &State, limits: &Limits) -> Result<Plan> {
     if state.reindexing_is_planned()? {
         return Ok(Plan::settled(vec![Record::Reindexed { generation }]));
     }
-    let items = state.pages()?.into_iter().map(|(space, page)| Item { page, space, work: Work::Again }).collect();
+    let items =
+        state.pages()?.into_iter().map(|(space, page)| Item { page, space, work: Work::Again }).collect();
     let sweep = state.sweep()?.map_or(1, |sweep| sweep.sweep + 1);
     Ok(Plan::settled(vec![Record::Worklist(Worklist { sweep, epoch_pages: limits.epoch_pages, items })]))
 }
 
 /// Listing: begin a sweep, go on with it, or turn a complete one into a worklist.
 fn plan_sweep(state: &State, limits: &Limits) -> Result<Plan> {
-    let list = |sweep, cursor| Plan { tasks: vec![Task::Read(Ask::List { sweep, cursor })], settled: Vec::new() };
+    let list =
+        |sweep, cursor| Plan { tasks: vec![Task::Read(Ask::List { sweep, cursor })], settled: Vec::new() };
     match state.sweep()? {
         None if limits.sweep => Ok(list(1, None)),
         Some(Sweep { sweep, next: Some(cursor), complete: false, .. }) => Ok(list(sweep, Some(cursor))),
@@ -238,8 +240,9 @@ fn guard_deletes(compared: &[Compared], limits: &Limits) -> Result<()> {
         return Ok(());
     }
     let text = format!("compare the listing with what is held: {vanished} of {held} pages vanished at once");
-    Err(Error::new(Kind::Halt, text)
-        .hint("check that the source is whole; if the pages really are gone, run again with `--accept-deletes`"))
+    Err(Error::new(Kind::Halt, text).hint(
+        "check that the source is whole; if the pages really are gone, run again with `--accept-deletes`",
+    ))
 }
 
 fn work_on(state: &State, page: &Compared) -> Result<Option<Work>> {

@@ -41,14 +41,34 @@ pub struct Key {
 
 /// Every setting there is.
 pub const KEYS: [Key; 8] = [
-    Key { name: "source", default: "samples", about: "the wiki to index: an export (ZIP or folder) or a folder of pages" },
-    Key { name: "vault", default: "vault", about: "the folder that holds the journal; the one thing that must not be lost" },
-    Key { name: "state", default: "highwater.db", about: "the state file; a cache of the vault on a local disk" },
-    Key { name: "environment", default: "default", about: "the name a vault is made for, such as prod; a mismatch is refused" },
+    Key {
+        name: "source",
+        default: "samples",
+        about: "the wiki to index: an export (ZIP or folder) or a folder of pages",
+    },
+    Key {
+        name: "vault",
+        default: "vault",
+        about: "the folder that holds the journal; the one thing that must not be lost",
+    },
+    Key {
+        name: "state",
+        default: "highwater.db",
+        about: "the state file; a cache of the vault on a local disk",
+    },
+    Key {
+        name: "environment",
+        default: "default",
+        about: "the name a vault is made for, such as prod; a mismatch is refused",
+    },
     Key { name: "chunk_chars", default: "3500", about: "the cap of a chunk, in characters (500 to 20000)" },
     Key { name: "epoch_pages", default: "64", about: "pages resolved together (1 to 10000)" },
     Key { name: "concurrency", default: "64", about: "reads under way at once (1 to 256)" },
-    Key { name: "embedding", default: "builtin", about: "what turns text into vectors: `builtin`, or `none` for words only" },
+    Key {
+        name: "embedding",
+        default: "builtin",
+        about: "what turns text into vectors: `builtin`, or `none` for words only",
+    },
 ];
 
 /// The file that is read when none is named.
@@ -109,7 +129,10 @@ impl Settings {
         let text = self.text(name);
         text.parse().ok().filter(|number| bounds.contains(number)).ok_or_else(|| {
             let found = format!("setting `{name}` ({}): `{text}`", self.origin(name));
-            Error::new(Kind::Usage, format!("{found} is not a number from {} to {}", bounds.start(), bounds.end()))
+            Error::new(
+                Kind::Usage,
+                format!("{found} is not a number from {} to {}", bounds.start(), bounds.end()),
+            )
         })
     }
 
@@ -142,7 +165,8 @@ fn read_file(path: &Path) -> Result<Vec<(&'static str, String)>> {
             toml::Value::Integer(number) => number.to_string(),
             other => {
                 let kind = other.type_str();
-                return Err(Error::new(Kind::Usage, format!("{whence}: setting `{name}` is a {kind}, expected text or a number")));
+                let text = format!("{whence}: setting `{name}` is a {kind}, expected text or a number");
+                return Err(Error::new(Kind::Usage, text));
             }
         };
         values.push((known(&name, &whence)?, value));

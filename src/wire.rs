@@ -63,7 +63,8 @@ fn random() -> Result<[u8; 16]> {
 
 /// Who we are, for the term we open.
 pub fn writer() -> Writer {
-    let read = |path: &str| std::fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default();
+    let read =
+        |path: &str| std::fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default();
     Writer {
         host: read("/proc/sys/kernel/hostname"),
         boot: read("/proc/sys/kernel/random/boot_id"),
@@ -153,8 +154,11 @@ async fn fold(path: &Path, vaulted: &Vaulted, tell: &dyn Fn(&str)) -> Result<Sta
 pub async fn rebuild(settings: &Settings, vaulted: &Vaulted, tell: &dyn Fn(&str)) -> Result<Owned> {
     let path = settings.path("state");
     let Some(lock) = lock(&path)? else {
-        return Err(Error::new(Kind::Halt, format!("state file `{}`: another run is writing it", path.display()))
-            .hint("wait for that run to end"));
+        return Err(Error::new(
+            Kind::Halt,
+            format!("state file `{}`: another run is writing it", path.display()),
+        )
+        .hint("wait for that run to end"));
     };
     let (state, _) = State::open(&path, &vaulted.identity.id.to_string())?;
     tell("folding the journal into a new state file");

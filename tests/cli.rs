@@ -98,8 +98,17 @@ fn a_first_run_indexes_and_a_second_run_finds_nothing_to_do() {
     place.fill(12);
     let first = place.json(&["pipeline", "wiki", "--json"]);
     let keys = [
-        "pages", "chunks", "episodes", "entities", "facts", "calls", "paid_again", "parked", "durable_seq",
-        "resumed_from_seq", "seconds",
+        "pages",
+        "chunks",
+        "episodes",
+        "entities",
+        "facts",
+        "calls",
+        "paid_again",
+        "parked",
+        "durable_seq",
+        "resumed_from_seq",
+        "seconds",
     ];
     for key in keys {
         assert!(first.get(key).is_some_and(serde_json::Value::is_number), "`{key}` is missing: {first}");
@@ -164,7 +173,9 @@ fn reindexing_from_what_is_kept_gives_the_same_graph_and_asks_the_wiki_nothing()
 fn a_value_that_changed_is_found_as_it_was_and_as_it_is() {
     let place = Place::new();
     let page = |day: &str, owner: &str| {
-        format!("---\nupdated: {day}\n---\n# ledger-service\n\n| Property | Value |\n|---|---|\n| Owner | {owner} |\n")
+        format!(
+            "---\nupdated: {day}\n---\n# ledger-service\n\n| Property | Value |\n|---|---|\n| Owner | {owner} |\n"
+        )
     };
     place.write("OPS/ledger-service.md", &page("2024-01-01", "Team Red"));
     place.done(&["pipeline", "wiki", "--quiet"]);
@@ -230,7 +241,8 @@ fn killed_again_and_again_the_graph_is_the_same() {
 fn a_terminated_run_says_so_and_goes_on() {
     let place = Place::new();
     place.fill(1500);
-    let child = place.command(&["pipeline", "wiki"]).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let child =
+        place.command(&["pipeline", "wiki"]).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let journal = place.path("vault/journal");
     while std::fs::read_dir(&journal).map_or(0, Iterator::count) < 8 {
         std::thread::yield_now();

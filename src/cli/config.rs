@@ -9,7 +9,9 @@ pub(super) fn run(call: &Call) -> Result<Exit> {
         let all: serde_json::Map<String, serde_json::Value> = call
             .settings
             .all()
-            .map(|(key, value, origin)| (key.name.to_owned(), json!({"value": value, "from": origin.to_string()})))
+            .map(|(key, value, origin)| {
+                (key.name.to_owned(), json!({"value": value, "from": origin.to_string()}))
+            })
             .collect();
         print_json(&all)?;
         return Ok(Exit::Done);

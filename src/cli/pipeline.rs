@@ -14,9 +14,10 @@ use vault::{Seq, Vault};
 
 /// Bring the graph up to date with the wiki
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  highwater pipeline\n  highwater pipeline wiki-export.zip \
-                        --vault /mnt/wiki-vault\n  highwater pipeline --until cut\n\nKill it whenever you like: \
-                        the same command goes on from the last durable record.")]
+#[command(after_help = "Examples:\n  highwater pipeline\n  \
+                        highwater pipeline wiki-export.zip --vault /mnt/wiki-vault\n  \
+                        highwater pipeline --until cut\n\n\
+                        Kill it whenever you like: the same command goes on from the last durable record.")]
 pub(super) struct Typed {
     /// An export (ZIP or folder) or a folder of pages [default: the setting `source`]
     path: Option<String>,
@@ -73,7 +74,8 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     check_wiki(&owned.state, &wiki)?;
     let resumed_from = owned.state.applied()?;
     announce(call, &owned.state, typed)?;
-    let mut vault = Vault::open(vaulted.store.clone(), wire::writer(), wire::nonce()?, world::live::now()).await?;
+    let mut vault =
+        Vault::open(vaulted.store.clone(), wire::writer(), wire::nonce()?, world::live::now()).await?;
     owned.state.catch_up(&vaulted.store).await?;
     catch_signals(limits.interrupted.clone());
     let watch = Watch::begin(call, owned.state.path().to_owned());
@@ -90,7 +92,9 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     report(call, &owned.state, (resumed_from, milliseconds))?;
     match outcome.interrupted || limits.interrupted.load(Ordering::Relaxed) {
         true => {
-            call.tell("interrupted; everything up to the durable record is kept, and the same command goes on");
+            call.tell(
+                "interrupted; everything up to the durable record is kept, and the same command goes on",
+            );
             Ok(Exit::Interrupted)
         }
         false => Ok(Exit::Done),
@@ -122,10 +126,11 @@ fn limits(call: &Call, typed: &Typed) -> Result<Limits> {
 /// A vault holds one wiki for life: another wiki's listing would retract the whole graph.
 fn check_wiki(state: &State, wiki: &str) -> Result<()> {
     match state.meta("wiki")? {
-        Some(held) if held != wiki => {
-            Err(Error::new(Kind::Vault, format!("this vault holds the wiki `{held}`, the source is `{wiki}`"))
-                .hint("give another `--vault` for another wiki, or the path this vault was filled from"))
-        }
+        Some(held) if held != wiki => Err(Error::new(
+            Kind::Vault,
+            format!("this vault holds the wiki `{held}`, the source is `{wiki}`"),
+        )
+        .hint("give another `--vault` for another wiki, or the path this vault was filled from")),
         _ => Ok(()),
     }
 }
@@ -151,7 +156,8 @@ fn announce(call: &Call, state: &State, typed: &Typed) -> Result<()> {
 /// acknowledged is lost by that either.
 fn catch_signals(interrupted: Arc<AtomicBool>) {
     tokio::spawn(async move {
-        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        else {
             return;
         };
         tokio::select! {

@@ -32,7 +32,9 @@ impl Bar {
 
     fn drawn(step: &str, length: u64) -> Self {
         let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{prefix:>8} {bar:32} {pos}/{len} {per_sec} {eta} {msg}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{prefix:>8} {bar:32} {pos}/{len} {per_sec} {eta} {msg}")
+        {
             bar.set_style(style);
         }
         bar.set_prefix(step.to_owned());
@@ -108,7 +110,9 @@ fn glance(state: &State) -> Result<Glance> {
     let counts: Counts = state.counts()?;
     let durable = state.applied()?.get();
     let (step, of, owed) = match &counts {
-        Counts { owed_fetches, .. } if *owed_fetches > 0 => ("fetch", counts.versions + owed_fetches, *owed_fetches),
+        Counts { owed_fetches, .. } if *owed_fetches > 0 => {
+            ("fetch", counts.versions + owed_fetches, *owed_fetches)
+        }
         Counts { owed_cuts, .. } if *owed_cuts > 0 => ("cut", counts.versions, *owed_cuts),
         _ => ("resolve", counts.worklist, counts.owed_pages),
     };

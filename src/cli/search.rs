@@ -68,10 +68,15 @@ fn print_hits(call: &Call, hits: &[Hit]) -> Result<()> {
     for (number, hit) in hits.iter().enumerate() {
         let text = match &hit.found {
             Found::Fact { statement, sources } => {
-                let mut text = format!("{} — {} → {}", statement.subject, statement.relation, statement.object);
+                let mut text =
+                    format!("{} — {} → {}", statement.subject, statement.relation, statement.object);
                 text.push_str(&span(statement.valid_at.as_deref(), statement.invalid_at.as_deref()));
                 for source in sources.iter().take(2) {
-                    text.push_str(&format!("\n     “{}”\n     {}", one_line(&source.sentence), whence(source)));
+                    text.push_str(&format!(
+                        "\n     “{}”\n     {}",
+                        one_line(&source.sentence),
+                        whence(source)
+                    ));
                 }
                 text.push_str(&format!("\n     fact {}", statement.fact));
                 text

@@ -47,8 +47,8 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let named = typed.named.join(" ");
     let shown = find(&state, &named, usize::from(typed.limit))?;
     if shown.is_empty() {
-        return Err(Error::new(Kind::Never, format!("show `{named}`: no entity, page, fact or chunk has this name or id"))
-            .hint(format!("try `highwater search {named}`")));
+        let text = format!("show `{named}`: no entity, page, fact or chunk has this name or id");
+        return Err(Error::new(Kind::Never, text).hint(format!("try `highwater search {named}`")));
     }
     if call.json {
         print_json(&shown)?;
@@ -91,7 +91,12 @@ fn print_shown(shown: &Shown) -> Result<()> {
             print(&format!("{}\n", line(statement)))?;
             print(&format!("  read by {}\n", statement.extractor))?;
             for source in sources {
-                print(&format!("  “{}”\n  {}, chunk {}\n", one_line(&source.sentence), whence(source), source.chunk))?;
+                print(&format!(
+                    "  “{}”\n  {}, chunk {}\n",
+                    one_line(&source.sentence),
+                    whence(source),
+                    source.chunk
+                ))?;
             }
             Ok(())
         }
@@ -110,12 +115,18 @@ fn print_shown(shown: &Shown) -> Result<()> {
 fn line(statement: &Statement) -> String {
     let withdrawn = if statement.withdrawn { "  (no page says so any more)" } else { "" };
     let span = span(statement.valid_at.as_deref(), statement.invalid_at.as_deref());
-    format!("{} — {} → {}{span}{withdrawn}", statement.subject, statement.relation, one_line(&statement.object))
+    format!(
+        "{} — {} → {}{span}{withdrawn}",
+        statement.subject,
+        statement.relation,
+        one_line(&statement.object)
+    )
 }
 
 fn print_page(page: &PageCard) -> Result<()> {
     let gone = if page.gone { ", gone from the wiki" } else { "" };
-    let written = page.modified.as_deref().map(|at| format!(" of {}", at.get(..10).unwrap_or(at))).unwrap_or_default();
+    let written =
+        page.modified.as_deref().map(|at| format!(" of {}", at.get(..10).unwrap_or(at))).unwrap_or_default();
     print(&format!(
         "page “{}” ({}) in {}, version {}{written}{gone}\n",
         page.title, page.page, page.space, page.version
@@ -127,6 +138,12 @@ fn print_page(page: &PageCard) -> Result<()> {
 }
 
 fn print_chunk(chunk: &ChunkCard) -> Result<()> {
-    print(&format!("\n--- {} chunk {}: {}, {} facts\n", chunk.form, chunk.chunk, chunk.path.join(" › "), chunk.facts))?;
+    print(&format!(
+        "\n--- {} chunk {}: {}, {} facts\n",
+        chunk.form,
+        chunk.chunk,
+        chunk.path.join(" › "),
+        chunk.facts
+    ))?;
     print(&format!("{}\n", chunk.text.trim_end()))
 }

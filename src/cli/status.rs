@@ -19,7 +19,8 @@ pub(super) async fn run(call: &Call) -> Result<Exit> {
     if call.json {
         let mut value = serde_json::to_value(&counts)?;
         let reasons: Vec<_> = parked.iter().map(|(page, why)| json!({"page": page, "why": why})).collect();
-        let skips: Vec<_> = skipped.iter().map(|(what, count)| json!({"what": what, "count": count})).collect();
+        let skips: Vec<_> =
+            skipped.iter().map(|(what, count)| json!({"what": what, "count": count})).collect();
         if let Some(object) = value.as_object_mut() {
             object.insert("durable_seq".into(), json!(applied));
             object.insert("wiki".into(), json!(wiki));
@@ -31,7 +32,8 @@ pub(super) async fn run(call: &Call) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     print(&format!("wiki      {}\n", wiki.as_deref().unwrap_or("none listed yet")))?;
-    print(&format!("vault     {} in `{}`, durable to record {applied}\n", vaulted.identity.id, call.settings.text("vault")))?;
+    let place = call.settings.text("vault");
+    print(&format!("vault     {} in `{place}`, durable to record {applied}\n", vaulted.identity.id))?;
     print(&format!(
         "held      {} pages ({} versions), {} chunks, {} entities, {} facts\n",
         counts.pages, counts.versions, counts.episodes, counts.entities, counts.facts

@@ -34,7 +34,9 @@ pub(super) async fn run(call: &Call, verb: &Verb) -> Result<Exit> {
 async fn init(call: &Call, target: &std::path::Path) -> Result<Exit> {
     let made = wire::make_vault(&call.settings, target).await?;
     match call.json {
-        true => print_json(&json!({"vault": target, "id": made.identity.id, "environment": made.identity.environment}))?,
+        true => print_json(&json!({
+            "vault": target, "id": made.identity.id, "environment": made.identity.environment,
+        }))?,
         false => print(&format!(
             "made vault {} for environment `{}` in `{}`\n",
             made.identity.id,
@@ -65,7 +67,10 @@ async fn verify(call: &Call) -> Result<Exit> {
         found.tail.seq
     ))?;
     for torn in &found.tail.torn {
-        print(&format!("`{}` is torn: it was never acknowledged, and the next run will pass it\n", torn.name))?;
+        print(&format!(
+            "`{}` is torn: it was never acknowledged, and the next run will pass it\n",
+            torn.name
+        ))?;
     }
     Ok(Exit::Done)
 }

@@ -191,7 +191,10 @@ fn apply_worklist(step: &Step<'_>, worklist: &Worklist) -> Result<()> {
     step.run("UPDATE sweep SET planned = 1 WHERE sweep = ?1", [worklist.sweep])?;
     // The worklist of a re-indexing comes from no listing; its sweep counts as begun before any term.
     step.run("INSERT OR IGNORE INTO sweep VALUES (?1, 0, NULL, 1, 1)", [worklist.sweep])?;
-    step.run("INSERT OR IGNORE INTO meta SELECT 'reindexing_planned', value FROM meta WHERE key = 'reindexing'", [])?;
+    step.run(
+        "INSERT OR IGNORE INTO meta SELECT 'reindexing_planned', value FROM meta WHERE key = 'reindexing'",
+        [],
+    )?;
     set(step.transaction, "epoch_pages", &worklist.epoch_pages.to_string())?;
     for table in ["listed", "listed_layer"] {
         step.run(&format!("DELETE FROM {table}"), [])?;
@@ -280,12 +283,15 @@ fn apply_fetched(step: &Step<'_>, page: &RawPage) -> Result<()> {
         )?;
     }
     step.run(
-        "INSERT OR IGNORE INTO owed_cut SELECT page, version, position FROM owed_fetch
-         WHERE page = ?1 AND version = ?2",
+        "INSERT OR IGNORE INTO owed_cut
+         SELECT page, version, position FROM owed_fetch WHERE page = ?1 AND version = ?2",
         params![page.id.as_str(), page.version.0],
     )?;
     // A page that was refused and can be had now is no longer parked.
-    step.run("DELETE FROM parked WHERE page = ?1 AND version <= ?2", params![page.id.as_str(), page.version.0])?;
+    step.run(
+        "DELETE FROM parked WHERE page = ?1 AND version <= ?2",
+        params![page.id.as_str(), page.version.0],
+    )?;
     settle_fetch(step, &page.id, page.version)
 }
 
@@ -393,4 +399,3 @@ fn apply_parked(step: &Step<'_>, parked: &Parked) -> Result<()> {
     }
     Ok(())
 }
-

@@ -2,7 +2,9 @@
 
 use super::State;
 use crate::error::{Error, Kind as Advice, Result};
-use knowledge::graph::{Decision, End, Ended, Episode, Extractor, Fact, Key, Kind, Node, Object, Support, Verdict};
+use knowledge::graph::{
+    Decision, End, Ended, Episode, Extractor, Fact, Key, Kind, Node, Object, Support, Verdict,
+};
 use knowledge::id::{ChunkId, EntityId, FactId, NodeId, PageId, SpaceKey, Version};
 use knowledge::resolve::{Band, Group, Held, HeldFact};
 use knowledge::time::{Timestamp, parse};

@@ -38,10 +38,8 @@ fn apply_one(step: &Step<'_>, change: &Change, touched: &mut Touched) -> Result<
             touched.named.insert(node.id);
             apply_node(step, node)
         }
-        Change::Mention { node, chunk } => step.run(
-            "INSERT OR IGNORE INTO mention VALUES (?1, ?2)",
-            params![node.as_bytes(), chunk.as_bytes()],
-        ),
+        Change::Mention { node, chunk } => step
+            .run("INSERT OR IGNORE INTO mention VALUES (?1, ?2)", params![node.as_bytes(), chunk.as_bytes()]),
         Change::Unmention { node, chunk } => step.run(
             "DELETE FROM mention WHERE node = ?1 AND chunk = ?2",
             params![node.as_bytes(), chunk.as_bytes()],
@@ -72,7 +70,8 @@ fn apply_one(step: &Step<'_>, change: &Change, touched: &mut Touched) -> Result<
 
 fn folded_into(step: &Step<'_>, fact: FactId) -> Result<Option<FactId>> {
     let mut statement = step.transaction.prepare_cached("SELECT folded_into FROM fact WHERE fact = ?1")?;
-    let bytes: Option<Option<Vec<u8>>> = statement.query_row([fact.as_bytes()], |row| row.get(0)).optional()?;
+    let bytes: Option<Option<Vec<u8>>> =
+        statement.query_row([fact.as_bytes()], |row| row.get(0)).optional()?;
     Ok(bytes.flatten().and_then(|bytes| FactId::from_slice(&bytes)))
 }
 
@@ -198,7 +197,8 @@ fn person_name(step: &Step<'_>, nodes: &[NodeId]) -> Result<Option<String>> {
 /// Takes a node out of its entity, and the entity away when nobody is left in it.
 fn leave_group(step: &Step<'_>, node: NodeId) -> Result<()> {
     let mut statement = step.transaction.prepare_cached("SELECT entity FROM node WHERE node = ?1")?;
-    let held: Option<Option<Vec<u8>>> = statement.query_row([node.as_bytes()], |row| row.get(0)).optional()?;
+    let held: Option<Option<Vec<u8>>> =
+        statement.query_row([node.as_bytes()], |row| row.get(0)).optional()?;
     let Some(entity) = held.flatten() else { return Ok(()) };
     step.run(
         "UPDATE node SET entity = NULL, changed_seq = ?2 WHERE node = ?1",
@@ -284,7 +284,10 @@ fn index_fact(step: &Step<'_>, fact: FactId) -> Result<()> {
         "DELETE FROM vector_of WHERE kind = 'fact' AND row = (SELECT row FROM fact WHERE fact = ?1)",
         [fact.as_bytes()],
     )?;
-    step.run("DELETE FROM fact_text WHERE rowid = (SELECT row FROM fact WHERE fact = ?1)", [fact.as_bytes()])?;
+    step.run(
+        "DELETE FROM fact_text WHERE rowid = (SELECT row FROM fact WHERE fact = ?1)",
+        [fact.as_bytes()],
+    )?;
     let sql = format!(
         "INSERT INTO fact_text (rowid, statement, sentence, card)
          SELECT row, iif(told, said, ''), iif(told, sentence, ''), iif(told, '', said) FROM (
@@ -303,7 +306,10 @@ const ON_TEXT: &str = "EXISTS (SELECT 1 FROM support JOIN chunk USING (chunk)
     WHERE support.fact = fact.fact AND chunk.form = '\"text\"')";
 
 fn index_node(step: &Step<'_>, node: NodeId) -> Result<()> {
-    step.run("DELETE FROM node_text WHERE rowid = (SELECT row FROM node WHERE node = ?1)", [node.as_bytes()])?;
+    step.run(
+        "DELETE FROM node_text WHERE rowid = (SELECT row FROM node WHERE node = ?1)",
+        [node.as_bytes()],
+    )?;
     step.run(
         "INSERT INTO node_text (rowid, name)
          SELECT node.row, CASE WHEN entity.name IS NULL OR entity.name = node.name THEN node.name
@@ -315,7 +321,8 @@ fn index_node(step: &Step<'_>, node: NodeId) -> Result<()> {
 
 /// Puts a chunk's words into the index, with names in the place of person tokens.
 pub(super) fn index_chunk(step: &Step<'_>, chunk: ChunkId) -> Result<()> {
-    let mut statement = step.transaction.prepare_cached("SELECT row, path, text FROM chunk WHERE chunk = ?1")?;
+    let mut statement =
+        step.transaction.prepare_cached("SELECT row, path, text FROM chunk WHERE chunk = ?1")?;
     let (row, path, text): (i64, String, String) =
         statement.query_row([chunk.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let path: Vec<String> = serde_json::from_str(&path)?;
@@ -333,7 +340,9 @@ pub(super) fn rename_person(step: &Step<'_>, person: &Person) -> Result<()> {
         "SELECT node, entity FROM node WHERE kind = 'Person' AND json_extract(key, '$.person') = ?1",
     )?;
     let nodes = statement
-        .query_map([person.key.as_str()], |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, Option<[u8; 16]>>(1)?)))?
+        .query_map([person.key.as_str()], |row| {
+            Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, Option<[u8; 16]>>(1)?))
+        })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     for (node, entity) in nodes {
         step.run(

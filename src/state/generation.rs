@@ -12,8 +12,18 @@ use vault::{Event, Segment};
 
 /// Tables that a new generation fills anew. What was received, answered and embedded stays.
 const DERIVED: [&str; 12] = [
-    "cut", "chunk", "indexing_checkpoint", "episode", "node", "name_band", "decision", "mention", "entity", "fact",
-    "support", "vector_of",
+    "cut",
+    "chunk",
+    "indexing_checkpoint",
+    "episode",
+    "node",
+    "name_band",
+    "decision",
+    "mention",
+    "entity",
+    "fact",
+    "support",
+    "vector_of",
 ];
 
 /// Text indexes that a new generation fills anew.
@@ -70,7 +80,10 @@ impl State {
 
     fn end_generation(&mut self) -> Result<()> {
         self.connection.execute("DELETE FROM meta WHERE key = 'growing'", [])?;
-        let grown = State { connection: std::mem::replace(&mut self.connection, nowhere()?), path: next_to(&self.path) };
+        let grown = State {
+            connection: std::mem::replace(&mut self.connection, nowhere()?),
+            path: next_to(&self.path),
+        };
         *self = grown.take_the_place_of(&self.path.clone())?;
         Ok(())
     }

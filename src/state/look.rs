@@ -203,9 +203,9 @@ impl State {
         let found: Option<(String, String)> =
             statement.query_row([entity.0.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         let Some((name, kind)) = found else { return Ok(None) };
-        let mut statement = self
-            .connection()
-            .prepare_cached("SELECT DISTINCT name FROM node WHERE entity = ?1 AND name <> ?2 ORDER BY name")?;
+        let mut statement = self.connection().prepare_cached(
+            "SELECT DISTINCT name FROM node WHERE entity = ?1 AND name <> ?2 ORDER BY name",
+        )?;
         let also = collect(statement.query(params![entity.0.as_bytes(), name])?, |row| Ok(row.get(0)?))?;
         Ok(Some(EntityCard { entity, name, kind, also }))
     }
@@ -262,7 +262,10 @@ impl State {
         let ids: Option<Vec<u8>> =
             statement.query_row(params![page, version], |row| row.get(0)).optional()?;
         let ids = ids.unwrap_or_default();
-        ids.chunks_exact(16).filter_map(ChunkId::from_slice).filter_map(|id| self.chunk(id).transpose()).collect()
+        ids.chunks_exact(16)
+            .filter_map(ChunkId::from_slice)
+            .filter_map(|id| self.chunk(id).transpose())
+            .collect()
     }
 
     /// A chunk by id.
@@ -310,8 +313,9 @@ impl State {
 
     /// Refused items with their reasons, by page.
     pub fn parked(&self, limit: usize) -> Result<Vec<(String, String)>> {
-        let mut statement =
-            self.connection().prepare_cached("SELECT page, why FROM parked ORDER BY page, version LIMIT ?1")?;
+        let mut statement = self
+            .connection()
+            .prepare_cached("SELECT page, why FROM parked ORDER BY page, version LIMIT ?1")?;
         collect(statement.query([limit as i64])?, |row| Ok((row.get(0)?, row.get(1)?)))
     }
 

@@ -232,7 +232,9 @@ fn examine(path: &Path) -> Result<Found> {
 fn delete(path: &Path) -> Result<()> {
     for file in [path.to_owned(), beside(path, "wal"), beside(path, "shm"), beside(path, "journal")] {
         match std::fs::remove_file(&file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unusable(&file, &error)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(unusable(&file, &error));
+            }
             _ => {}
         }
     }

@@ -150,8 +150,9 @@ impl State {
         let last: Option<(u32, u32)> =
             statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         let Some((sweep, length)) = last else { return Ok(None) };
-        let mut statement =
-            self.connection().prepare_cached("SELECT epoch, sweep, end FROM epoch ORDER BY epoch DESC LIMIT 1")?;
+        let mut statement = self
+            .connection()
+            .prepare_cached("SELECT epoch, sweep, end FROM epoch ORDER BY epoch DESC LIMIT 1")?;
         let before: Option<(u32, u32, u32)> =
             statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
         let (epoch, first) = match before {
@@ -268,15 +269,17 @@ impl State {
 
     /// The versions held of a page; also of one that is gone.
     pub fn versions_held(&self, page: &PageId) -> Result<BTreeSet<Version>> {
-        let mut statement = self.connection().prepare_cached("SELECT version FROM raw_page WHERE page = ?1")?;
+        let mut statement =
+            self.connection().prepare_cached("SELECT version FROM raw_page WHERE page = ?1")?;
         let found = statement.query_map([page.as_str()], |row| row.get(0))?;
         found.map(|version| Ok(Version(version?))).collect()
     }
 
     /// All pages that are not gone, in canonical order.
     pub fn pages(&self) -> Result<Vec<(SpaceKey, PageId)>> {
-        let mut statement =
-            self.connection().prepare_cached("SELECT space, page FROM page WHERE gone = 0 ORDER BY space, page")?;
+        let mut statement = self
+            .connection()
+            .prepare_cached("SELECT space, page FROM page WHERE gone = 0 ORDER BY space, page")?;
         collect(statement.query([])?, |row| {
             Ok((SpaceKey::new(row.get::<_, String>(0)?), PageId::new(row.get::<_, String>(1)?)))
         })

@@ -81,6 +81,14 @@ enum Row {
     Chunk(i64),
 }
 
+/// The best rows of a text index; `weights` are those of its columns.
+fn best_rows(index: &str, weights: &str) -> String {
+    format!(
+        "SELECT rowid, bm25({index}{weights}) AS score FROM {index} WHERE {index} MATCH ?1
+         ORDER BY score, rowid LIMIT ?2"
+    )
+}
+
 /// Rows each index proposes for one result wanted: many fall to the asked time or fold into one entity.
 const PROPOSALS: usize = 8;
 /// Rows each index proposes at least.
@@ -115,20 +123,17 @@ impl State {
             return Ok(Vec::new());
         }
         let expression = rank::any_of(&terms);
-        let find = |index: &str, weights: &str, row: fn(i64) -> Row| -> Result<Vec<Row>> {
-            let mut statement = self.connection().prepare_cached(&format!(
-                "SELECT rowid, bm25({index}, {weights}) AS score FROM {index} WHERE {index} MATCH ?1
-                 ORDER BY score, rowid LIMIT ?2"
-            ))?;
+        let find = |sql: &str, row: fn(i64) -> Row| -> Result<Vec<Row>> {
+            let mut statement = self.connection().prepare_cached(sql)?;
             collect(statement.query(params![expression, wanted as i64])?, |found| Ok(row(found.get(0)?)))
         };
         // `bm25()` as a value is cheaper than `rank` in this SQLite. A fact's own statement counts twice its sentence,
         // a passage's headings twice its text; what a card says (the page tree, who edited) comes behind what people
         // wrote.
         Ok(vec![
-            (1.0, find("fact_text", "2.0, 1.0, 0.2", Row::Fact)?),
-            (0.7, find("node_text", "1.0", Row::Node)?),
-            (0.9, find("chunk_text", "2.0, 1.0", Row::Chunk)?),
+            (1.0, find(&best_rows("fact_text", ", 2.0, 1.0, 0.2"), Row::Fact)?),
+            (0.7, find(&best_rows("node_text", ""), Row::Node)?),
+            (0.9, find(&best_rows("chunk_text", ", 2.0, 1.0"), Row::Chunk)?),
         ])
     }
 
@@ -166,10 +171,11 @@ impl State {
     }
 
     fn show_fact(&self, row: i64, query: &Query) -> Result<Option<(String, Found)>> {
-        let mut statement = self.connection().prepare_cached(
-            "SELECT coalesce(folded_into, fact) FROM fact WHERE row = ?1",
-        )?;
-        let Some(fact) = statement.query_row([row], |row| row.get(0)).optional()?.map(FactId::from_bytes) else {
+        let mut statement = self
+            .connection()
+            .prepare_cached("SELECT coalesce(folded_into, fact) FROM fact WHERE row = ?1")?;
+        let Some(fact) = statement.query_row([row], |row| row.get(0)).optional()?.map(FactId::from_bytes)
+        else {
             return Ok(None);
         };
         if !self.holds(fact, query)? {
@@ -214,7 +220,8 @@ impl State {
 
     fn show_entity(&self, row: i64) -> Result<Option<(String, Found)>> {
         let mut statement = self.connection().prepare_cached("SELECT node FROM node WHERE row = ?1")?;
-        let Some(node) = statement.query_row([row], |row| row.get(0)).optional()?.map(NodeId::from_bytes) else {
+        let Some(node) = statement.query_row([row], |row| row.get(0)).optional()?.map(NodeId::from_bytes)
+        else {
             return Ok(None);
         };
         let Some(card) = self.entity_of(node)? else { return Ok(None) };

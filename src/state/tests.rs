@@ -5,7 +5,9 @@ use super::*;
 use crate::error::Kind as Kind_;
 use knowledge::audience::{Layer, LayerId, Rule};
 use knowledge::chunk::{Chunk, Form};
-use knowledge::graph::{Change, Claim, Episode, Extractor, Fact, Kind, Mention, Node, Object, Reading, Support};
+use knowledge::graph::{
+    Change, Claim, Episode, Extractor, Fact, Kind, Mention, Node, Object, Reading, Support,
+};
 use knowledge::id::{ChunkId, EntityId, FactId, NodeId, PageId, PersonKey, SpaceKey, Version};
 use knowledge::page::{BodyFormat, PageKind, PageRef, Person, RawPage};
 use knowledge::record::*;
@@ -21,7 +23,8 @@ fn state() -> (tempfile::TempDir, State) {
 
 fn segment(first: u64, records: Vec<Record>) -> Segment<Record> {
     let at = parse("2026-01-01").unwrap();
-    let entry = |(index, record)| Entry { seq: Seq::new(first + index as u64), at, event: Event::Record(record) };
+    let entry =
+        |(index, record)| Entry { seq: Seq::new(first + index as u64), at, event: Event::Record(record) };
     Segment {
         position: vault::Position { ordinal: Ordinal::new(first), digest: Digest::of(&first.to_le_bytes()) },
         term: Term::new(1),
@@ -250,7 +253,8 @@ fn a_renamed_person_is_found_by_the_new_name_and_no_chunk_changes() {
     }
     let found = |state: &State, name: &str| {
         let hits = state.search(&question(name)).unwrap();
-        hits.iter().any(|hit| matches!(&hit.found, Found::Fact { statement, .. } if statement.object.contains(name)))
+        hits.iter()
+            .any(|hit| matches!(&hit.found, Found::Fact { statement, .. } if statement.object.contains(name)))
     };
     assert!(found(&state, "Ann Example"));
     let chunks = |state: &State| state.dump().unwrap().lines().filter(|l| l.starts_with("chunk")).count();
@@ -271,7 +275,8 @@ fn no_question_breaks_the_query_syntax() {
     for segment in small_history() {
         state.apply(&segment).unwrap();
     }
-    for text in ["C++", "a:b", "\"", "NEAR(", "foo-bar*", "^x", "{a} OR", "'; DROP TABLE fact", "", "日本語"] {
+    for text in ["C++", "a:b", "\"", "NEAR(", "foo-bar*", "^x", "{a} OR", "'; DROP TABLE fact", "", "日本語"]
+    {
         state.search(&question(text)).unwrap();
     }
 }

@@ -37,7 +37,10 @@ pub struct Text {
 impl State {
     /// Whether any vector of this model is held.
     pub fn has_vectors(&self, model: &str) -> Result<bool> {
-        Ok(self.connection().prepare_cached("SELECT 1 FROM vector WHERE model = ?1 LIMIT 1")?.exists([model])?)
+        Ok(self
+            .connection()
+            .prepare_cached("SELECT 1 FROM vector WHERE model = ?1 LIMIT 1")?
+            .exists([model])?)
     }
 
     /// How many texts have no vector.

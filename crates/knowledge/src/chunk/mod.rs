@@ -170,7 +170,10 @@ impl<'a> Piece<'a> {
         let count = seen.entry(first).or_insert(0);
         let occurrence = *count;
         *count += 1;
-        let id = Chunk::identity(page, &self.path, &text, occurrence);
+        let id = match occurrence {
+            0 => first,
+            _ => Chunk::identity(page, &self.path, &text, occurrence),
+        };
         let chunk = Chunk { id, form: Form::Text, path: self.path, text, occurrence };
         Part { chunk, units: self.units }
     }

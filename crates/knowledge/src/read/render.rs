@@ -1,6 +1,6 @@
-//! Blocks to Markdown, and to plain text. It must not know where a document came from. Invariants: people are written
-//! as `@{key}` so that a rename changes no chunk; a table row is one line; text is not escaped except where it would
-//! break a table, because it is written for models and for search, not for a browser.
+//! Blocks to Markdown, and to plain text. It must not know where a document came from. Invariants: people are
+//! written as `@{key}` so that a rename changes no chunk; a table row is one line; text is not escaped except
+//! where it would break a table, because it is written for models and for search, not for a browser.
 
 use crate::document::{Block, Cell, Document, Inline, Link, Table, Target};
 
@@ -282,7 +282,7 @@ impl Writer<'_> {
             return self.keyed(table);
         }
         let width = table.rows.first().map_or(0, Vec::len);
-        let headed = table.rows.first().is_some_and(|row| row.iter().all(|cell| cell.header));
+        let headed = table.rows.first().is_some_and(|row| is_head(row));
         let (head, body) = table.rows.split_at(usize::from(headed));
         let empty = vec![Cell::default(); if headed { 0 } else { width }];
         self.row(head.first().unwrap_or(&empty));
@@ -511,6 +511,11 @@ fn is_keyed(table: &Table) -> bool {
             && row[1..].iter().all(|cell| !cell.header)
     };
     !table.rows.is_empty() && table.rows.iter().all(keyed)
+}
+
+/// A row of header cells; corners may be empty.
+fn is_head(row: &[Cell]) -> bool {
+    row.iter().any(|cell| cell.header) && row.iter().all(|cell| cell.header || cell.blocks.is_empty())
 }
 
 /// The longest run of backticks.

@@ -190,7 +190,11 @@ proptest! {
         let which = which % moved.len();
         moved[which].space = SpaceKey::new("C");
         memory.settle(&moved[which..=which]);
-        prop_assert_eq!(live_groups(&memory), live_groups(&settled(&moved)));
+        let fresh = settled(&moved);
+        prop_assert_eq!(live_groups(&memory), live_groups(&fresh));
+        for chunk in moved[which].versions.iter().flat_map(|version| &version.chunks) {
+            prop_assert_eq!(memory.mentions_of(*chunk), fresh.mentions_of(*chunk));
+        }
     }
 
     #[test]
@@ -310,6 +314,22 @@ fn the_text_that_joined_two_names_parts_them_when_it_goes() {
     memory.settle(&[PageSaid { gone: true, ..joining }]);
     assert_eq!(live_groups(&memory), live_groups(&apart));
     assert_eq!(memory.shown(), apart.shown());
+}
+
+#[test]
+fn a_text_that_moves_to_another_space_joins_nothing_in_the_old_one() {
+    let both = vec![named("Cruise Control"), named("CC")];
+    let joins = claim(0, "same_as", Object::Named(1), false);
+    let joining = page("1", &[("joins", Reading { mentions: both.clone(), claims: vec![joins] })]);
+    let staying = page("2", &[("names", Reading { mentions: both, claims: vec![] })]);
+    let mut memory = settled(&[joining.clone(), staying]);
+    assert_eq!(memory.groups().count(), 1);
+    memory.settle(&[PageSaid { space: SpaceKey::new("B"), ..joining }]);
+    assert_eq!(
+        memory.groups().map(|group| group.nodes.len()).collect::<BTreeSet<_>>(),
+        BTreeSet::from([1, 2])
+    );
+    assert_eq!(memory.groups().count(), 3);
 }
 
 #[test]

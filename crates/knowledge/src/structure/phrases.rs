@@ -1,12 +1,15 @@
 //! Sentences that state a fact with certainty: `X is owned by Y`, `X is a Y`. It must not know blocks. Invariant: a
 //! sentence speaks only if its subject is a name and stands at its beginning.
 
+use super::lines::is_order;
 use super::names::{self, can_be_name, is_identifier, is_opener, is_proper};
 use super::place::Place;
 use super::saying::{Said, Saying, Stated, this_page};
 use super::turns::{Want, turn};
 use super::{dates, relations};
 use crate::graph::{Mention, Object};
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::HashSet;
 
 /// Words that change nothing in a phrase and are passed over.
@@ -57,15 +60,17 @@ const STOPS: &[&str] = &[
 ];
 
 /// The names that stand in the text around: links, code, bold, and words with a capital in mid-sentence.
-pub(super) struct Known {
+pub(super) struct Known<'a> {
     /// What is shown, and what it names.
     pub marked: Vec<(String, Mention)>,
-    /// Words that are written with a capital where no sentence begins.
-    pub capitals: HashSet<String>,
+    /// Words that are written with a capital where no sentence begins; looked for when first asked.
+    pub capitals: &'a OnceCell<HashSet<String>>,
+    /// The chunk's text.
+    pub text: &'a str,
 }
 
 /// Words with a capital in mid-sentence that stand alone, so that `the Content Store` makes no name of `Content`.
-pub(super) fn capitals(text: &str) -> HashSet<String> {
+fn capitals(text: &str) -> HashSet<String> {
     let is_capital = |word: &str| word.starts_with(char::is_uppercase);
     let mut out = HashSet::new();
     let (mut before, mut words) = ("", text.split_whitespace().peekable());
@@ -86,13 +91,15 @@ pub(super) fn capitals(text: &str) -> HashSet<String> {
 pub(super) fn sentence(
     place: &Place<'_>,
     (words, sentence): (&str, &str),
-    known: &Known,
+    known: &Known<'_>,
     saying: &mut Saying<'_>,
 ) {
-    let words = without_fillers(words);
-    if words.ends_with(['?', ':']) || words.len() > 600 {
+    let first = words.split(' ').next().unwrap_or_default();
+    let begins = matches!(first, "The" | "A" | "An" | "This") || !is_opener(first) && !is_order(first);
+    if !begins || words.ends_with(['?', ':']) || words.len() > 600 {
         return;
     }
+    let words = without_fillers(words);
     let Some(turn) = turn(&words) else { return };
     let Some(subject) = subject(place, &words[..turn.subject_end], known, saying) else { return };
     let rest = words[turn.rest..].trim();
@@ -110,8 +117,13 @@ pub(super) fn sentence(
     }
 }
 
-fn without_fillers(words: &str) -> String {
-    words.split(' ').filter(|word| !FILLERS.contains(word)).collect::<Vec<_>>().join(" ")
+fn without_fillers(words: &str) -> Cow<'_, str> {
+    match words.split(' ').any(|word| FILLERS.contains(&word)) {
+        true => {
+            Cow::Owned(words.split(' ').filter(|word| !FILLERS.contains(word)).collect::<Vec<_>>().join(" "))
+        }
+        false => Cow::Borrowed(words),
+    }
 }
 
 /// The phrase is the value, if nothing follows that changes it.
@@ -121,7 +133,7 @@ fn deprecated(rest: &str, value: &str) -> Option<String> {
 }
 
 /// The name that all before the phrase is, if it is one.
-fn subject(place: &Place<'_>, before: &str, known: &Known, saying: &mut Saying<'_>) -> Option<Said> {
+fn subject(place: &Place<'_>, before: &str, known: &Known<'_>, saying: &mut Saying<'_>) -> Option<Said> {
     let before = before.trim();
     if let Some(noun) = before.strip_prefix("This ") {
         return this(place, noun, saying);
@@ -152,20 +164,22 @@ fn tailed(phrase: &str) -> Option<&str> {
 }
 
 /// A phrase as a name: marked up, shaped like one, or with capitals.
-fn name(phrase: &str, known: &Known) -> Option<Mention> {
+fn name(phrase: &str, known: &Known<'_>) -> Option<Mention> {
     let phrase = phrase.trim().trim_end_matches(['.', ',', ';', ':']);
     if let Some(sure) = sure_name(phrase, known) {
         return Some(sure);
     }
     let single = !phrase.contains(' ') && !is_opener(phrase) && can_be_name(phrase);
-    if single && (known.capitals.contains(phrase) || names::is_acronym(phrase)) {
+    if single
+        && (known.capitals.get_or_init(|| capitals(known.text)).contains(phrase) || names::is_acronym(phrase))
+    {
         return Some(names::thing(phrase));
     }
     (is_proper(phrase) && !phrase.contains("@{")).then(|| names::thing(phrase))
 }
 
 /// A phrase that markup or its shape makes a name.
-fn sure_name(phrase: &str, known: &Known) -> Option<Mention> {
+fn sure_name(phrase: &str, known: &Known<'_>) -> Option<Mention> {
     if let Some((_, mention)) = known.marked.iter().find(|(shown, _)| shown == phrase) {
         return Some(mention.clone());
     }
@@ -178,7 +192,7 @@ fn sure_name(phrase: &str, known: &Known) -> Option<Mention> {
 }
 
 /// The names behind a phrase: the first one, and those joined to it by commas or `and`.
-fn names_of(rest: &str, want: Want, known: &Known) -> Vec<Mention> {
+fn names_of(rest: &str, want: Want, known: &Known<'_>) -> Vec<Mention> {
     if matches!(want, Want::Rest | Want::Kind | Want::Nothing(_)) {
         return Vec::new();
     }

@@ -11,6 +11,7 @@ use crate::chunk::{Part, rendered, sentences};
 use crate::document::{Block, Inline, Table};
 use crate::graph::{Key, Mention, Object, Reading};
 use crate::page::RawPage;
+use std::cell::OnceCell;
 use std::collections::HashSet;
 
 /// Headings whose first paragraph is a property of the page, as runbooks and records of decisions have them.
@@ -68,9 +69,15 @@ const ITEM_CHARS: usize = 200;
 pub(super) fn read(page: &RawPage, part: &Part<'_>) -> Reading {
     let mut saying = Saying::of(&part.chunk.text);
     let this = saying.mention(this_page(page));
-    let capitals = phrases::capitals(&part.chunk.text);
-    let mut walk =
-        Walk { place: Place::at(page, &part.chunk.path), capitals, this, properties: false, fresh: false };
+    let place = Place::at(page, &part.chunk.path);
+    let mut walk = Walk {
+        place,
+        text: &part.chunk.text,
+        capitals: OnceCell::new(),
+        this,
+        properties: false,
+        fresh: false,
+    };
     for unit in &part.units {
         walk.block(&unit.block, &unit.text, &mut saying);
     }
@@ -80,7 +87,8 @@ pub(super) fn read(page: &RawPage, part: &Part<'_>) -> Reading {
 /// Where the walk is.
 struct Walk<'a> {
     place: Place<'a>,
-    capitals: HashSet<String>,
+    text: &'a str,
+    capitals: OnceCell<HashSet<String>>,
     this: Said,
     /// Inside page properties.
     properties: bool,
@@ -247,13 +255,12 @@ impl Walk<'_> {
             sentences(words).into_iter().map(str::trim).filter(|part| !part.is_empty()).collect();
         self.names(&[inlines], &written, saying);
         let marked = self.marked(inlines);
-        let known = Known { marked, capitals: std::mem::take(&mut self.capitals) };
+        let known = Known { marked, capitals: &self.capitals, text: self.text };
         for (at, words) in spoken.iter().enumerate() {
             // Where markup hides the end of a sentence the whole paragraph stands for it.
             let sentence = if written.len() == spoken.len() { written[at] } else { text };
             phrases::sentence(&self.place, (words, sentence), &known, saying);
         }
-        self.capitals = known.capitals;
     }
 
     /// The names that markup sets off, as they are shown.

@@ -28,7 +28,24 @@ const BLANKS: &[&str] = &[
 pub(super) fn plain(inlines: &[Inline]) -> String {
     let mut out = String::new();
     inlines.iter().for_each(|inline| push_plain(inline, &mut out));
-    squeeze(&out)
+    match is_squeezed(&out) {
+        true => out,
+        false => squeeze(&out),
+    }
+}
+
+/// Nothing to squeeze: the common case, told without looking at more than bytes.
+fn is_squeezed(text: &str) -> bool {
+    let mut before = b' ';
+    for &byte in text.as_bytes() {
+        // Spaces beyond ASCII begin with one of these bytes.
+        let odd = byte < b' ' || matches!(byte, b'\\' | 0xc2 | 0xe1 | 0xe2 | 0xe3 | 0xef);
+        if odd || byte == b' ' && before == b' ' {
+            return false;
+        }
+        before = byte;
+    }
+    before != b' '
 }
 
 /// White space in one piece, and none of it invisible.
