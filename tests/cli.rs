@@ -1,5 +1,7 @@
 //! The built program, as a user runs it: against small wikis on disk, killed at random, given bad input.
 
+#![allow(clippy::unwrap_used)] // A test that cannot set itself up has failed.
+
 use highwater::state::State;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};

@@ -305,7 +305,8 @@ pub enum Change {
     /// A fact stands on a chunk; replaces the row of the same fact and chunk.
     Support(Support),
     /// `fact` says the same as `into` (their ends became the same entities): show only `into`, on the supports of both.
-    /// A fact folded into itself says nothing, since both its ends became one entity: it is not shown. `None` undoes it.
+    /// A fact folded into itself says nothing, since both its ends became one entity: it is not shown. `None` undoes
+    /// it.
     Fold {
         /// The fact that is hidden.
         fact: FactId,

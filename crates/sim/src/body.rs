@@ -1,5 +1,5 @@
-//! Page bodies of the false wiki: sections of blocks, written as Confluence storage format. Few names are shared by many
-//! pages, in several spellings, so that entities merge and come apart again as pages change.
+//! Page bodies of the false wiki: sections of blocks, written as Confluence storage format. Few names are shared by
+//! many pages, in several spellings, so that entities merge and come apart again as pages change.
 
 use crate::rng::Rng;
 

@@ -1,5 +1,5 @@
-//! `sim`: lives many seeds, or one, and says what came of it. Exit code 1 when a life ended otherwise than it should, or
-//! when the lives together did not reach what a crash test must reach.
+//! `sim`: lives many seeds, or one, and says what came of it. Exit code 1 when a life ended otherwise than it should,
+//! or when the lives together did not reach what a crash test must reach.
 
 use clap::Parser;
 use sim::{life, tally};

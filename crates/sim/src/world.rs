@@ -37,7 +37,8 @@ impl FalseWorld {
         Self { day, fates, began, since: Instant::now(), slice, delays, asked: Default::default() }
     }
 
-    /// Most answers take up to a second; one in eight takes a minute, so that the head of the line has to be waited for.
+    /// Most answers take up to a second; one in eight takes a minute, so that the head of the line has to be
+    /// waited for.
     fn delay(&self) -> Option<Duration> {
         let mut rng = self.delays.clone()?;
         let number = self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

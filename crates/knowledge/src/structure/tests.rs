@@ -1,1 +1,3 @@
+//! What the rules read in small pages, and what they must not.
+
 use super::*;
