@@ -6,7 +6,7 @@ use crate::error::{Error, Kind, Result};
 use crate::state::State;
 use crate::state::look::Source;
 use crate::state::search::{Found, Hit, Query};
-use crate::wire;
+use crate::{wire, world};
 use clap::Args;
 use knowledge::time::{Timestamp, parse};
 
@@ -43,7 +43,14 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let state = wire::state_to_read(&call.settings, &vaulted, &|text| call.tell(text)).await?;
     let text = typed.words.join(" ");
     let vector = question_vector(call, &state, &text)?;
-    let hits = state.search(&Query { text, vector, as_of, wiki_at, limit: usize::from(typed.limit) })?;
+    let hits = state.search(&Query {
+        text,
+        vector,
+        as_of,
+        wiki_at,
+        now: Some(world::live::now()),
+        limit: usize::from(typed.limit),
+    })?;
     match call.json {
         true => print_json(&hits)?,
         false => print_hits(call, &hits)?,

@@ -115,6 +115,18 @@ pub(super) fn supports_shown_by(connection: &Connection, fact: FactId) -> Result
     collect(statement.query([fact.as_bytes()])?, support)
 }
 
+/// The same, an end of unknown date being dated by when it was noticed: at a time after that, the wiki did not say it.
+pub(super) fn supports_noticed(connection: &Connection, fact: FactId) -> Result<Vec<Support>> {
+    let sql = format!(
+        "{NOTICED} WHERE fact = ?1 OR fact IN (SELECT fact FROM fact WHERE folded_into = ?1) ORDER BY fact, chunk"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    collect(statement.query([fact.as_bytes()])?, support)
+}
+
+const NOTICED: &str = "SELECT fact, chunk, sentence, valid_at, invalid_at, from_version, asserted_from,
+    ended, end_version, coalesce(asserted_to, noticed_at) FROM support";
+
 const SUPPORT: &str = "SELECT fact, chunk, sentence, valid_at, invalid_at, from_version, asserted_from,
     ended, end_version, asserted_to FROM support";
 

@@ -7,9 +7,10 @@ use super::candidates::collect;
 use super::look::{ChunkCard, EntityCard, Source, Statement};
 use crate::embedders::Quantised;
 use crate::error::Result;
+use knowledge::graph::Times;
 use knowledge::id::{ChunkId, FactId, NodeId};
-use knowledge::rank;
 use knowledge::time::{Timestamp, stored};
+use knowledge::{rank, resolve};
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -25,8 +26,16 @@ pub struct Query {
     pub as_of: Option<Timestamp>,
     /// Only what the wiki said then.
     pub wiki_at: Option<Timestamp>,
+    /// The time now: without an asked time, what has ended by now does not hold.
+    pub now: Option<Timestamp>,
     /// How many results.
     pub limit: usize,
+}
+
+/// A fact at a time: its times as known then, and the chunks that said it.
+struct Moment {
+    times: Times,
+    chunks: BTreeSet<ChunkId>,
 }
 
 /// A result.
@@ -178,44 +187,37 @@ impl State {
         else {
             return Ok(None);
         };
-        if !self.holds(fact, query)? {
-            return Ok(None);
-        }
-        let Some(statement) = self.statement(fact)? else { return Ok(None) };
+        let Some(moment) = self.moment(fact, query)? else { return Ok(None) };
+        let Some(mut statement) = self.statement(fact)? else { return Ok(None) };
+        statement.valid_at = moment.times.valid_at.map(stored);
+        statement.invalid_at = moment.times.invalid_at.map(stored);
+        statement.withdrawn = moment.times.withdrawn.is_some();
         let mut sources = self.sources(fact)?;
-        if let Some(at) = query.wiki_at {
-            let at = stored(at);
-            sources.retain(|source| {
-                source.asserted_from.as_ref().is_none_or(|from| *from <= at)
-                    && source.asserted_to.as_ref().is_none_or(|to| *to > at)
-            });
-        }
+        sources.retain(|source| moment.chunks.contains(&source.chunk));
         Ok(Some((format!("fact {fact}"), Found::Fact { statement, sources })))
     }
 
-    /// Whether a fact holds at the asked time. In the world: from `valid_at` (or from when a page first said it) until
-    /// it ended or was withdrawn. In the wiki: while some support was asserted. Unknown beginnings hold always.
-    fn holds(&self, fact: FactId, query: &Query) -> Result<bool> {
-        let now = query.as_of.is_none() && query.wiki_at.is_none();
-        if now {
-            let mut statement = self.connection().prepare_cached(
-                "SELECT 1 FROM fact WHERE fact = ?1 AND withdrawn = 0 AND invalid_at IS NULL",
-            )?;
-            return Ok(statement.exists([fact.as_bytes()])?);
+    /// A fact as it stood at the asked time; nothing when it did not hold. On the wiki's clock only what was said then
+    /// counts, and only as it was known then. In the world it holds from its beginning (or from when a page first said
+    /// it) until it ended or was withdrawn; unknown beginnings hold always.
+    fn moment(&self, fact: FactId, query: &Query) -> Result<Option<Moment>> {
+        let mut supports = super::candidates::supports_noticed(self.connection(), fact)?;
+        if let Some(at) = query.wiki_at {
+            supports = supports.iter().filter_map(|support| resolve::as_said_at(support, at)).collect();
         }
-        let as_of = query.as_of.map(stored);
-        let wiki_at = query.wiki_at.map(stored);
-        let mut statement = self.connection().prepare_cached(
-            "SELECT 1 FROM support s JOIN fact f ON f.fact = ?1
-             WHERE (s.fact = ?1 OR s.fact IN (SELECT fact FROM fact WHERE folded_into = ?1))
-             AND (?2 IS NULL OR (coalesce(f.valid_at, s.asserted_from, ?2) <= ?2
-                                 AND coalesce(f.invalid_at, ?2 || 'x') > ?2
-                                 AND (f.withdrawn = 0 OR coalesce(f.withdrawn_at, f.expired_at) > ?2)))
-             AND (?3 IS NULL OR (coalesce(s.asserted_from, ?3) <= ?3
-                                 AND (s.ended IS NULL OR coalesce(s.asserted_to, s.noticed_at) > ?3)))
-             LIMIT 1",
-        )?;
-        Ok(statement.exists(params![fact.as_bytes(), as_of, wiki_at])?)
+        if query.as_of.is_none() {
+            supports.retain(|support| support.end.is_none());
+        }
+        let times = resolve::times(&supports);
+        let begins = times.valid_at.or(supports.iter().filter_map(|support| support.asserted_from).min());
+        let ends = times.invalid_at.or(times.withdrawn.flatten());
+        let holds = match query.as_of {
+            Some(at) => begins.is_none_or(|begins| begins <= at) && ends.is_none_or(|ends| ends > at),
+            None => times.invalid_at.zip(query.now).is_none_or(|(ended, now)| ended > now),
+        };
+        let unknown_end = times.withdrawn.is_some() && ends.is_none();
+        let chunks = supports.iter().map(|support| support.chunk).collect();
+        Ok((holds && !unknown_end && !supports.is_empty()).then_some(Moment { times, chunks }))
     }
 
     fn show_entity(&self, row: i64) -> Result<Option<(String, Found)>> {
