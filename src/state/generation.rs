@@ -30,10 +30,11 @@ const DERIVED: [&str; 12] = [
 const INDEXES: [&str; 3] = ["chunk_text", "node_text", "fact_text"];
 
 impl State {
-    /// Folds a segment, and changes files where its records say so.
+    /// Folds a segment, and changes files where its records say so. What was taken in before changes nothing.
     pub fn advance(&mut self, segment: &Segment<Record>) -> Result<()> {
+        let before = self.applied()?;
         self.apply(segment)?;
-        for entry in &segment.entries {
+        for entry in segment.entries.iter().filter(|entry| entry.seq > before) {
             match &entry.event {
                 Event::Record(Record::Reindexing { .. }) => self.begin_generation()?,
                 Event::Record(Record::Reindexed { .. }) => self.end_generation()?,
@@ -54,7 +55,8 @@ impl State {
             // A file left from an earlier re-indexing, or one that was cut short while it was made, is of no use.
             Ok(found) if found.applied()? >= self.applied()? && found.meta("growing")?.is_some() => {
                 self.connection = found.connection;
-                Ok(())
+                // Killed after the second file took in `Reindexed` and before the files changed places.
+                if self.reindexing()?.is_none() { self.end_generation() } else { Ok(()) }
             }
             _ => self.begin_generation(),
         }

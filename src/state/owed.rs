@@ -275,11 +275,14 @@ impl State {
         found.map(|version| Ok(Version(version?))).collect()
     }
 
-    /// All pages that are not gone, in canonical order.
+    /// All pages of which anything is held, in canonical order: also those that are gone, since what they once
+    /// said is part of the graph, and those of which only older versions could be had.
     pub fn pages(&self) -> Result<Vec<(SpaceKey, PageId)>> {
-        let mut statement = self
-            .connection()
-            .prepare_cached("SELECT space, page FROM page WHERE gone = 0 ORDER BY space, page")?;
+        let mut statement = self.connection().prepare_cached(
+            "SELECT space, page FROM page
+             UNION SELECT json_extract(received, '$.space'), page FROM raw_page
+             WHERE page NOT IN (SELECT page FROM page) ORDER BY 1, 2",
+        )?;
         collect(statement.query([])?, |row| {
             Ok((SpaceKey::new(row.get::<_, String>(0)?), PageId::new(row.get::<_, String>(1)?)))
         })

@@ -5,15 +5,30 @@ use crate::rng::Rng;
 
 /// Names of things, many of them spellings of one another.
 const NAMES: [&str; 16] = [
-    "ledger-service", "Ledger Service", "LedgerService", "ledger_service", "billing-db", "Billing DB", "auth-gateway",
-    "AuthGateway", "payments.events", "payment.events", "report-writer", "Report Writer", "PAY-1482", "KIP-595",
-    "mail-relay", "search-index",
+    "ledger-service",
+    "Ledger Service",
+    "LedgerService",
+    "ledger_service",
+    "billing-db",
+    "Billing DB",
+    "auth-gateway",
+    "AuthGateway",
+    "payments.events",
+    "payment.events",
+    "report-writer",
+    "Report Writer",
+    "PAY-1482",
+    "KIP-595",
+    "mail-relay",
+    "search-index",
 ];
 /// Who owns things, besides the people of the wiki.
-const TEAMS: [&str; 6] = ["Team Blue", "team blue", "Payments Team", "Payments team", "Platform", "Anna Berg"];
+const TEAMS: [&str; 6] =
+    ["Team Blue", "team blue", "Payments Team", "Payments team", "Platform", "Anna Berg"];
 const STATUSES: [&str; 4] = ["Live", "Planned", "Retired", "Beta"];
 const DATES: [&str; 4] = ["2024-03-01", "2024-11-15", "2025-02-28", "2025-12-01"];
-const HEADINGS: [&str; 7] = ["Overview", "Operations", "Dependencies", "Runbook", "History", "Owner", "Open questions"];
+const HEADINGS: [&str; 7] =
+    ["Overview", "Operations", "Dependencies", "Runbook", "History", "Owner", "Open questions"];
 const PROSE: [&str; 6] = [
     "The nightly run takes about forty minutes.",
     "Nobody has measured this under load yet.",
@@ -171,9 +186,13 @@ fn write_block(text: &mut String, block: &Block, people: &[String]) {
         Block::Grid(rows) => {
             let rows: String = rows
                 .iter()
-                .map(|(name, owner, status)| format!("<tr><td>{name}</td><td>{owner}</td><td>{status}</td></tr>"))
+                .map(|(name, owner, status)| {
+                    format!("<tr><td>{name}</td><td>{owner}</td><td>{status}</td></tr>")
+                })
                 .collect();
-            format!("<table><tbody><tr><th>Service</th><th>Owner</th><th>Status</th></tr>{rows}</tbody></table>")
+            format!(
+                "<table><tbody><tr><th>Service</th><th>Owner</th><th>Status</th></tr>{rows}</tbody></table>"
+            )
         }
         Block::Depends(from, to) => format!("<p>{from} depends on {to}.</p>"),
         Block::Replaced(from, to) => format!("<p>{from} is replaced by {to}.</p>"),

@@ -25,7 +25,9 @@ pub fn same(what: &str, expected: &str, found: &str) -> Result<(), String> {
     let mut text = format!("the graph differs: {what}");
     for (sign, only) in [("-", ours.difference(&theirs)), ("+", theirs.difference(&ours))] {
         let (count, only) = (only.clone().count(), only.take(SHOWN));
-        only.for_each(|line| text.push_str(&format!("\n  {sign} {}", line.chars().take(400).collect::<String>())));
+        only.for_each(|line| {
+            text.push_str(&format!("\n  {sign} {}", line.chars().take(400).collect::<String>()))
+        });
         if count > SHOWN {
             text.push_str(&format!("\n  {sign} … {} more", count - SHOWN));
         }
@@ -45,7 +47,10 @@ pub async fn at_the_end<S: ObjectStore>(
 ) -> Result<(), String> {
     let verified = vault::verify(store).await.map_err(|error| format!("verifying the vault: {error}"))?;
     if !verified.tail.torn.is_empty() {
-        return Err(format!("after the end something torn lies behind the journal: {:?}", verified.tail.torn));
+        return Err(format!(
+            "after the end something torn lies behind the journal: {:?}",
+            verified.tail.torn
+        ));
     }
     if disk.is_growing() {
         return Err("after the end the file of a re-indexing is still there".to_owned());
@@ -124,7 +129,12 @@ fn live_is_what_pages_say(state: &State, chunk_chars: usize) -> Result<(), Strin
     Ok(())
 }
 
-fn check_version(state: &State, received: &str, chars: usize, (held, current): (&[u8], bool)) -> Result<(), String> {
+fn check_version(
+    state: &State,
+    received: &str,
+    chars: usize,
+    (held, current): (&[u8], bool),
+) -> Result<(), String> {
     let page: knowledge::page::RawPage = serde_json::from_str(received).map_err(|error| error.to_string())?;
     let name = format!("page {} version {}", page.id, page.version.0);
     let document = read::document(page.format, &page.body);
@@ -136,7 +146,9 @@ fn check_version(state: &State, received: &str, chars: usize, (held, current): (
     for chunk in held.chunks_exact(16) {
         let live: bool = state
             .connection()
-            .query_row("SELECT count(*) FROM episode WHERE chunk = ?1 AND ended IS NULL", [chunk], |row| row.get(0))
+            .query_row("SELECT count(*) FROM episode WHERE chunk = ?1 AND ended IS NULL", [chunk], |row| {
+                row.get(0)
+            })
             .map_err(|error| error.to_string())?;
         if current && !live {
             return Err(format!("{name} is current, but a chunk of it is not live"));

@@ -79,19 +79,27 @@ impl Disk {
     /// Makes the transaction that will take in these entries fail on its way, as a kill would cut it: `place` chooses
     /// the table and the row. Whatever else happens, it does not pass the last row it writes.
     pub fn plant(&self, entries: &[Entry<Record>], place: usize) -> rusqlite::Result<()> {
-        let tables: &[&str] = match entries.get(place % entries.len().max(1)).map(|entry| kind(&entry.event)) {
+        if let Some(sql) = between_files(entries, place) {
+            return self.on_each(sql);
+        }
+        let tables: &[&str] = match entries.get(place % entries.len().max(1)).map(|entry| kind(&entry.event))
+        {
             Some("listed") => &["listed", "person", "meta"],
             Some("worklist") => &["worklist", "owed_fetch", "meta"],
             Some("fetched") => &["raw_page", "page", "meta"],
             Some("cut") => &["chunk", "cut", "meta"],
             Some("gathered") => &["epoch", "meta"],
-            Some("resolved") => &["support", "support", "fact", "mention", "node", "entity", "episode", "decision"],
+            Some("resolved") => {
+                &["support", "support", "fact", "mention", "node", "entity", "episode", "decision"]
+            }
             _ => &["meta"],
         };
         let table = tables[place / 7 % tables.len()];
         let digit = place / 61 % 16;
         let row = match table {
-            "support" | "mention" | "episode" | "chunk" => format!("substr(hex(new.chunk), 2, 1) = '{digit:X}'"),
+            "support" | "mention" | "episode" | "chunk" => {
+                format!("substr(hex(new.chunk), 2, 1) = '{digit:X}'")
+            }
             "meta" => "new.key = 'applied_seq'".to_owned(),
             _ => "1".to_owned(),
         };
@@ -115,12 +123,32 @@ impl Disk {
                 continue;
             }
             let connection = Connection::open(path)?;
-            let ready: bool =
-                connection.query_row("SELECT count(*) FROM sqlite_master WHERE name = 'meta'", [], |row| row.get(0))?;
+            let ready: bool = connection.query_row(
+                "SELECT count(*) FROM sqlite_master WHERE name = 'meta'",
+                [],
+                |row| row.get(0),
+            )?;
             if ready {
                 connection.execute_batch(sql)?;
             }
         }
         Ok(())
+    }
+}
+
+/// A kill between the transaction and the change of files that follows it: while the second file is made, or before it
+/// takes the place of the first.
+fn between_files(entries: &[Entry<Record>], place: usize) -> Option<&'static str> {
+    let holds = |wanted: &str| entries.iter().any(|entry| kind(&entry.event) == wanted);
+    match place % 2 {
+        0 if holds("reindexing") => Some(
+            "CREATE TRIGGER kill_here BEFORE INSERT ON meta WHEN new.key = 'growing'
+                 BEGIN SELECT RAISE(ABORT, 'killed by the simulator'); END;",
+        ),
+        0 if holds("reindexed") => Some(
+            "CREATE TRIGGER kill_here BEFORE DELETE ON meta WHEN old.key = 'growing'
+                 BEGIN SELECT RAISE(ABORT, 'killed by the simulator'); END;",
+        ),
+        _ => None,
     }
 }

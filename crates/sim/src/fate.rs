@@ -253,7 +253,10 @@ impl Fate {
         let falls = |aim: &Aim| {
             let before = durable.get(aim.kind).copied().unwrap_or(0);
             let count = here.get(aim.kind).copied().unwrap_or(0);
-            aim.standing == Standing::Waiting && aim.day == day && aim.nth > before && aim.nth <= before + count
+            aim.standing == Standing::Waiting
+                && aim.day == day
+                && aim.nth > before
+                && aim.nth <= before + count
         };
         let aim = self.aims.iter_mut().find(|aim| falls(aim))?;
         aim.standing = Standing::Hit;
@@ -301,7 +304,10 @@ impl Fate {
     /// A page is asked for. What is durable must not be asked for again on the same day.
     pub fn asks_for(&mut self, page: &PageId, version: Version) {
         if self.fetched.contains(&(self.day, page.clone(), version)) {
-            self.broken.push(format!("page {page} version {} was asked for again although it is durable", version.0));
+            self.broken.push(format!(
+                "page {page} version {} was asked for again although it is durable",
+                version.0
+            ));
         }
     }
 

@@ -61,7 +61,8 @@ impl<S: ObjectStore> FaultyStore<S> {
                 self.fates.hang().await
             }
             Manner::Late => {
-                *self.late.lock().unwrap_or_else(PoisonError::into_inner) = Some((key.to_owned(), bytes.to_vec()));
+                *self.late.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some((key.to_owned(), bytes.to_vec()));
                 self.fates.hang().await
             }
             Manner::Unclear(happens) => {

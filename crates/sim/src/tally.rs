@@ -40,7 +40,14 @@ const MUST_MANNERS: [&str; 4] = ["before put", "after put", "torn put", "in appl
 const MUST_KINDS: [&str; 7] = ["worklist", "fetched", "cut", "gathered", "resolved", "gone", "reindexing"];
 /// Besides, each of these must happen somewhere.
 const MUST: [&str; 8] = [
-    "late put", "unclear put", "refused put", "answering", "reading", "lost disk", "stale disk", "torn second file",
+    "late put",
+    "unclear put",
+    "refused put",
+    "answering",
+    "reading",
+    "lost disk",
+    "stale disk",
+    "torn second file",
 ];
 
 impl Tally {
@@ -75,7 +82,9 @@ impl Tally {
             let missing = MUST_KINDS.iter().filter(|kind| !hit(manner, Some(kind)));
             lacks.extend(missing.map(|kind| format!("no kill `{manner}` met a `{kind}`")));
         }
-        lacks.extend(MUST.iter().filter(|word| !hit(word, None)).map(|word| format!("`{word}` never happened")));
+        lacks.extend(
+            MUST.iter().filter(|word| !hit(word, None)).map(|word| format!("`{word}` never happened")),
+        );
         lacks
     }
 

@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 pub struct Wiki {
     /// The days in order; there is at least one.
     pub days: Vec<Day>,
+    /// Every change makes a new version and no page changes its space, so that what was received on the way is all
+    /// there is to know: such a wiki gives the same graph when it is read again from what is kept.
+    pub strict: bool,
 }
 
 /// The wiki as it stands on one day.
@@ -76,8 +79,20 @@ pub enum Answer {
 
 /// Titles that several pages of different spaces have, and some that only one has.
 const TITLES: [&str; 14] = [
-    "Overview", "API", "Runbook", "Ledger Service", "ledger-service", "Billing DB", "Auth Gateway", "Payments",
-    "Meeting notes", "Report Writer", "Glossary", "On call", "Search index", "Mail relay",
+    "Overview",
+    "API",
+    "Runbook",
+    "Ledger Service",
+    "ledger-service",
+    "Billing DB",
+    "Auth Gateway",
+    "Payments",
+    "Meeting notes",
+    "Report Writer",
+    "Glossary",
+    "On call",
+    "Search index",
+    "Mail relay",
 ];
 const PEOPLE: [&str; 5] = ["Anna Berg", "Jo Lind", "Ana Berg", "Sam Okoye", "Team Blue"];
 const LABELS: [&str; 4] = ["runbook", "payments", "draft", "ledger-service"];
@@ -96,7 +111,7 @@ struct Making {
     day: i64,
     minute: i64,
     next_page: u32,
-    /// Every change makes a new version, as in a wiki that versions labels and moves, too.
+    /// See `Wiki`.
     strict: bool,
 }
 
@@ -110,7 +125,7 @@ impl Wiki {
         let mut making = Making { rng, day: 0, minute: 0, next_page: 100, strict };
         let mut today = making.first_day(pages);
         let mut away = BTreeMap::new();
-        let mut wiki = Wiki { days: vec![today.clone()] };
+        let mut wiki = Wiki { days: vec![today.clone()], strict };
         for day in 1..days {
             making.day = day as i64;
             making.minute = 0;
@@ -174,8 +189,12 @@ impl Making {
     }
 
     fn parent(&mut self, day: &Day, page: &Page) -> Option<PageId> {
-        let older: Vec<&PageId> =
-            day.pages.values().filter(|other| other.space == page.space && other.id < page.id).map(|p| &p.id).collect();
+        let older: Vec<&PageId> = day
+            .pages
+            .values()
+            .filter(|other| other.space == page.space && other.id < page.id)
+            .map(|p| &p.id)
+            .collect();
         (!older.is_empty() && self.rng.chance(60)).then(|| (*self.rng.pick(&older)).clone())
     }
 
@@ -183,7 +202,8 @@ impl Making {
     fn write(&mut self, day: &Day, page: &mut Page, (title, parent): (String, Option<PageId>)) {
         self.minute += 1;
         let people: Vec<String> = day.people.iter().map(|person| person.key.to_string()).collect();
-        let version = page.drafts.last().map_or(1, |draft| draft.version + 1 + u32::from(self.rng.chance(10)));
+        let version =
+            page.drafts.last().map_or(1, |draft| draft.version + 1 + u32::from(self.rng.chance(10)));
         page.drafts.push(Draft {
             version,
             title,
@@ -250,7 +270,7 @@ impl Making {
                 let parent = self.parent(day, page);
                 self.write(day, page, (Self::standing(page).0, parent));
             }
-            9 => self.move_to_another_space(day, page),
+            9 if !self.strict => self.move_to_another_space(day, page),
             10 | 11 => self.label(day, page),
             12 => self.revert(page),
             _ => {}
@@ -264,7 +284,8 @@ impl Making {
     }
 
     fn label(&mut self, day: &Day, page: &mut Page) {
-        page.labels = LABELS.iter().filter(|_| self.rng.chance(40)).map(|label| (*label).to_owned()).collect();
+        page.labels =
+            LABELS.iter().filter(|_| self.rng.chance(40)).map(|label| (*label).to_owned()).collect();
         page.labels.sort();
         if self.rng.chance(50) {
             let name = format!("plan-{}.pdf", self.rng.below(3));
