@@ -43,7 +43,11 @@ fn sentence_end(text: &str, start: usize, at: usize) -> Option<usize> {
         return Some(end);
     }
     let next = after.trim_start();
-    if next.len() == after.len() || next.starts_with(|c: char| c.is_lowercase()) {
+    let word =
+        next.split(char::is_whitespace).next().unwrap_or_default().trim_end_matches([',', '.', ';', ':']);
+    // A small letter goes on, unless the word is a name that is written small: `ledger-service`.
+    let goes_on = next.starts_with(|c: char| c.is_lowercase()) && word.chars().all(char::is_alphabetic);
+    if next.len() == after.len() || goes_on {
         return None;
     }
     let word = text[start..at].rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or_default();

@@ -257,13 +257,17 @@ fn hard(text: &str, cap: usize) -> Vec<Unit<'static>> {
     units.collect()
 }
 
-/// Slices of at most `cap` characters. A slice ends behind white space if its last quarter holds some.
+/// Slices of at most `cap` characters. A slice ends behind white space if its second half holds some, else behind a
+/// mark, else anywhere.
 fn windows(text: &str, cap: usize) -> Vec<&str> {
     let mut out = Vec::new();
     let mut rest = text;
     while let Some((limit, _)) = rest.char_indices().nth(cap.max(1)) {
-        let space = rest[..limit].rfind(char::is_whitespace).filter(|&at| at > limit / 4 * 3);
-        let end = space.map_or(limit, |at| at + rest[at..].chars().next().map_or(1, char::len_utf8));
+        let behind = |ends: fn(char) -> bool| {
+            let at = rest[..limit].rfind(ends).filter(|&at| at > limit / 2)?;
+            Some(at + rest[at..].chars().next().map_or(1, char::len_utf8))
+        };
+        let end = behind(char::is_whitespace).or_else(|| behind(|c| !c.is_alphanumeric())).unwrap_or(limit);
         out.push(&rest[..end]);
         rest = &rest[end..];
     }

@@ -94,7 +94,8 @@ proptest! {
     #[test]
     fn every_word_is_in_a_chunk_in_order_and_the_cap_holds(blocks in blocks(), cap in 80..1200usize) {
         let whole: Vec<String> = blocks.iter().flat_map(|block| words(&split::rendered(block))).collect();
-        let headed = blocks.iter().any(|block| matches!(block, Block::Table(_)));
+        // Headers are repeated, and a row over the cap is written with each header before its cell.
+        let headed = format!("{blocks:?}").contains("Table(");
         let chunks = cut_blocks(blocks, cap);
         prop_assert!(chunks.iter().all(|chunk| chunk.text.chars().count() <= cap));
         let found: Vec<String> = chunks.iter().flat_map(|chunk| words(&chunk.text)).collect();

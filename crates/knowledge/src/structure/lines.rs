@@ -84,6 +84,23 @@ pub(super) fn paragraph(place: &Place<'_>, inlines: &[Inline], text: &str, sayin
     }
 }
 
+/// Reads a short paragraph below one that is only a label, such as `Repository:`; `text` is both.
+pub(super) fn below_label(place: &Place<'_>, inlines: &[Inline], text: &str, saying: &mut Saying<'_>) {
+    let Some(label) = place.lead.strip_suffix(':').map(str::trim) else { return };
+    let Some(relation) = from_header(label).filter(|relation| is_property(relation) && is_label(label))
+    else {
+        return;
+    };
+    let words = plain(inlines);
+    if words.ends_with(':') || is_order(&words) {
+        return;
+    }
+    let what = other_inlines(inlines, place.page);
+    if !too_long(&what) {
+        property(place, &relation, what, text, saying);
+    }
+}
+
 /// Reads the first paragraph of a list item.
 pub(super) fn item(
     place: &Place<'_>,
@@ -182,7 +199,8 @@ fn line_of(place: &Place<'_>, pair: Pair, listed: Option<Listed>, line: &str, sa
     }
     let alike = listed.is_some_and(|listed| listed.alike && !listed.numbered);
     let certain = form != Form::Plain && listed.is_none_or(|listed| listed.alike || !listed.numbered);
-    if !(certain || alike) || is_aside(&label) || warns(&place.lead) {
+    let changes = form != Form::Name && listed.is_some() && place.tells_changes();
+    if !(certain || alike) || changes || is_aside(&label) || warns(&place.lead) {
         return;
     }
     let (Other::Words(words) | Other::Part(words)) = &what else { return };
@@ -323,11 +341,11 @@ pub(super) fn task(place: &Place<'_>, task: &Task, line: &str, saying: &mut Sayi
         let claim = Stated::new(subject, "assigned_to", Object::Named(*person), line);
         saying.claim(Stated { single: people.len() == 1, ..claim });
     }
-    let due = inlines.iter().filter_map(|inline| match inline {
+    let mut due = inlines.iter().filter_map(|inline| match inline {
         Inline::Date(day) => Some(day.clone()),
         _ => None,
     });
-    if let Some(day) = due.last() {
+    if let Some(day) = due.next_back() {
         saying.claim(single(Stated::new(subject, "due", Object::Value(day), line)));
     }
 }

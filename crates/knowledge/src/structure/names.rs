@@ -205,10 +205,10 @@ pub(super) fn can_be_name(text: &str) -> bool {
     let words = text.split_whitespace().count();
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
     let odd = text.contains(['?', '!', '{', '}', '=', '"', '<', '>', '|', ';', '\n', '*', '\\', '“', '”']);
+    let odd = odd || text.contains('‘') && !text.contains('’');
     let ends = text.ends_with(['.', ',', ':', '-']);
     let balanced = text.matches('(').count() == text.matches(')').count();
-    chars >= 2
-        && chars <= NAME_CHARS
+    (2..=NAME_CHARS).contains(&chars)
         && words <= 8
         && letters >= 2
         && !odd

@@ -6,6 +6,7 @@ use super::names::{self, can_be_name, is_identifier, is_opener, is_proper};
 use super::place::Place;
 use super::saying::{Said, Saying, Stated, this_page};
 use super::turns::{Want, turn};
+use super::words::is_open;
 use super::{dates, relations};
 use crate::graph::{Mention, Object};
 use std::borrow::Cow;
@@ -49,6 +50,12 @@ const POINTS: &[&str] = &[
     "this", "that", "it", "them", "these", "those", "its", "their", "same", "following", "both", "below",
     "above", "here", "they",
 ];
+
+/// Where another statement begins in the same sentence.
+const BREAKS: &[&str] = &[" and it ", ", it ", " but ", "; ", ", so ", " and they ", ", which means "];
+
+/// Words that point to another place of the page.
+const AWAY: &[&str] = &["the following", " below", " above", "as follows"];
 
 /// Where a name at the other end stops.
 #[rustfmt::skip]
@@ -138,6 +145,7 @@ fn subject(place: &Place<'_>, before: &str, known: &Known<'_>, saying: &mut Sayi
     if let Some(noun) = before.strip_prefix("This ") {
         return this(place, noun, saying);
     }
+    let before = before.trim_matches(['\'', '"', '“', '”', '‘', '’']);
     let bare =
         ["The ", "A ", "An "].iter().find_map(|article| before.strip_prefix(article)).unwrap_or(before);
     if place.is_title(bare) || tailed(bare).is_some_and(|name| place.is_title(name)) {
@@ -160,7 +168,8 @@ fn this(place: &Place<'_>, noun: &str, saying: &mut Saying<'_>) -> Option<Said> 
 
 /// A phrase without the plain noun at its end.
 fn tailed(phrase: &str) -> Option<&str> {
-    phrase.rsplit_once(' ').filter(|(_, tail)| TAILS.contains(tail)).map(|(name, _)| name)
+    let (name, _) = phrase.rsplit_once(' ').filter(|(_, tail)| TAILS.contains(tail))?;
+    Some(name.trim_matches(['\'', '"', '“', '”', '‘', '’']))
 }
 
 /// A phrase as a name: marked up, shaped like one, or with capitals.
@@ -217,7 +226,11 @@ fn names_of(rest: &str, want: Want, known: &Known<'_>) -> Vec<Mention> {
 
 /// The rest of a sentence as a value.
 fn rest_of(rest: &str, want: Want) -> Option<String> {
-    let rest = rest.trim().trim_end_matches('.').trim();
+    let end = BREAKS.iter().filter_map(|stop| rest.find(stop)).min().unwrap_or(rest.len());
+    let rest = rest[..end].trim().trim_end_matches(['.', '-']).trim();
+    if AWAY.iter().any(|word| rest.contains(word)) {
+        return None;
+    }
     let first = rest.split_whitespace().next().unwrap_or_default().to_lowercase();
     let first = first.trim_matches(|c: char| !c.is_alphanumeric());
     let vague = match want {
@@ -228,6 +241,7 @@ fn rest_of(rest: &str, want: Want) -> Option<String> {
     let whole = !rest.contains(". ")
         && !rest.ends_with([':', ',', '('])
         && rest.matches('(').count() == rest.matches(')').count();
+    let whole = whole && !is_open(rest);
     let fits = rest.split_whitespace().count() >= least && rest.chars().count() <= 300;
     (fits && !vague && whole).then(|| rest.to_owned())
 }

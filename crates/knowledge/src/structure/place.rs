@@ -80,6 +80,14 @@ impl<'a> Place<'a> {
         })
     }
 
+    /// Lists of changes: what stands behind a name there is what happened to it, not what it is.
+    pub fn tells_changes(&self) -> bool {
+        let titles = self.headings.iter().map(|(_, text)| text.as_str()).chain([self.page.title.as_str()]);
+        let words =
+            ["release", "changelog", "change log", "what's new", "bug", "fixes", "fixed", "enhancement"];
+        titles.into_iter().any(|title| words.iter().any(|word| title.to_lowercase().contains(word)))
+    }
+
     /// The innermost heading.
     pub fn heading(&self) -> Option<&str> {
         self.headings.last().map(|(_, text)| text.as_str())
@@ -144,7 +152,7 @@ fn letters(text: &str) -> impl Iterator<Item = char> {
 }
 
 /// The kind of thing a column of names holds.
-fn naming(header: &str) -> Option<&'static str> {
+pub(super) fn naming(header: &str) -> Option<&'static str> {
     let lower = header.to_lowercase();
     let lower = lower.trim_end_matches(" name").trim();
     NAMING.iter().find(|(word, _)| *word == lower).map(|(_, kind)| *kind)

@@ -5,10 +5,11 @@ use super::place::Place;
 use super::relations::{from_header, is_counter, is_single};
 use super::saying::{Said, Saying, Stated};
 use super::words::{Other, named, other, plain_blocks};
-use super::{dates, names};
+use super::{dates, names, place};
 use crate::document::{Block, Cell, Inline, Table};
 use crate::graph::{Mention, Object};
 use crate::time::Timestamp;
+use std::collections::BTreeSet;
 
 /// Longest header; longer first rows are data.
 const HEADER_CHARS: usize = 60;
@@ -138,7 +139,7 @@ fn turned(place: &Place<'_>, header: &Row<'_>, values: &Row<'_>, saying: &mut Sa
 /// A table with a thing a row: the first column that is no counter names it, the others say something of it.
 fn entities(place: &Place<'_>, header: &Row<'_>, rows: &[Row<'_>], saying: &mut Saying<'_>) {
     let heads: Vec<String> = header.cells.iter().map(|cell| plain_blocks(&cell.blocks)).collect();
-    let Some(key) = heads.iter().position(|head| !is_counter(head) || head.is_empty()) else { return };
+    let Some(key) = key_column(&heads, rows) else { return };
     let relations: Vec<Option<String>> = (0..heads.len()).map(|at| relation(&heads, key, at)).collect();
     let names: Vec<String> =
         rows.iter().map(|row| names::bare(&plain_blocks(&row.cells[key].blocks)).to_owned()).collect();
@@ -173,6 +174,20 @@ fn entities(place: &Place<'_>, header: &Row<'_>, rows: &[Row<'_>], saying: &mut 
     }
 }
 
+/// The column that names the rows: the first that is no counter; but where its names repeat, as those of a group do,
+/// the next column of things.
+fn key_column(heads: &[String], rows: &[Row<'_>]) -> Option<usize> {
+    let first = heads.iter().position(|head| !is_counter(head) || head.is_empty())?;
+    let repeats = |column: usize| {
+        let names: BTreeSet<String> =
+            rows.iter().map(|row| plain_blocks(&row.cells[column].blocks)).collect();
+        names.len() < rows.len()
+    };
+    let things = (first + 1..heads.len()).filter(|&column| place::naming(&heads[column]).is_some());
+    let better = || things.take(3).find(|&column| !repeats(column));
+    if repeats(first) { better().or(Some(first)) } else { Some(first) }
+}
+
 /// The relation of a column; `Deprecated API | Alternate API` and the like say what replaces what.
 fn relation(heads: &[String], key: usize, column: usize) -> Option<String> {
     let (first, this) = (heads[key].to_lowercase(), heads[column].to_lowercase());
@@ -186,12 +201,12 @@ fn relation(heads: &[String], key: usize, column: usize) -> Option<String> {
 
 /// What a row is about.
 fn row_name(place: &Place<'_>, cell: &Cell, name: &str, header: &str) -> Option<Mention> {
-    if let [Block::Paragraph(inlines)] = cell.blocks.as_slice() {
-        if let [only] = inlines.as_slice() {
-            if let Some(mention) = named(only, place.page) {
-                return Some(mention);
-            }
-        }
+    let alone = match cell.blocks.as_slice() {
+        [Block::Paragraph(inlines)] if inlines.len() == 1 => named(&inlines[0], place.page),
+        _ => None,
+    };
+    if alone.is_some() {
+        return alone;
     }
     let words = name.split_whitespace().count();
     (words <= 6 || names::is_proper(name)).then(|| place.row(name, header))
@@ -209,10 +224,17 @@ struct Half<'a> {
 
 /// Adds what a cell says.
 fn state(place: &Place<'_>, said: Half<'_>, blocks: &[Block], saying: &mut Saying<'_>) {
-    let objects = objects(other(blocks, place.page), said.relation, saying);
+    let (relation, other) = match other(blocks, place.page) {
+        // A column of remarks that holds defaults says so in the cell.
+        Other::Words(words) if words.to_lowercase().starts_with("default value:") => {
+            ("default_value", Other::Words(words["default value:".len()..].trim().to_owned()))
+        }
+        other => (said.relation, other),
+    };
+    let objects = objects(other, relation, saying);
     let single = said.single && objects.len() == 1;
     for object in objects {
-        let claim = Stated::new(said.subject, said.relation, object, said.line);
+        let claim = Stated::new(said.subject, relation, object, said.line);
         saying.claim(Stated { valid_at: said.since, invalid_at: said.until, single, ..claim });
     }
 }

@@ -5,7 +5,7 @@ use super::lines::{self, Listed};
 use super::phrases::{self, Known};
 use super::place::Place;
 use super::saying::{Said, Saying, Stated, this_page};
-use super::words::{inlines_in, linked, named, plain, squeeze};
+use super::words::{inlines_in, is_garbled, is_open, linked, named, plain, squeeze};
 use super::{names, tables};
 use crate::chunk::{Part, rendered, sentences};
 use crate::document::{Block, Inline, Table};
@@ -75,6 +75,7 @@ pub(super) fn read(page: &RawPage, part: &Part<'_>) -> Reading {
         text: &part.chunk.text,
         capitals: OnceCell::new(),
         this,
+        above: String::new(),
         properties: false,
         fresh: false,
     };
@@ -90,6 +91,8 @@ struct Walk<'a> {
     text: &'a str,
     capitals: OnceCell<HashSet<String>>,
     this: Said,
+    /// How the paragraph of `place.lead` is written.
+    above: String,
     /// Inside page properties.
     properties: bool,
     /// Right behind a heading.
@@ -166,15 +169,19 @@ impl Walk<'_> {
         if fresh {
             self.under_heading(inlines, &words, text, saying);
         }
+        lines::below_label(&self.place, inlines, &format!("{}\n\n{text}", self.above), saying);
         lines::paragraph(&self.place, inlines, text, saying);
         self.sentences(inlines, &words, text, saying);
         self.place.lead = words;
+        text.clone_into(&mut self.above);
     }
 
     /// A short paragraph right under a heading such as `Impact`.
     fn under_heading(&mut self, inlines: &[Inline], words: &str, text: &str, saying: &mut Saying<'_>) {
         let heading = self.place.heading().unwrap_or_default().to_lowercase();
-        let Some((_, relation)) = SAYING_HEADINGS.iter().find(|(known, _)| *known == heading) else { return };
+        let Some((_, relation)) = SAYING_HEADINGS.iter().find(|(known, _)| *known == heading) else {
+            return self.under_name(words, text, saying);
+        };
         let ends_open = words.ends_with(':');
         let sentence = sentences(text).first().map(|first| first.trim()).unwrap_or_default();
         let whole = words.chars().count() <= 300;
@@ -183,7 +190,7 @@ impl Walk<'_> {
         if ends_open || pointer || value.split_whitespace().count() < 2 || value.chars().count() > 300 {
             return;
         }
-        let subject = self.place.subject(saying);
+        let subject = self.place.subject_above(saying);
         let other = super::words::other_inlines(inlines, self.place.page);
         let named = matches!(other, super::words::Other::Names(_));
         let objects =
@@ -193,6 +200,30 @@ impl Walk<'_> {
             let claim = Stated::new(subject, relation, object, if whole { text } else { sentence });
             saying.claim(Stated { single, ..claim });
         }
+    }
+
+    /// A short paragraph right under a heading that is an identifier says what that is.
+    fn under_name(&self, words: &str, text: &str, saying: &mut Saying<'_>) {
+        let heading = self.place.heading().unwrap_or_default();
+        let name = heading.split([' ', '(', '[']).next().unwrap_or_default().trim_end_matches(':');
+        let alone =
+            heading.len() == name.len() || heading[name.len()..].trim_start().starts_with(['[', '(', ':']);
+        let sized = (4..=40).contains(&words.split_whitespace().count()) && sentences(words).len() <= 2;
+        if !alone
+            || !sized
+            || is_garbled(words)
+            || !names::is_identifier(name)
+            || lines::is_order(words)
+            || is_open(words)
+        {
+            return;
+        }
+        let first = words.split(' ').next().unwrap_or_default();
+        if names::is_opener(first) && !matches!(first, "This" | "It") {
+            return;
+        }
+        let subject = saying.mention(names::component(name));
+        saying.claim(Stated::new(subject, "described_as", Object::Value(words.to_owned()), text));
     }
 
     /// A list right under a heading such as `Dependencies`.

@@ -75,10 +75,26 @@ const ACTIVE: &[&str] = &[
     "tracks", "transforms", "triggers", "updates", "uploads", "validates", "verifies", "wraps", "writes",
 ];
 
+/// Verbs that are as often plural nouns; a determiner behind them tells.
+#[rustfmt::skip]
+const NOUNS: &[&str] = &[
+    "builds", "calls", "checks", "copies", "details", "displays", "documents", "exports", "fires",
+    "imports", "indexes", "lists", "loads", "measures", "points", "reads", "routes", "runs", "schedules",
+    "shows", "triggers", "updates", "uploads",
+];
+
+/// Words that begin the object of a verb.
+#[rustfmt::skip]
+const DETERMINERS: &[&str] = &[
+    "the", "a", "an", "all", "each", "every", "any", "how", "which", "what", "where", "whether", "its",
+    "your", "our", "out", "on", "as", "to", "from", "one", "two", "some", "when",
+];
+
 /// Small words that belong to the verb.
 #[rustfmt::skip]
 const PREPOSITIONS: &[&str] = &[
     "on", "as", "in", "to", "from", "with", "at", "by", "via", "into", "through", "for", "of", "using",
+    "out",
 ];
 
 /// Participles that do not end in `ed`.
@@ -120,7 +136,8 @@ fn turn_at(words: &str, at: usize) -> Option<Turn> {
         Some(Turn { subject_end: at, rest: at + 1 + length, relation: Cow::Owned(relation), want })
     };
     let mut next = rest.split(' ').skip(1);
-    if ACTIVE.binary_search(&verb).is_ok() {
+    let object = rest[length..].trim_start().split(' ').next().unwrap_or_default();
+    if ACTIVE.binary_search(&verb).is_ok() && (!NOUNS.contains(&verb) || DETERMINERS.contains(&object)) {
         return match next.next().filter(|word| PREPOSITIONS.contains(word)) {
             Some(word) => found(verb.len() + 1 + word.len(), format!("{verb}_{word}"), Either),
             None => found(verb.len(), verb.to_owned(), Either),
@@ -136,9 +153,10 @@ fn turn_at(words: &str, at: usize) -> Option<Turn> {
     let stated = (participle.ends_with("ed") && participle.len() > 4 || IRREGULAR.contains(&participle))
         && PREPOSITIONS.contains(&small)
         && (!WISHES.contains(&participle) || (participle, small) == ("based", "on"));
-    stated
-        .then(|| found(to_be + participle.len() + small.len() + 2, format!("{participle}_{small}"), Either))
-        .flatten()
+    // Who does something is named first; what follows is when and why.
+    let want = if small == "by" { Names } else { Either };
+    let length = to_be + participle.len() + small.len() + 2;
+    if stated { found(length, format!("{participle}_{small}"), want) } else { None }
 }
 
 /// Begins with the whole words of a phrase.

@@ -13,6 +13,9 @@ use std::borrow::Cow;
 /// Longest value. Longer text is a passage: search finds it as such, and a fact would only repeat it.
 const VALUE_CHARS: usize = 300;
 
+/// Longest word that is one.
+const WORD_CHARS: usize = 45;
+
 /// Link texts that say nothing of the target.
 const POINTERS: &[&str] =
     &["here", "link", "this", "click here", "url", "see here", "this link", "this page", "docs", "click"];
@@ -258,16 +261,38 @@ fn is_separator(text: &str) -> bool {
         .all(|word| matches!(word, "and" | "or") || word.chars().all(|c| ",;/&|+.".contains(c)))
 }
 
+/// Last words of a sentence that goes on elsewhere, in a list below or in a line lost.
+#[rustfmt::skip]
+const OPEN_ENDS: &[&str] = &[
+    "to", "for", "the", "and", "of", "with", "in", "a", "an", "by", "is", "are", "or", "from", "that", "as",
+    "on", "at", "via", "using", "be", "which", "their", "its", "your", "our", "into", "following", "when",
+    "if", "i.e", "e.g",
+];
+
+/// A sentence that was not finished, or asks.
+pub(super) fn is_open(text: &str) -> bool {
+    let last = text.rsplit(' ').next().unwrap_or_default().to_lowercase();
+    text.ends_with(['?', ':', '(', '\\']) || text.contains(' ') && OPEN_ENDS.contains(&last.as_str())
+}
+
+/// A table or a line of code that a converter ran together.
+pub(super) fn is_garbled(text: &str) -> bool {
+    text.split_whitespace()
+        .any(|word| word.chars().count() > WORD_CHARS && !word.contains(['/', '\\', '@', '=', '-']))
+}
+
 /// Words fit for a value: not blank, not too long. Too long a text gives its first sentence if that says enough.
 fn value(text: &str) -> Other {
-    let text = text.trim().trim_end_matches([';', ',']).trim();
+    // A backslash before a space is a line break that a converter did not understand: what follows is another line.
+    let text = text.split("\\ ").map(str::trim).find(|part| !part.is_empty()).unwrap_or_default();
+    let text = text.trim_end_matches([';', ',', '\\']).trim();
     match text {
         "✅" | "✔" | "✔️" | "☑" => return Other::Words("yes".to_owned()),
         "❌" | "✖" | "✗" | "❎" => return Other::Words("no".to_owned()),
         _ => {}
     }
     let blank = BLANKS.contains(&text.to_lowercase().as_str()) || !text.contains(char::is_alphanumeric);
-    if blank {
+    if blank || is_open(text) || is_garbled(text) || text.contains("](") {
         return Other::Blank;
     }
     if text.chars().count() <= VALUE_CHARS {
