@@ -5,7 +5,8 @@ use super::Call;
 use crate::error::Result;
 use crate::state::State;
 use crate::state::look::Counts;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,10 +33,12 @@ impl Bar {
 
     fn drawn(step: &str, length: u64) -> Self {
         let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
-        if let Ok(style) =
-            ProgressStyle::with_template("{prefix:>8} {bar:32} {pos}/{len} {per_sec} {eta} {msg}")
-        {
-            bar.set_style(style);
+        let rate = |state: &ProgressState, out: &mut dyn Write| {
+            // A bar that cannot be written is no reason to stop.
+            write!(out, "{:.0}/s", state.per_sec()).ok();
+        };
+        if let Ok(style) = ProgressStyle::with_template("{prefix:>8} {bar:32} {pos}/{len} {rate} {eta} {msg}") {
+            bar.set_style(style.with_key("rate", rate));
         }
         bar.set_prefix(step.to_owned());
         Self(Some(bar))

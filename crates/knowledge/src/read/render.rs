@@ -356,10 +356,7 @@ impl Writer<'_> {
             Block::Table(table) => {
                 for (number, row) in table.rows.iter().enumerate() {
                     self.out.push_str(if number > 0 { "; " } else { "" });
-                    for (number, cell) in row.iter().enumerate() {
-                        self.out.push_str(if number > 0 { ", " } else { "" });
-                        self.cell_blocks(&cell.blocks, place);
-                    }
+                    self.cells_in_cell(row, place);
                 }
             }
             Block::Code { title, text, .. } => {
@@ -392,6 +389,13 @@ impl Writer<'_> {
             }
             Block::Include(link) => self.include(link),
             Block::Rule => self.out.push('—'),
+        }
+    }
+
+    fn cells_in_cell(&mut self, row: &[Cell], place: Place) {
+        for (number, cell) in row.iter().enumerate() {
+            self.out.push_str(if number > 0 { ", " } else { "" });
+            self.cell_blocks(&cell.blocks, place);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Which groups change: the region around the nodes that changed, cut into components again. It must not look
 //! at facts.
 
-use crate::graph::{Change, Node, Verdict};
+use crate::graph::{Change, Decision, Node, Verdict};
 use crate::id::{EntityId, NodeId};
 use crate::resolve::after::After;
 use crate::resolve::components::components;
@@ -87,22 +87,26 @@ impl Region {
                 if decision.verdict == Verdict::Same {
                     open.push(if decision.a == id { decision.b } else { decision.a });
                 }
-                if !after.stands(&decision)? {
-                    continue;
-                }
-                let pair = (decision.a, decision.b);
-                match decision.verdict {
-                    Verdict::Same => {
-                        let weight = self.same.entry(pair).or_default();
-                        *weight = decision.weight.max(*weight);
-                    }
-                    Verdict::Apart => {
-                        self.apart.insert(pair);
-                    }
-                    Verdict::Doubt => {}
+                if after.stands(&decision)? {
+                    self.weigh(&decision);
                 }
             }
         }
         Ok(())
+    }
+
+    /// Takes in a decision that holds.
+    fn weigh(&mut self, decision: &Decision) {
+        let pair = (decision.a, decision.b);
+        match decision.verdict {
+            Verdict::Same => {
+                let weight = self.same.entry(pair).or_default();
+                *weight = decision.weight.max(*weight);
+            }
+            Verdict::Apart => {
+                self.apart.insert(pair);
+            }
+            Verdict::Doubt => {}
+        }
     }
 }
