@@ -14,7 +14,7 @@ use crate::graph::{Kind, Mention, Object};
 /// Labels of asides; what follows them is about nothing in particular.
 #[rustfmt::skip]
 const ASIDES: &[&str] = &[
-    "note", "notes", "important", "warning", "tip", "example", "examples", "e.g", "eg", "i.e",
+    "ex", "note", "notes", "important", "warning", "tip", "example", "examples", "e.g", "eg", "i.e",
     "good to know", "todo", "question", "answer", "q", "a", "nb", "info", "caution", "see also", "output",
     "result", "input", "request", "response", "hint", "steps", "usage", "optional", "prerequisite",
     "prerequisites", "http", "https", "please note", "reminder", "then", "first", "second", "third",
@@ -152,7 +152,8 @@ fn pair(place: &Place<'_>, run: &[Inline]) -> Option<Pair> {
         Some(body) => (true, body),
         None => (false, dash(lead)?),
     };
-    let mut all = vec![Inline::Text(body.trim_start().to_owned())];
+    let body = body.trim_start();
+    let mut all = vec![Inline::Text(dash(body).unwrap_or(body).trim_start().to_owned())];
     all.extend(rest.iter().cloned());
     Some(Pair { label, form, name, colon, rest: all })
 }

@@ -65,7 +65,7 @@ const OPENERS: &[&str] = &[
     "typically", "generally", "instead", "otherwise", "therefore", "thus", "first", "second", "next",
     "finally", "following", "such", "same", "more", "other", "several", "see", "use", "using", "whether",
     "unless", "until", "anyone", "everyone", "someone", "nothing", "everything", "something", "being",
-    "having", "doing", "can",
+    "having", "doing", "can", "further",
 ];
 
 /// A word that only an identifier has the shape of: `ledger_service`, `KubePodCrash`, `api.topic.name`, `v1/users`,

@@ -8,13 +8,18 @@ use super::saying::{Said, Saying, Stated, this_page};
 use super::turns::{Want, turn};
 use super::words::is_open;
 use super::{dates, relations};
+use crate::chunk::sentences;
 use crate::graph::{Mention, Object};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashSet;
 
 /// Words that change nothing in a phrase and are passed over.
-const FILLERS: &[&str] = &["currently", "now", "also", "mainly", "primarily", "solely", "jointly"];
+#[rustfmt::skip]
+const FILLERS: &[&str] = &[
+    "currently", "now", "also", "mainly", "primarily", "solely", "jointly", "essentially", "basically",
+    "simply",
+];
 
 /// What a page calls itself.
 #[rustfmt::skip]
@@ -124,6 +129,20 @@ pub(super) fn sentence(
     }
 }
 
+/// What a line such as `Logstash is responsible for:` says of the list below it: a subject and a relation.
+pub(super) fn lead(place: &Place<'_>, known: &Known<'_>, saying: &mut Saying<'_>) -> Option<(Said, String)> {
+    let last = sentences(&place.lead).last().map(|last| last.trim())?;
+    let words = without_fillers(last);
+    let turn = turn(&words)?;
+    let rest = words[turn.rest..].trim();
+    let open = rest.is_empty() || rest == ":" || rest == "the following:" || rest == "the following";
+    if !open || matches!(turn.want, Want::Nothing(_) | Want::Kind) {
+        return None;
+    }
+    let subject = subject(place, &words[..turn.subject_end], known, saying)?;
+    Some((subject, turn.relation.into_owned()))
+}
+
 fn without_fillers(words: &str) -> Cow<'_, str> {
     match words.split(' ').any(|word| FILLERS.contains(&word)) {
         true => {
@@ -145,6 +164,11 @@ fn subject(place: &Place<'_>, before: &str, known: &Known<'_>, saying: &mut Sayi
     if let Some(noun) = before.strip_prefix("This ") {
         return this(place, noun, saying);
     }
+    let before = match before.find(" (") {
+        // An aside behind the name changes nothing.
+        Some(at) if before.ends_with(')') => &before[..at],
+        _ => before,
+    };
     let before = before.trim_matches(['\'', '"', '“', '”', '‘', '’']);
     let bare =
         ["The ", "A ", "An "].iter().find_map(|article| before.strip_prefix(article)).unwrap_or(before);
@@ -154,6 +178,10 @@ fn subject(place: &Place<'_>, before: &str, known: &Known<'_>, saying: &mut Sayi
     if let Some(heading) = place.headed(bare) {
         return Some(saying.mention(heading));
     }
+    // `Platform Engineering team`: a name with its plain noun.
+    if let Some(whole) = tailed(bare).filter(|name| is_proper(name) && name.contains(' ')).map(|_| bare) {
+        return Some(saying.mention(names::thing(whole)));
+    }
     let found = name(bare, known).or_else(|| tailed(bare).and_then(|bare| sure_name(bare, known)));
     found.map(|name| saying.mention(name))
 }
@@ -162,7 +190,9 @@ fn subject(place: &Place<'_>, before: &str, known: &Known<'_>, saying: &mut Sayi
 fn this(place: &Place<'_>, noun: &str, saying: &mut Saying<'_>) -> Option<Said> {
     let lower = noun.to_lowercase();
     let last = place.page.title.trim().rsplit(' ').next().unwrap_or_default().to_lowercase();
-    let own = SELF.contains(&lower.as_str()) || lower == last && lower.len() > 2;
+    let own = SELF.contains(&lower.as_str())
+        || lower == last && lower.len() > 2
+        || lower == "alert" && place.is_identifier();
     own.then(|| saying.mention(this_page(place.page)))
 }
 

@@ -35,7 +35,10 @@ const NAMING: &[(&str, &str)] = &[
 pub(super) struct Place<'a> {
     pub page: &'a RawPage,
     headings: Vec<(u8, String)>,
+    /// How many of the headings are the chunk's own path.
     fixed: usize,
+    /// The page is named by an identifier, as the runbook of an alert is.
+    identifier: bool,
     /// The paragraph just before, which says what a list or a table is about.
     pub lead: String,
 }
@@ -43,18 +46,23 @@ pub(super) struct Place<'a> {
 impl<'a> Place<'a> {
     /// At the start of a chunk.
     pub fn at(page: &'a RawPage, path: &[String]) -> Self {
-        let headings: Vec<(u8, String)> = path.iter().skip(1).map(|heading| (0, heading.clone())).collect();
-        Place { page, fixed: headings.len(), headings, lead: String::new() }
+        let mut place =
+            Place { page, fixed: 0, headings: Vec::new(), lead: String::new(), identifier: false };
+        path.iter().skip(1).for_each(|heading| place.enter(u8::MAX, heading.clone()));
+        place.fixed = place.headings.len();
+        place.headings.iter_mut().for_each(|(level, _)| *level = 0);
+        place
     }
 
     /// A heading is passed.
     pub fn enter(&mut self, level: u8, text: String) {
-        let above = |(at, _): &(u8, String)| *at < level;
+        let above = |(at, _): &(u8, String)| *at < level || level == u8::MAX;
         while self.headings.len() > self.fixed && !self.headings.last().is_some_and(above) {
             self.headings.pop();
         }
         self.lead.clear();
         // The chunk's own path is written out at its beginning again.
+        self.identifier |= is_identifier(&text) && self.is_title(&text);
         let known = self.headings[..self.fixed].iter().any(|(_, heading)| *heading == text);
         if !known && !text.is_empty() && !self.is_title(&text) {
             self.headings.push((level, text));
@@ -64,7 +72,14 @@ impl<'a> Place<'a> {
     /// Whether this is the page's title, in whatever spelling: `KubePodDown` is `Kube Pod Down`.
     pub fn is_title(&self, text: &str) -> bool {
         let title = self.page.title.trim();
-        text.len() <= title.len() && letters(text).eq(letters(title))
+        // Where titles must differ, a wiki or a converter puts a word behind: `Overview (ledger)`.
+        let short = title.rfind(" (").map_or(title, |at| &title[..at]);
+        text.eq_ignore_ascii_case(short) || text.len() <= title.len() && letters(text).eq(letters(title))
+    }
+
+    /// Whether the page is about the thing that an identifier names.
+    pub fn is_identifier(&self) -> bool {
+        self.identifier || is_identifier(self.page.title.trim())
     }
 
     /// A heading above that is this very name.

@@ -43,8 +43,14 @@ impl<'a> Saying<'a> {
     pub fn claim(&mut self, claim: Stated<'_>) {
         let Stated { subject, relation, object, sentence, valid_at, invalid_at, single } = claim;
         let sentence = sentence.trim();
-        let nothing =
-            object == Object::Named(subject) || matches!(&object, Object::Value(text) if text.is_empty());
+        let name = &self.reading.mentions[subject as usize].name;
+        let nothing = match &object {
+            Object::Named(other) => *other == subject,
+            // `Batch id: Batch id`, also where the name was made to stand by itself.
+            Object::Value(text) => {
+                text.is_empty() || name.strip_prefix(text.as_str()).is_some_and(is_addition)
+            }
+        };
         if nothing || relation.is_empty() || sentence.is_empty() || !self.holds(sentence) {
             return;
         }
@@ -66,6 +72,11 @@ impl<'a> Saying<'a> {
     pub fn done(self) -> Reading {
         self.reading
     }
+}
+
+/// Nothing, or the page's title in brackets.
+fn is_addition(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with(" (") && rest.ends_with(')')
 }
 
 /// A claim on its way in.

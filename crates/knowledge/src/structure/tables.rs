@@ -226,6 +226,9 @@ struct Half<'a> {
 fn state(place: &Place<'_>, said: Half<'_>, blocks: &[Block], saying: &mut Saying<'_>) {
     let (relation, other) = match other(blocks, place.page) {
         // A column of remarks that holds defaults says so in the cell.
+        Other::Words(words) if words.to_lowercase().starts_with("eg:") => {
+            ("example", Other::Words(words["eg:".len()..].trim().to_owned()))
+        }
         Other::Words(words) if words.to_lowercase().starts_with("default value:") => {
             ("default_value", Other::Words(words["default value:".len()..].trim().to_owned()))
         }

@@ -78,6 +78,8 @@ pub(super) fn read(page: &RawPage, part: &Part<'_>) -> Reading {
         above: String::new(),
         properties: false,
         fresh: false,
+        led: false,
+        lead_names: Vec::new(),
     };
     for unit in &part.units {
         walk.block(&unit.block, &unit.text, &mut saying);
@@ -97,12 +99,17 @@ struct Walk<'a> {
     properties: bool,
     /// Right behind a heading.
     fresh: bool,
+    /// Right behind a heading and one line that leads in.
+    led: bool,
+    /// The names in the paragraph before.
+    lead_names: Vec<(String, Mention)>,
 }
 
 impl Walk<'_> {
     /// Reads a block; `text` is how it reads.
     fn block(&mut self, block: &Block, text: &str, saying: &mut Saying<'_>) {
         let fresh = std::mem::take(&mut self.fresh);
+        let led = std::mem::take(&mut self.led);
         match block {
             Block::Heading { level, text: inlines } => {
                 self.place.enter(*level, plain(inlines));
@@ -112,7 +119,8 @@ impl Walk<'_> {
             }
             Block::Paragraph(inlines) => self.paragraph(inlines, text, fresh, saying),
             Block::List { start, items } => {
-                self.under_listing_heading(items, fresh, saying);
+                self.under_listing_heading(items, fresh || led, saying);
+                self.under_lead(items, saying);
                 self.list(start.is_some(), items, saying);
             }
             Block::Tasks(tasks) => {
@@ -172,6 +180,8 @@ impl Walk<'_> {
         lines::below_label(&self.place, inlines, &format!("{}\n\n{text}", self.above), saying);
         lines::paragraph(&self.place, inlines, text, saying);
         self.sentences(inlines, &words, text, saying);
+        // One line such as `You need:` may stand between a heading and its list.
+        self.led = fresh && words.ends_with(':');
         self.place.lead = words;
         text.clone_into(&mut self.above);
     }
@@ -229,16 +239,39 @@ impl Walk<'_> {
     /// A list right under a heading such as `Dependencies`.
     fn under_listing_heading(&self, items: &[Vec<Block>], fresh: bool, saying: &mut Saying<'_>) {
         let heading = self.place.heading().unwrap_or_default().to_lowercase();
-        let heading = heading.trim_end_matches(':');
+        let heading = heading.split(':').next().unwrap_or_default();
         let Some((_, relation)) = LISTING_HEADINGS.iter().find(|(known, _)| *known == heading && fresh)
         else {
             return;
         };
         let subject = self.place.subject_above(saying);
+        self.each_item(items, (subject, relation), |words| !lines::is_order(words), saying);
+    }
+
+    /// A list right under a line such as `Logstash is responsible for:`.
+    fn under_lead(&mut self, items: &[Vec<Block>], saying: &mut Saying<'_>) {
+        if self.place.lead.is_empty() || self.place.lead.ends_with(['.', '!', '?']) {
+            return;
+        }
+        let known =
+            Known { marked: std::mem::take(&mut self.lead_names), capitals: &self.capitals, text: self.text };
+        if let Some((subject, relation)) = phrases::lead(&self.place, &known, saying) {
+            self.each_item(items, (subject, &relation), |_| true, saying);
+        }
+    }
+
+    /// A claim for each item that is short and fit.
+    fn each_item(
+        &self,
+        items: &[Vec<Block>],
+        (subject, relation): (Said, &str),
+        fit: impl Fn(&str) -> bool,
+        saying: &mut Saying<'_>,
+    ) {
         for item in items {
             let Some(block @ Block::Paragraph(inlines)) = item.first() else { continue };
             let words = plain(inlines);
-            if lines::is_order(&words) || words.ends_with(':') || words.chars().count() > ITEM_CHARS {
+            if !fit(&words) || words.ends_with(':') || words.chars().count() > ITEM_CHARS {
                 continue;
             }
             let other = super::words::other_inlines(inlines, self.place.page);
@@ -286,6 +319,7 @@ impl Walk<'_> {
             sentences(words).into_iter().map(str::trim).filter(|part| !part.is_empty()).collect();
         self.names(&[inlines], &written, saying);
         let marked = self.marked(inlines);
+        self.lead_names.clone_from(&marked);
         let known = Known { marked, capitals: &self.capitals, text: self.text };
         for (at, words) in spoken.iter().enumerate() {
             // Where markup hides the end of a sentence the whole paragraph stands for it.

@@ -61,40 +61,46 @@ const FIXED: &[(&str, &str, Want)] = &[
 /// Third person verbs that state; the relation is the verb.
 #[rustfmt::skip]
 const ACTIVE: &[&str] = &[
-    "accepts", "aggregates", "allows", "builds", "calculates", "calls", "captures", "checks", "collects",
-    "comprises", "computes", "configures", "connects", "consists", "consumes", "contains", "controls",
-    "converts", "copies", "covers", "creates", "defines", "deletes", "deploys", "describes", "details",
-    "displays", "documents", "enables", "enriches", "ensures", "executes", "explains", "exports", "exposes",
-    "extends", "extracts", "fetches", "fires", "follows", "forwards", "generates", "gives", "handles",
-    "helps", "holds", "identifies", "implements", "imports", "includes", "indexes", "indicates", "installs",
-    "integrates", "invokes", "listens", "lists", "lives", "loads", "maintains", "manages", "measures",
-    "monitors", "notifies", "offers", "outlines", "parses", "performs", "persists", "points", "polls",
-    "prevents", "processes", "produces", "provides", "proxies", "publishes", "pulls", "pushes", "reads",
-    "receives", "redirects", "removes", "renders", "represents", "resides", "returns", "routes", "runs",
-    "schedules", "sends", "serves", "shows", "stores", "summarises", "summarizes", "supports", "syncs",
-    "tracks", "transforms", "triggers", "updates", "uploads", "validates", "verifies", "wraps", "writes",
+    "accepts", "acts", "aggregates", "allows", "applies", "builds", "calculates", "calls", "captures",
+    "checks", "collects", "combines", "comprises", "computes", "configures", "connects", "consists",
+    "consumes", "contains", "controls", "converts", "copies", "covers", "creates", "defines", "deletes",
+    "delivers", "deploys", "describes", "details", "detects", "determines", "displays", "documents",
+    "drives", "enables", "enriches", "ensures", "evaluates", "executes", "expects", "explains", "exports",
+    "exposes", "extends", "extracts", "facilitates", "fetches", "fires", "follows", "forwards", "functions",
+    "generates", "gives", "handles", "helps", "holds", "hosts", "identifies", "implements", "imports",
+    "improves", "includes", "indexes", "indicates", "installs", "integrates", "interacts", "invokes",
+    "keeps", "leverages", "listens", "lists", "lives", "loads", "looks", "maintains", "manages", "means",
+    "measures", "monitors", "notifies", "offers", "operates", "orchestrates", "outlines", "owns", "parses",
+    "performs", "persists", "points", "polls", "powers", "presents", "prevents", "processes", "produces",
+    "protects", "provides", "proxies", "publishes", "pulls", "pushes", "queries", "reads", "receives",
+    "redirects", "reduces", "removes", "renders", "replicates", "reports", "represents", "resides",
+    "responds", "retries", "retrieves", "returns", "routes", "runs", "scans", "schedules", "searches",
+    "secures", "selects", "sends", "serves", "shows", "signs", "simplifies", "sits", "specifies", "starts",
+    "stops", "stores", "submits", "subscribes", "suggests", "summarises", "summarizes", "supports",
+    "synchronises", "syncs", "takes", "tests", "tracks", "transforms", "translates", "triggers", "updates",
+    "uploads", "utilises", "utilizes", "validates", "verifies", "watches", "works", "wraps", "writes",
 ];
 
 /// Verbs that are as often plural nouns; a determiner behind them tells.
 #[rustfmt::skip]
 const NOUNS: &[&str] = &[
-    "builds", "calls", "checks", "copies", "details", "displays", "documents", "exports", "fires",
-    "imports", "indexes", "lists", "loads", "measures", "points", "reads", "routes", "runs", "schedules",
-    "shows", "triggers", "updates", "uploads",
+    "builds", "calls", "checks", "copies", "details", "displays", "documents", "functions", "hosts",
+    "indexes", "lists", "measures", "queries", "reports", "routes", "scans", "schedules", "searches",
+    "shows", "signs", "starts", "stops", "tests", "triggers", "updates", "uploads", "works",
 ];
 
 /// Words that begin the object of a verb.
 #[rustfmt::skip]
 const DETERMINERS: &[&str] = &[
     "the", "a", "an", "all", "each", "every", "any", "how", "which", "what", "where", "whether", "its",
-    "your", "our", "out", "on", "as", "to", "from", "one", "two", "some", "when",
+    "your", "our", "out", "as", "one", "two", "some", "when",
 ];
 
 /// Small words that belong to the verb.
 #[rustfmt::skip]
 const PREPOSITIONS: &[&str] = &[
     "on", "as", "in", "to", "from", "with", "at", "by", "via", "into", "through", "for", "of", "using",
-    "out",
+    "out", "after", "upon", "over", "when", "against",
 ];
 
 /// Participles that do not end in `ed`.
@@ -121,7 +127,7 @@ pub(super) fn turn(words: &str) -> Option<Turn> {
 fn turn_at(words: &str, at: usize) -> Option<Turn> {
     let rest = &words[at + 1..];
     let length = rest.bytes().position(|byte| byte == b' ').unwrap_or(rest.len());
-    let verb = rest[..length].trim_end_matches(['.', ',']);
+    let verb = rest[..length].trim_end_matches(['.', ',', ':']);
     // Third person verbs, and these, are the only words that begin a turn; telling that takes one look.
     if !verb.ends_with('s') && !matches!(verb, "are" | "were" | "have") {
         return None;
@@ -161,7 +167,7 @@ fn turn_at(words: &str, at: usize) -> Option<Turn> {
 
 /// Begins with the whole words of a phrase.
 fn begins(text: &str, phrase: &str) -> bool {
-    text.strip_prefix(phrase).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '.', ',']))
+    text.strip_prefix(phrase).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '.', ',', ':']))
 }
 
 #[cfg(test)]
