@@ -35,7 +35,10 @@ fn main() -> ExitCode {
 fn one(seed: u64) -> ExitCode {
     match life::live(seed) {
         Ok(outcome) => {
-            println!("seed {seed}: the same graph, {} rows", outcome.rows);
+            println!(
+                "seed {seed}: the same graph, {} rows, {} steps undisturbed",
+                outcome.rows, outcome.steps
+            );
             outcome.log.iter().for_each(|line| println!("  {line}"));
             ExitCode::SUCCESS
         }
