@@ -37,7 +37,8 @@ impl Bar {
             // A bar that cannot be written is no reason to stop.
             write!(out, "{:.0}/s", state.per_sec()).ok();
         };
-        if let Ok(style) = ProgressStyle::with_template("{prefix:>8} {bar:32} {pos}/{len} {rate} {eta} {msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{prefix:>8} {bar:32} {pos}/{len} {rate} {eta} {msg}")
+        {
             bar.set_style(style.with_key("rate", rate));
         }
         bar.set_prefix(step.to_owned());

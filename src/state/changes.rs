@@ -4,6 +4,7 @@
 //! them changes; the rule for that is the resolver's, not ours.
 
 use super::apply::Step;
+use super::look::with_names;
 use crate::error::Result;
 use knowledge::graph::{Change, Decision, Ended, Episode, Fact, Kind, Node, Object, Support, Verdict};
 use knowledge::id::{ChunkId, EntityId, FactId, NodeId};
@@ -289,16 +290,26 @@ fn index_fact(step: &Step<'_>, fact: FactId) -> Result<()> {
         [fact.as_bytes()],
     )?;
     let sql = format!(
-        "INSERT INTO fact_text (rowid, statement, sentence, card)
-         SELECT row, iif(told, said, ''), iif(told, sentence, ''), iif(told, '', said) FROM (
-             SELECT row, ({SHOWN_NAME}fact.subject) || ' ' || replace(relation, '_', ' ') || ' ' ||
-                    coalesce(value, ({SHOWN_NAME}fact.object), '') AS said,
-                    coalesce((SELECT sentence FROM support WHERE support.fact = fact.fact ORDER BY chunk LIMIT 1), '')
-                    AS sentence,
-                    {ON_TEXT} AS told
-             FROM fact WHERE fact = ?1 AND folded_into IS NULL)"
+        "SELECT row, ({SHOWN_NAME}fact.subject) || ' ' || replace(relation, '_', ' ') || ' ' ||
+                coalesce(value, ({SHOWN_NAME}fact.object), ''),
+                coalesce((SELECT sentence FROM support WHERE support.fact = fact.fact ORDER BY chunk LIMIT 1), ''),
+                {ON_TEXT}
+         FROM fact WHERE fact = ?1 AND folded_into IS NULL"
     );
-    step.run(&sql, [fact.as_bytes()])
+    let mut statement = step.transaction.prepare_cached(&sql)?;
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+    let found: Option<(i64, String, String, bool)> =
+        statement.query_row([fact.as_bytes()], read).optional()?;
+    let Some((row, said, sentence, on_text)) = found else { return Ok(()) };
+    let (said, sentence) = (with_names(step.transaction, &said)?, with_names(step.transaction, &sentence)?);
+    let texts = match on_text {
+        true => [said.as_str(), sentence.as_str(), ""],
+        false => ["", "", said.as_str()],
+    };
+    step.run(
+        "INSERT INTO fact_text (rowid, statement, sentence, card) VALUES (?1, ?2, ?3, ?4)",
+        params![row, texts[0], texts[1], texts[2]],
+    )
 }
 
 /// Whether a fact stands on a page's text, and not only on a card of what the wiki knows anyway.
@@ -326,7 +337,7 @@ pub(super) fn index_chunk(step: &Step<'_>, chunk: ChunkId) -> Result<()> {
     let (row, path, text): (i64, String, String) =
         statement.query_row([chunk.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let path: Vec<String> = serde_json::from_str(&path)?;
-    let text = super::look::with_names(step.transaction, &text)?;
+    let text = with_names(step.transaction, &text)?;
     step.run("DELETE FROM chunk_text WHERE rowid = ?1", [row])?;
     step.run(
         "INSERT INTO chunk_text (rowid, path, text) VALUES (?1, ?2, ?3)",

@@ -203,11 +203,12 @@ impl State {
             self.connection().prepare_cached("SELECT name, kind FROM entity WHERE entity = ?1")?;
         let found: Option<(String, String)> =
             statement.query_row([entity.0.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        let Some((name, kind)) = found else { return Ok(None) };
+        let Some((named, kind)) = found else { return Ok(None) };
         let mut statement = self.connection().prepare_cached(
             "SELECT DISTINCT name FROM node WHERE entity = ?1 AND name <> ?2 ORDER BY name",
         )?;
-        let also = collect(statement.query(params![entity.0.as_bytes(), name])?, |row| Ok(row.get(0)?))?;
+        let also = collect(statement.query(params![entity.0.as_bytes(), named])?, |row| Ok(row.get(0)?))?;
+        let name = with_names(self.connection(), &named)?;
         Ok(Some(EntityCard { entity, name, kind, also }))
     }
 
@@ -348,7 +349,7 @@ fn read_statement(connection: &Connection, row: &Row<'_>) -> Result<Statement> {
     let extractor: knowledge::graph::Extractor = serde_json::from_str(&row.get::<_, String>(7)?)?;
     Ok(Statement {
         fact: FactId::from_bytes(row.get(0)?),
-        subject: row.get(1)?,
+        subject: with_names(connection, &row.get::<_, String>(1)?)?,
         relation: relation.replace('_', " "),
         object: with_names(connection, &row.get::<_, String>(3)?)?,
         valid_at: row.get(4)?,
