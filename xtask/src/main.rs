@@ -1,19 +1,63 @@
-//! The project's tasks: `cargo xtask NAME`.
+//! The project's tasks: `cargo xtask` lists them. Each is a function; this table is all that knows them.
 
+mod bench;
+mod check;
+mod docs;
 mod facts;
+mod samples;
+mod test;
+mod tools;
 
 use std::process::ExitCode;
+use tools::{Done, say};
+
+/// A task: its name, what it does, and the function that does it.
+struct Task {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&[String]) -> Done,
+}
+
+const TASKS: [Task; 7] = [
+    Task {
+        name: "test",
+        about: "all tests, then 500 simulated lives; with arguments, `cargo test` with them",
+        run: test::test,
+    },
+    Task { name: "check", about: "format, lints, and what may be built in", run: check::check },
+    Task {
+        name: "sim",
+        about: "simulated lives: --seeds N, or --seed S for one with its story",
+        run: test::sim,
+    },
+    Task { name: "bench", about: "the benches, or those named", run: bench::bench },
+    Task {
+        name: "docs",
+        about: "write `docs/reference.md` and build the documentation of the code",
+        run: docs::docs,
+    },
+    Task {
+        name: "facts",
+        about: "structural facts of JSONL pages: count, sample, show",
+        run: |words| facts::run(words).map_err(|error| error.to_string()),
+    },
+    Task { name: "samples", about: "write the generated export of `samples/` again", run: samples::write },
+];
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let done = match words.first().map(String::as_str) {
-        Some("facts") => facts::run(&words[1..]),
-        _ => Err("usage: cargo xtask facts".into()),
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = arguments.split_first() else {
+        TASKS.iter().for_each(|task| say(&format!("cargo xtask {:<8} {}", task.name, task.about)));
+        return ExitCode::SUCCESS;
     };
-    match done {
+    let Some(task) = TASKS.iter().find(|task| task.name == name) else {
+        eprintln!("error: there is no task `{name}`\nhint: `cargo xtask` lists them");
+        return ExitCode::from(2);
+    };
+    match (task.run)(rest) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            eprintln!("error: {why}");
+            eprintln!("error: task `{name}`: {why}");
             ExitCode::FAILURE
         }
     }

@@ -134,11 +134,11 @@ pub struct Reading {
 pub struct Node {
     /// Hash of the scope and the key or normalised name.
     pub id: NodeId,
-    /// A written form: the smallest in code point order among those seen in the epoch that made the node.
+    /// A written form: the smallest in code point order among all that were ever seen, so that order does not show.
     pub name: String,
     /// The normalised name.
     pub normal: String,
-    /// What kind of thing.
+    /// What kind of thing: the most telling kind ever seen (see `resolve::names::telling`).
     pub kind: Kind,
     /// The space the name counts in; none when the name is the same everywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -160,7 +160,8 @@ pub enum Verdict {
     Doubt,
 }
 
-/// A decision with its reason. `a < b`, so a pair has one form.
+/// A decision with its reason. `a < b`, so a pair has one form. One per pair and chunk (or none), so the natural key is
+/// (`a`, `b`, `chunk`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     /// The smaller node.
@@ -173,7 +174,8 @@ pub struct Decision {
     pub why: String,
     /// How sure, in thousandths; orders `Same` decisions when a component must be cut.
     pub weight: u16,
-    /// The chunk it stands on, where it stands on more than the two names. It holds while that chunk does.
+    /// The chunk it stands on, where it stands on more than the two names. It holds while that chunk has not ended and
+    /// speaks of both nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chunk: Option<ChunkId>,
 }
@@ -273,6 +275,13 @@ pub enum Change {
         /// The chunk.
         chunk: ChunkId,
     },
+    /// A chunk does not speak of a node any more: its page moved to another space, or it was read differently.
+    Unmention {
+        /// The node.
+        node: NodeId,
+        /// The chunk.
+        chunk: ChunkId,
+    },
     /// Two nodes were compared.
     Decide(Decision),
     /// An entity is exactly these nodes now; it is shown as `name`.
@@ -295,7 +304,9 @@ pub enum Change {
     Fact(Fact),
     /// A fact stands on a chunk; replaces the row of the same fact and chunk.
     Support(Support),
-    /// `fact` says the same as `into` (both ends became one entity): show only `into`. `None` undoes it.
+    /// `fact` says the same as `into` (their ends became the same entities): show only `into`, on the supports of both.
+    /// A fact folded into itself says nothing, since both its ends became one entity: it is not shown. `None` undoes
+    /// it.
     Fold {
         /// The fact that is hidden.
         fact: FactId,

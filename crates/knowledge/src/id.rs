@@ -65,6 +65,16 @@ macro_rules! hash_id {
                 Self(bytes)
             }
 
+            /// An id from the 16 bytes it was stored as.
+            pub fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(bytes)
+            }
+
+            /// An id from stored bytes; nothing when they are not 16.
+            pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+                bytes.try_into().ok().map(Self)
+            }
+
             /// The raw 16 bytes, for use as part of another id.
             pub fn as_bytes(&self) -> &[u8; 16] {
                 &self.0

@@ -10,6 +10,7 @@ pub mod document;
 pub mod graph;
 pub mod id;
 pub mod page;
+pub mod rank;
 pub mod read;
 pub mod record;
 pub mod resolve;

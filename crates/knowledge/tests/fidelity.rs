@@ -1,8 +1,10 @@
-//! Conversion cases of storage format with what must and must not be in the Markdown. Written for this project.
+//! Conversion cases of storage format with what must and must not be in the Markdown. Written for this
+//! project.
 //!
-//! A check is a string the Markdown must hold. `~ws` at its end folds white space first. Prefixes: `COLSn:` a table row
-//! of n cells that match (`*` is any); `ROW:` and `SAMELINE:` the words on one line in order; `KIND:` a panel of one of
-//! these kinds; `ONCE:` exactly once; `ANY:` one of these; `NEST:` the second word indented deeper than the first.
+//! A check is a string the Markdown must hold. `~ws` at its end folds white space first. Prefixes: `COLSn:` a
+//! table row of n cells that match (`*` is any); `ROW:` and `SAMELINE:` the words on one line in order;
+//! `KIND:` a panel of one of these kinds; `ONCE:` exactly once; `ANY:` one of these; `NEST:` the second word
+//! indented deeper than the first.
 
 use knowledge::page::BodyFormat;
 use knowledge::read;

@@ -1,1 +1,26 @@
-//! v
+//! The vault: a durable order of entries. This page is the contents; `docs/vault-format.md` is the format.
+//!
+//! A vault is a set of objects in a store. Its journal is a chain of immutable segments, and the only
+//! primitive that decides anything is **create if absent** on a segment's ordinal. This crate knows no pages,
+//! facts or models: it keeps entries of any type that serialises. It reads no clock and makes no random
+//! numbers: both are handed in.
+//!
+//! The order of use: [`read`] from where you stand, [`Vault::open`], [`read`] what came since (your own
+//! opening included), then [`Vault::append`], and [`Vault::close`]. Reading first shows damage before an
+//! opening covers it.
+
+mod chain;
+mod error;
+mod identity;
+mod journal;
+mod segment;
+mod seq;
+pub mod store;
+
+pub use chain::{Tail, Verified, read, verify};
+pub use error::{Error, Kind, Result};
+pub use identity::{Identity, identity, init};
+pub use journal::Vault;
+pub use segment::{Entry, Event, FORMAT, INFLATED_CAP, Segment, Voided, Writer};
+pub use seq::{Digest, Nonce, Ordinal, Position, Seq, Term, VaultId};
+pub use store::{DirStore, MemoryStore, ObjectStore, Put};

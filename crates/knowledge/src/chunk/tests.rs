@@ -1,3 +1,5 @@
+//! The laws of cutting, as properties, then examples.
+
 use super::*;
 use crate::document::{Cell, Inline, Table};
 use proptest::prelude::*;

@@ -1,5 +1,5 @@
-//! The text inside diagrams: PlantUML in its three wrappings, and the labels of drawings. It must not know macros.
-//! Invariant: what cannot be unpacked is handed back as it is, and unpacking is bounded.
+//! The text inside diagrams: PlantUML in its three wrappings, and the labels of drawings. It must not know
+//! macros. Invariant: what cannot be unpacked is handed back as it is, and unpacking is bounded.
 
 use super::{text, xml};
 use memchr::memmem;
@@ -21,7 +21,8 @@ pub(super) fn source(written: &str) -> String {
     unpacked(trimmed).unwrap_or_else(|| written.to_owned())
 }
 
-/// Undoes base64, deflate (with or without a zlib header) and percent-encoding; `None` if it is none of these.
+/// Undoes base64, deflate (with or without a zlib header) and percent-encoding; `None` if it is none of
+/// these.
 fn unpacked(packed: &str) -> Option<String> {
     let bytes = base64(packed)?;
     let inflated = miniz_oxide::inflate::decompress_to_vec_with_limit(&bytes, MOST_BYTES)
@@ -172,7 +173,7 @@ mod tests {
 
     #[test]
     fn labels_are_read_from_plain_and_packed_drawings() {
-        let model = r#"<mxGraphModel><root><mxCell id="2" value="&lt;b&gt;Ledger&lt;/b&gt;&lt;br&gt;API"/></root></mxGraphModel>"#;
+        let model = r#"<root><mxCell id="2" value="&lt;b&gt;Ledger&lt;/b&gt;&lt;br&gt;API"/></root>"#;
         assert_eq!(labels(model), ["Ledger API"]);
         let encoded: String = model.bytes().map(|b| format!("%{b:02X}")).collect();
         assert_eq!(

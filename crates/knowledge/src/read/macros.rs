@@ -1,5 +1,5 @@
-//! What each macro means. It must not know how elements are nested. Invariants: parameters of generated views are never
-//! printed, and a macro that is not known still gives its body, or is counted.
+//! What each macro means. It must not know how elements are nested. Invariants: parameters of generated views
+//! are never printed, and a macro that is not known still gives its body, or is counted.
 
 use super::diagram;
 use super::sink::{Kind, Sink};
@@ -125,6 +125,19 @@ pub(super) fn finish(page: &mut Page<'_>, mut written: Macro, mut body: Sink) {
         }
         "view-file" | "viewfile" | "viewpdf" | "viewxls" | "viewdoc" | "viewppt" | "multimedia"
         | "widget" | "widget-connector" | "view-file-macro" => file(page, &name, &written),
+        _ => inline_or_other(page, &name, written, body),
+    }
+}
+
+fn inline_or_other(page: &mut Page<'_>, name: &str, mut written: Macro, mut body: Sink) {
+    match name {
+        "img" | "image" => {
+            let address = written.link().map(|link| super::render::title(&link.target).to_owned());
+            if let Some(target) = address.or_else(|| written.owned(&["src", "url", ""])) {
+                let alt = written.owned(&["alt", "title"]).unwrap_or_default();
+                page.top().inline(Inline::Image { alt, target });
+            }
+        }
         "eazy-math-inline" | "mathinline" | "latex-inline" => {
             if let Some(formula) = math(&mut written, &mut body) {
                 page.top().inline(Inline::Code(formula));
@@ -135,7 +148,7 @@ pub(super) fn finish(page: &mut Page<'_>, mut written: Macro, mut body: Sink) {
                 page.top().block(Block::Code { language: Some("math".to_owned()), title: None, text });
             }
         }
-        _ => other(page, &name, written, body),
+        _ => other(page, name, written, body),
     }
 }
 
@@ -199,7 +212,8 @@ fn is_generated(name: &str) -> bool {
 }
 
 fn other(page: &mut Page<'_>, name: &str, mut written: Macro, mut body: Sink) {
-    if is_generated(name) && name != "toc" && body.is_empty() || name == "toc" || name == "style" {
+    let view = is_generated(name) && (body.is_empty() || name == "toc");
+    if view || name == "style" {
         return;
     }
     if !body.is_empty() {

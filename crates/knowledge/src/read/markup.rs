@@ -1,5 +1,5 @@
-//! Markdown to blocks. It must not know files or links between files: a relative address stays as it is written.
-//! Invariant: the tree is never deeper than `MOST_OPEN`, whatever is nested.
+//! Markdown to blocks. It must not know files or links between files: a relative address stays as it is
+//! written. Invariant: the tree is never deeper than `MOST_OPEN`, whatever is nested.
 
 use super::sink::{self, Kind, Sink};
 use super::table::{self, Allowance, Written};
@@ -192,7 +192,7 @@ impl Page {
 
     fn close(&mut self, open: Open) {
         let Some(mut sink) = self.sinks.pop() else { return };
-        let kind = std::mem::replace(&mut sink.kind, Kind::Root);
+        let kind = sink.take_kind();
         match (open, kind) {
             (Open::Code(language), _) => {
                 let text = sink.raw.strip_suffix('\n').map(str::to_owned).unwrap_or(sink.raw);

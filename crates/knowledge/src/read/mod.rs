@@ -1,6 +1,6 @@
-//! Reading a page body into a `Document`, and writing a document as Markdown or plain text. It must not know where a
-//! page came from, nor what is done with its text. Invariants: reading never fails and never panics, whatever the body
-//! holds; text is never lost, only markup; what had to be guessed is counted as a warning.
+//! Reading a page body into a `Document`, and writing a document as Markdown or plain text. It must not know
+//! where a page came from, nor what is done with its text. Invariants: reading never fails and never panics,
+//! whatever the body holds; text is never lost, only markup; what had to be guessed is counted as a warning.
 
 mod diagram;
 mod emoji;
@@ -20,7 +20,8 @@ pub use render::{Names, markdown, markdown_with_names, plain, render_blocks};
 use crate::document::{Block, Document};
 use crate::page::BodyFormat;
 
-/// The version of the reader, recorded with every cut. Raise it when the same body would give another document.
+/// The version of the reader, recorded with every cut. Raise it when the same body would give another
+/// document.
 pub const READER: u32 = 1;
 
 /// Reads a body.

@@ -1,6 +1,6 @@
-//! Blocks to Markdown, and to plain text. It must not know where a document came from. Invariants: people are written
-//! as `@{key}` so that a rename changes no chunk; a table row is one line; text is not escaped except where it would
-//! break a table, because it is written for models and for search, not for a browser.
+//! Blocks to Markdown, and to plain text. It must not know where a document came from. Invariants: people are
+//! written as `@{key}` so that a rename changes no chunk; a table row is one line; text is not escaped except
+//! where it would break a table, because it is written for models and for search, not for a browser.
 
 use crate::document::{Block, Cell, Document, Inline, Link, Table, Target};
 
@@ -282,7 +282,7 @@ impl Writer<'_> {
             return self.keyed(table);
         }
         let width = table.rows.first().map_or(0, Vec::len);
-        let headed = table.rows.first().is_some_and(|row| row.iter().all(|cell| cell.header));
+        let headed = table.rows.first().is_some_and(|row| is_head(row));
         let (head, body) = table.rows.split_at(usize::from(headed));
         let empty = vec![Cell::default(); if headed { 0 } else { width }];
         self.row(head.first().unwrap_or(&empty));
@@ -356,15 +356,13 @@ impl Writer<'_> {
             Block::Table(table) => {
                 for (number, row) in table.rows.iter().enumerate() {
                     self.out.push_str(if number > 0 { "; " } else { "" });
-                    for (number, cell) in row.iter().enumerate() {
-                        self.out.push_str(if number > 0 { ", " } else { "" });
-                        self.cell_blocks(&cell.blocks, place);
-                    }
+                    self.cells_in_cell(row, place);
                 }
             }
             Block::Code { title, text, .. } => {
                 self.caption(title.as_deref());
-                for (number, line) in text.trim_end().split('\n').enumerate() {
+                let lines = text.split('\n').filter(|line| !line.trim().is_empty());
+                for (number, line) in lines.enumerate() {
                     self.out.push_str(if number > 0 { "<br>" } else { "" });
                     self.code_span(line);
                 }
@@ -391,6 +389,13 @@ impl Writer<'_> {
             }
             Block::Include(link) => self.include(link),
             Block::Rule => self.out.push('—'),
+        }
+    }
+
+    fn cells_in_cell(&mut self, row: &[Cell], place: Place) {
+        for (number, cell) in row.iter().enumerate() {
+            self.out.push_str(if number > 0 { ", " } else { "" });
+            self.cell_blocks(&cell.blocks, place);
         }
     }
 
@@ -511,6 +516,11 @@ fn is_keyed(table: &Table) -> bool {
             && row[1..].iter().all(|cell| !cell.header)
     };
     !table.rows.is_empty() && table.rows.iter().all(keyed)
+}
+
+/// A row of header cells; corners may be empty.
+fn is_head(row: &[Cell]) -> bool {
+    row.iter().any(|cell| cell.header) && row.iter().all(|cell| cell.header || cell.blocks.is_empty())
 }
 
 /// The longest run of backticks.

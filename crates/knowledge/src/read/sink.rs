@@ -1,5 +1,5 @@
-//! What open elements collect, and what becomes of it when they close. It must not know tags or attributes. Invariant:
-//! content goes in reading order; a block inside a line splits the line and loses nothing.
+//! What open elements collect, and what becomes of it when they close. It must not know tags or attributes.
+//! Invariant: content goes in reading order; a block inside a line splits the line and loses nothing.
 
 use super::macros::{Macro, Parameter};
 use super::plain;
@@ -112,6 +112,20 @@ impl Sink {
         self.blocks.is_empty() && self.inlines.is_empty() && self.raw.is_empty()
     }
 
+    /// Ends the collecting and says of which element it was. Stray text of a list joins its items first.
+    pub(super) fn take_kind(&mut self) -> Kind {
+        if matches!(self.kind, Kind::List { .. } | Kind::Definitions(_)) {
+            self.flush();
+        }
+        std::mem::replace(&mut self.kind, Kind::Root)
+    }
+
+    /// Nothing but the spaces between tags.
+    fn is_blank(&self) -> bool {
+        let blank = |inline: &Inline| matches!(inline, Inline::Text(text) if text.trim().is_empty());
+        self.blocks.is_empty() && self.inlines.iter().all(blank)
+    }
+
     fn after_space(&self) -> bool {
         match self.inlines.last() {
             None => !self.kind.is_inline() || !self.blocks.is_empty(),
@@ -135,6 +149,9 @@ impl Sink {
         let mut text = String::with_capacity(source.len());
         let unknown = text::append(&mut text, source, manner, after_space);
         if !text.is_empty() {
+            if self.inlines.is_empty() {
+                self.inlines.reserve_exact(1);
+            }
             self.inlines.push(Inline::Text(text));
         }
         unknown
@@ -179,7 +196,13 @@ impl Sink {
                 Some(last) => last.blocks.push(block),
                 None => all.push(Definition { term: Vec::new(), blocks: vec![block] }),
             },
-            _ => self.blocks.push(block),
+            _ => {
+                // Most cells and items hold one block; a vector that grows by itself begins with room for four.
+                if self.blocks.is_empty() {
+                    self.blocks.reserve_exact(1);
+                }
+                self.blocks.push(block);
+            }
         }
     }
 
@@ -448,8 +471,8 @@ fn joined(blocks: Vec<Block>) -> Vec<Inline> {
     text
 }
 
-/// Wraps the lines of an element; blocks inside it end the line and stand beside it. Spaces at the ends move out, since
-/// `** b **` is not bold.
+/// Wraps the lines of an element; blocks inside it end the line and stand beside it. Spaces at the ends move
+/// out, since `** b **` is not bold.
 pub(super) fn wrapped(top: &mut Sink, sink: Sink, wrap: impl Fn(Vec<Inline>) -> Inline) {
     for block in sink.blocks {
         match block {
@@ -496,7 +519,7 @@ fn anchor(top: &mut Sink, sink: Sink, href: String) {
         Some(place) => Target::Anchor(place.to_owned()),
         None => Target::Url(href),
     };
-    if sink.is_empty() {
+    if sink.is_blank() {
         return top.inline(Inline::Link(Link { target, text: Vec::new() }));
     }
     wrapped(top, sink, |text| Inline::Link(Link { target: target.clone(), text }));
@@ -514,7 +537,7 @@ fn link(top: &mut Sink, mut sink: Sink, to: Option<Inline>, anchor: String) {
         _ if anchor.is_empty() => return top.take_in(sink),
         _ => Target::Anchor(anchor),
     };
-    if sink.is_empty() {
+    if sink.is_blank() {
         return top.inline(Inline::Link(Link { target, text: Vec::new() }));
     }
     wrapped(top, sink, |text| Inline::Link(Link { target: target.clone(), text }));

@@ -1,6 +1,7 @@
-//! Storage format to blocks: a stack of open elements, some of which collect content. It must not know what a macro
-//! means (`macros`) nor how a page is written out (`render`). Invariants: a page that is XML is read as XML; one that
-//! is not is read leniently, and no text of it is lost; the tree is never deeper than `MOST_OPEN`.
+//! Storage format to blocks: a stack of open elements, some of which collect content. It must not know what a
+//! macro means (`macros`) nor how a page is written out (`render`). Invariants: a page that is XML is read as
+//! XML; one that is not is read leniently, and no text of it is lost; the tree is never deeper than
+//! `MOST_OPEN`.
 
 use super::macros::{self, Macro, Parameter};
 use super::sink::{Kind, Sink};
@@ -11,8 +12,8 @@ use super::xml::{self, Token, Tokens};
 use crate::document::{Block, Document, Inline, Target, Warning};
 use std::borrow::Cow;
 
-/// Elements open at once. Real pages stay below 40 even with macros in tables in layouts; deeper ones are flattened, so
-/// that nothing that walks the tree can run out of stack.
+/// Elements open at once. Real pages stay below 40 even with macros in tables in layouts; deeper ones are
+/// flattened, so that nothing that walks the tree can run out of stack.
 const MOST_OPEN: usize = 100;
 
 /// Kinds of warnings a page lists; a report with more would not be read.
@@ -172,63 +173,35 @@ impl<'a> Page<'a> {
         let value = |name: &str| xml::attribute(attributes, name).map(text::value);
         let owned = |name: &str| value(name).map(Cow::into_owned).unwrap_or_default();
         let kind = match tag {
-            Tag::Lines | Tag::Through => return None,
-            Tag::Row => {
-                if let Kind::Table(rows) = &mut self.top().kind {
-                    rows.push(Vec::new());
-                }
+            Tag::Lines | Tag::Through | Tag::Input => return None,
+            Tag::Row | Tag::Break | Tag::Rule | Tag::Emoticon | Tag::Variable | Tag::Picture => {
+                self.leaf(tag, attributes);
                 return None;
             }
-            Tag::Break => return self.leaf(Inline::Break),
-            Tag::Rule => {
-                self.top().block(Block::Rule);
-                return None;
+            Tag::Time => {
+                let date = value("datetime").filter(|date| !date.is_empty())?;
+                self.top().inline(Inline::Date(date.split('T').next().unwrap_or_default().to_owned()));
+                Kind::Dropped
             }
-            Tag::Emoticon => return emoticon(attributes).and_then(|emoji| self.leaf(emoji)),
-            Tag::Variable => return self.leaf(Inline::Text(format!("{{{}}}", owned("at:name")))),
-            Tag::Picture => {
-                let alt = value("alt").filter(|alt| !alt.is_empty()).or(value("title"));
-                let alt = alt.map(Cow::into_owned).unwrap_or_default();
-                return self.leaf(Inline::Image { alt, target: owned("src") });
-            }
-            Tag::Time => match value("datetime").filter(|date| !date.is_empty()) {
-                Some(date) => {
-                    self.top().inline(Inline::Date(date.split('T').next().unwrap_or_default().to_owned()));
-                    Kind::Dropped
-                }
-                None => return None,
-            },
             Tag::Unknown if self.lenient => Kind::Unknown(format!("<{name}{}>", attributes.trim_end())),
-            Tag::Unknown | Tag::Input => return None,
+            Tag::Unknown => return None,
             Tag::Heading(level) => Kind::Heading(level),
-            Tag::List => Kind::List {
-                start: name.eq_ignore_ascii_case("ol").then(|| number(attributes, "start")),
-                items: Vec::new(),
-            },
-            Tag::Cell if !matches!(self.top().kind, Kind::Table(_)) => return None,
-            Tag::Cell => {
-                let numbering =
-                    xml::attribute(attributes, "class").is_some_and(|c| c.contains("numberingColumn"));
-                Kind::Cell {
-                    header: name.eq_ignore_ascii_case("th") && !numbering,
-                    columns: span(attributes, "colspan"),
-                    rows: span(attributes, "rowspan"),
-                }
+            Tag::List => {
+                let numbered = name.eq_ignore_ascii_case("ol");
+                Kind::List { start: numbered.then(|| number(attributes, "start")), items: Vec::new() }
             }
+            Tag::Cell if !matches!(self.top().kind, Kind::Table(_)) => return None,
+            Tag::Cell => cell(name, attributes),
             Tag::Anchor => Kind::Anchor(owned("href")),
             Tag::Macro => {
-                let name = owned("ac:name");
-                Kind::Macro(Box::new(Macro { name, parameters: Vec::new(), plain: None }))
+                Kind::Macro(Box::new(Macro { name: owned("ac:name"), parameters: Vec::new(), plain: None }))
             }
             Tag::Parameter => Kind::Parameter(Parameter { name: owned("ac:name"), ..Parameter::default() }),
             Tag::Link => Kind::Link { to: None, anchor: owned("ac:anchor") },
             Tag::Image => {
                 let alt = value("ac:alt").filter(|alt| !alt.is_empty()).or(value("ac:title"));
-                Kind::Image {
-                    alt: alt.map(Cow::into_owned).unwrap_or_default(),
-                    caption: String::new(),
-                    target: value("ac:src").map(Cow::into_owned).unwrap_or_default(),
-                }
+                let alt = alt.map(Cow::into_owned).unwrap_or_default();
+                Kind::Image { alt, caption: String::new(), target: owned("ac:src") }
             }
             Tag::Resource => Kind::Resource(resource(name, &owned)),
             Tag::Node => Kind::Node { what: owned("type"), attributes: Vec::new(), fallback: None },
@@ -238,9 +211,27 @@ impl<'a> Page<'a> {
         Some(Sink::new(kind))
     }
 
-    fn leaf(&mut self, inline: Inline) -> Option<Sink> {
-        self.top().inline(inline);
-        None
+    /// An element without content of its own.
+    fn leaf(&mut self, tag: Tag, attributes: &str) {
+        let value = |name: &str| xml::attribute(attributes, name).map(text::value);
+        let owned = |name: &str| value(name).map(Cow::into_owned).unwrap_or_default();
+        let top = self.top();
+        match tag {
+            Tag::Row => {
+                if let Kind::Table(rows) = &mut top.kind {
+                    rows.push(Vec::new());
+                }
+            }
+            Tag::Break => top.inline(Inline::Break),
+            Tag::Rule => top.block(Block::Rule),
+            Tag::Emoticon => emoticon(attributes).into_iter().for_each(|emoji| top.inline(emoji)),
+            Tag::Variable => top.inline(Inline::Text(format!("{{{}}}", owned("at:name")))),
+            _ => {
+                let alt = value("alt").filter(|alt| !alt.is_empty()).or(value("title"));
+                let alt = alt.map(Cow::into_owned).unwrap_or_default();
+                top.inline(Inline::Image { alt, target: owned("src") });
+            }
+        }
     }
 
     /// In HTML some elements end where the next one begins.
@@ -306,7 +297,7 @@ impl<'a> Page<'a> {
     /// Takes a finished sink from the stack and hands its content to the one around it.
     fn collected(&mut self, properly: bool) {
         let Some(mut sink) = self.sinks.pop() else { return };
-        match std::mem::replace(&mut sink.kind, Kind::Root) {
+        match sink.take_kind() {
             Kind::Macro(written) => macros::finish(self, *written, sink),
             Kind::Table(rows) => {
                 sink.flush();
@@ -349,6 +340,14 @@ fn is_paragraph(open: &Open) -> bool {
 /// A numbered list begins at one unless it says otherwise.
 fn number(attributes: &str, name: &str) -> u32 {
     xml::attribute(attributes, name).and_then(|value| value.trim().parse().ok()).unwrap_or(1)
+}
+
+fn cell(name: &str, attributes: &str) -> Kind {
+    // Row numbers that Confluence counts itself are no keys of the rows.
+    let numbering =
+        xml::attribute(attributes, "class").is_some_and(|class| class.contains("numberingColumn"));
+    let header = name.eq_ignore_ascii_case("th") && !numbering;
+    Kind::Cell { header, columns: span(attributes, "colspan"), rows: span(attributes, "rowspan") }
 }
 
 /// In HTML a span of zero reaches to the end of the table.

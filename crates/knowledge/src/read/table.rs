@@ -1,12 +1,12 @@
-//! The grid of a table: spans are expanded, rows are made equally long. It must not know markup. Invariants: the result
-//! is a rectangle, and no page can make it larger than a small multiple of its source.
+//! The grid of a table: spans are expanded, rows are made equally long. It must not know markup. Invariants:
+//! the result is a rectangle, and no page can make it larger than a small multiple of its source.
 
 use crate::document::{Block, Cell, Inline, Table};
 
 /// A row may not be wider; HTML stops a `colspan` at the same number.
 const MOST_COLUMNS: usize = 1000;
-/// Padding may multiply the cells of a table by this much, beyond the allowance of a small one: a real table with one
-/// wide row stays whole, a hostile one is folded.
+/// Padding may multiply the cells of a table by this much, beyond the allowance of a small one: a real table
+/// with one wide row stays whole, a hostile one is folded.
 const PADDING_FACTOR: usize = 8;
 /// Cells any table may have, however few of them were written.
 const FREE_CELLS: usize = 4096;

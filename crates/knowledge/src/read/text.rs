@@ -1,5 +1,6 @@
-//! Characters: entities are decoded, white space is folded, invisible characters are dropped. It must not know
-//! elements. Invariant: running text never holds a line break, a control character or two spaces in a row.
+//! Characters: entities are decoded, white space is folded, invisible characters are dropped. It must not
+//! know elements. Invariant: running text never holds a line break, a control character or two spaces in a
+//! row.
 
 use std::borrow::Cow;
 
@@ -33,7 +34,8 @@ const CLASSES: [Class; 256] = {
     classes[b'\r' as usize] = Class::Line;
     classes[b' ' as usize] = Class::Space;
     classes[b'&' as usize] = Class::Ampersand;
-    // U+0080..BF (no-break space, soft hyphen), U+1000..3FFF (typographic and zero-width spaces), U+F000..FFFF (BOM).
+    // U+0080..BF (no-break space, soft hyphen), U+1000..3FFF (typographic and zero-width spaces),
+    // U+F000..FFFF (BOM).
     classes[0xC2] = Class::Lead;
     classes[0xE1] = Class::Lead;
     classes[0xE2] = Class::Lead;
@@ -51,8 +53,8 @@ pub(super) struct Manner {
     pub(super) fold: bool,
 }
 
-/// Appends `source` to `out`; `after_space` says whether a space before it would be one too many. Returns how many
-/// entities were not known.
+/// Appends `source` to `out`; `after_space` says whether a space before it would be one too many. Returns how
+/// many entities were not known.
 pub(super) fn append(out: &mut String, source: &str, manner: Manner, after_space: bool) -> u32 {
     let bytes = source.as_bytes();
     let (mut run, mut at, mut unknown) = (0, 0, 0);

@@ -1,10 +1,11 @@
-//! Tokens of an XML fragment: tags, text and character data, as slices of the page. It must not know what any element
-//! means. Invariant: every byte of the page is looked at a bounded number of times, however broken the page is.
+//! Tokens of an XML fragment: tags, text and character data, as slices of the page. It must not know what any
+//! element means. Invariant: every byte of the page is looked at a bounded number of times, however broken
+//! the page is.
 
 use memchr::{memchr, memchr3, memmem};
 
-/// How far a tag may reach once a `<` was seen inside one of its quoted values. Longer means the quote never ended;
-/// the bound keeps a page of unfinished tags linear.
+/// How far a tag may reach once a `<` was seen inside one of its quoted values. Longer means the quote never
+/// ended; the bound keeps a page of unfinished tags linear.
 const QUOTED_MARKUP_BYTES: usize = 256;
 
 /// A piece of a page's source.

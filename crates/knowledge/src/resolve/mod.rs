@@ -1,14 +1,46 @@
 //! From what pages say to what the graph holds: pure, order-free, and repeatable.
 //!
-//! `resolve` takes the pages of one epoch with everything they ever said (all versions held, oldest first), looks up
-//! what the graph holds around them, and returns the changes that bring the graph up to date. The same pages and the
-//! same graph give the same changes; the order in which epochs were resolved does not show in the final graph.
-//! This room must not know how anything is stored.
+//! `resolve` takes the pages of one epoch with everything they ever said (all versions held, oldest first),
+//! looks up what the graph holds around them, and returns the changes that bring the graph up to date. The
+//! same pages and the same graph give the same changes; the order in which epochs were resolved does not show
+//! in the final graph. This room must not know how anything is stored.
 
-use crate::graph::{Decision, Episode, Fact, Node, Reading, Support};
+mod after;
+mod components;
+mod fold;
+mod groups;
+#[cfg(test)]
+mod laws;
+pub mod memory;
+mod names;
+mod page;
+mod pairs;
+mod slots;
+mod times;
+
+pub use names::{distinctive, normalise};
+pub use pairs::bands;
+pub use times::{as_said_at, times};
+
+use crate::graph::{Change, Decision, Episode, Fact, Kind, Node, Reading, Support};
 use crate::id::{ChunkId, EntityId, FactId, NodeId, PageId, SpaceKey, Version};
 use crate::time::Timestamp;
+use after::After;
+use fold::fold;
+use groups::regroup;
 use std::collections::BTreeMap;
+
+/// The version of these rules. A newer one leaves finished epochs as they are, until a re-index is asked for.
+pub const RESOLVER: u32 = 1;
+
+/// The changes that bring the graph up to date with these pages: none, when it is.
+pub fn resolve<H: Held>(pages: &[PageSaid], held: &H) -> Result<Vec<Change>, H::Error> {
+    let mut after = After::new(pages, held)?;
+    let regrouped = regroup(&mut after)?;
+    after.compare_facts(pages)?;
+    fold(&mut after, &regrouped)?;
+    Ok(after.changes)
+}
 
 /// A page as it must stand in the graph after its epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +77,8 @@ pub struct Group {
     pub nodes: Vec<NodeId>,
     /// The name shown.
     pub name: String,
+    /// The kind shown.
+    pub kind: Kind,
 }
 
 /// A key of the MinHash index: nodes that share one are worth comparing.
@@ -79,6 +113,8 @@ pub trait Held {
     fn group(&self, node: NodeId) -> Result<Option<Group>, Self::Error>;
     /// Whether a chunk is in the graph and has not ended.
     fn is_live(&self, chunk: ChunkId) -> Result<bool, Self::Error>;
+    /// A fact by id.
+    fn fact(&self, id: FactId) -> Result<Option<HeldFact>, Self::Error>;
     /// All facts with this node at either end.
     fn facts_at(&self, node: NodeId) -> Result<Vec<HeldFact>, Self::Error>;
     /// The episodes of a page, ended ones too.

@@ -1,3 +1,5 @@
+//! What the rules read in small pages, and what they must not.
+
 use super::*;
 use crate::chunk::{CHUNK_CHARS, Form};
 use crate::graph::{Key, Object};

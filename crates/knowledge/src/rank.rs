@@ -1,0 +1,82 @@
+//! Ranking: what a question asks for in words, and how several rankings become one. Knows no index and no store.
+
+use std::collections::BTreeMap;
+
+/// Words that carry no meaning of their own in a question. Common English function words; other languages pass whole.
+const STOP_WORDS: [&str; 60] = [
+    "a", "about", "an", "and", "any", "are", "as", "at", "be", "been", "but", "by", "can", "did", "do",
+    "does", "for", "from", "had", "has", "have", "how", "i", "if", "in", "into", "is", "it", "its", "me",
+    "my", "no", "not", "of", "on", "or", "our", "should", "so", "such", "than", "that", "the", "their",
+    "then", "there", "these", "they", "this", "to", "was", "we", "were", "what", "when", "where", "which",
+    "who", "why", "with",
+];
+
+/// Terms of a query that are looked up, at most: each further OR term costs a scan of its postings, and people's
+/// questions have 6 to 15 words.
+pub const QUERY_TERMS: usize = 16;
+
+/// The words of a question to look up: lower case, without stop words (unless nothing else is left), without repeats.
+pub fn terms(question: &str) -> Vec<String> {
+    let words: Vec<String> = question
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    let meaningful = |word: &&String| !STOP_WORDS.contains(&word.as_str());
+    let mut kept: Vec<String> = Vec::new();
+    let chosen: Vec<&String> = match words.iter().any(|word| meaningful(&word)) {
+        true => words.iter().filter(meaningful).collect(),
+        false => words.iter().collect(),
+    };
+    for word in chosen {
+        if !kept.contains(word) && kept.len() < QUERY_TERMS {
+            kept.push(word.clone());
+        }
+    }
+    kept
+}
+
+/// The terms as an FTS5 expression: each quoted, so that no text of a user is ever syntax, and joined by OR.
+pub fn any_of(terms: &[String]) -> String {
+    let quoted: Vec<String> = terms.iter().map(|term| format!("\"{}\"", term.replace('"', "\"\""))).collect();
+    quoted.join(" OR ")
+}
+
+/// Reciprocal rank fusion: each ranking gives `weight / (60 + rank)` to what it holds. 60 is the constant of Cormack,
+/// Clarke and Büttcher (SIGIR 2009). Ties are broken by the order of the items themselves.
+pub fn fuse<T: Ord + Clone>(rankings: &[(f64, Vec<T>)]) -> Vec<(T, f64)> {
+    let mut scores: BTreeMap<&T, f64> = BTreeMap::new();
+    for (weight, ranking) in rankings {
+        for (rank, item) in ranking.iter().enumerate() {
+            *scores.entry(item).or_default() += weight / (61.0 + rank as f64);
+        }
+    }
+    let mut fused: Vec<(T, f64)> = scores.into_iter().map(|(item, score)| (item.clone(), score)).collect();
+    fused.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    fused
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_lose_their_function_words_only_while_others_are_left() {
+        assert_eq!(terms("Who owns the ledger-service?"), ["owns", "ledger", "service"]);
+        assert_eq!(terms("who is it"), ["who", "is", "it"]);
+        assert_eq!(terms("C++ a:b NEAR("), ["c", "b", "near"]);
+        assert_eq!(terms(" \"' "), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_two_rankings_hold_comes_before_what_one_holds() {
+        let fused = fuse(&[(1.0, vec!["a", "b"]), (1.0, vec!["c", "b"])]);
+        assert_eq!(fused[0].0, "b");
+        assert_eq!(fused[1].0, "a");
+    }
+
+    #[test]
+    fn no_term_is_ever_syntax() {
+        assert_eq!(any_of(&["a\"b".into(), "near".into()]), "\"a\"\"b\" OR \"near\"");
+    }
+}

@@ -1,0 +1,112 @@
+//! Which groups change: the region around the nodes that changed, cut into components again. It must not look
+//! at facts.
+
+use crate::graph::{Change, Decision, Node, Verdict};
+use crate::id::{EntityId, NodeId};
+use crate::resolve::after::After;
+use crate::resolve::components::components;
+use crate::resolve::{Group, Held, names};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Groups as they will stand where this epoch changes them; no group means that nothing live speaks of the
+/// node.
+#[derive(Debug, Default)]
+pub(super) struct Regrouped {
+    groups: BTreeMap<NodeId, Vec<NodeId>>,
+    /// Nodes whose group has other members than before.
+    pub moved: BTreeSet<NodeId>,
+    region: BTreeSet<NodeId>,
+}
+
+impl Regrouped {
+    /// The members of the node's group; empty when it is in none.
+    pub fn members<H: Held>(&self, node: NodeId, held: &H) -> Result<Vec<NodeId>, H::Error> {
+        if self.region.contains(&node) {
+            return Ok(self.groups.get(&node).cloned().unwrap_or_default());
+        }
+        Ok(held.group(node)?.map(|group| group.nodes).unwrap_or_default())
+    }
+}
+
+/// Cuts the region around the seeds again and notes what changed.
+pub(super) fn regroup<H: Held>(after: &mut After<'_, H>) -> Result<Regrouped, H::Error> {
+    let mut region = Region::default();
+    region.spread(after)?;
+    let mut regrouped = Regrouped { region: region.all, ..Regrouped::default() };
+    for node in regrouped.region.iter().filter(|node| !region.live.contains_key(node)) {
+        if region.was.contains_key(node) {
+            after.changes.push(Change::Ungroup { node: *node });
+            regrouped.moved.insert(*node);
+        }
+    }
+    let keys = region.live.iter().map(|(id, node)| (*id, node.key.clone())).collect();
+    for nodes in components(&keys, &region.same, &region.apart) {
+        let entity = EntityId(nodes[0]);
+        let members: Vec<Node> = nodes.iter().filter_map(|node| region.live.get(node)).cloned().collect();
+        let (name, kind) = names::shown(&members);
+        let group = Group { entity, nodes, name, kind };
+        let differs = |node: &NodeId| region.was.get(node).is_none_or(|was| was.nodes != group.nodes);
+        let moved: Vec<NodeId> = group.nodes.iter().filter(|node| differs(node)).copied().collect();
+        regrouped.moved.extend(&moved);
+        regrouped.groups.extend(group.nodes.iter().map(|node| (*node, group.nodes.clone())));
+        if region.was.get(&group.nodes[0]) != Some(&group) {
+            let Group { entity, nodes, name, kind } = group;
+            after.changes.push(Change::Group { entity, nodes, name, kind });
+        }
+    }
+    Ok(regrouped)
+}
+
+/// All nodes that the seeds could have been joined with, and what decides about them.
+#[derive(Default)]
+struct Region {
+    all: BTreeSet<NodeId>,
+    live: BTreeMap<NodeId, Node>,
+    was: BTreeMap<NodeId, Group>,
+    same: BTreeMap<(NodeId, NodeId), u16>,
+    apart: BTreeSet<(NodeId, NodeId)>,
+}
+
+impl Region {
+    /// Follows every `Same` there ever was, also those that were refused or do not hold any more: a component
+    /// that falls apart is found whole, and one that could not be joined before gets another chance.
+    fn spread<H: Held>(&mut self, after: &After<'_, H>) -> Result<(), H::Error> {
+        let mut open: Vec<NodeId> = after.seeds.iter().copied().collect();
+        while let Some(id) = open.pop() {
+            if !self.all.insert(id) {
+                continue;
+            }
+            if after.is_live_node(id)? {
+                self.live.extend(after.node(id)?.map(|node| (id, node)));
+            }
+            if let Some(was) = after.held.group(id)? {
+                open.extend(&was.nodes);
+                self.was.insert(id, was);
+            }
+            for decision in after.decisions(id)? {
+                if decision.verdict == Verdict::Same {
+                    open.push(if decision.a == id { decision.b } else { decision.a });
+                }
+                if after.stands(&decision)? {
+                    self.weigh(&decision);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in a decision that holds.
+    fn weigh(&mut self, decision: &Decision) {
+        let pair = (decision.a, decision.b);
+        match decision.verdict {
+            Verdict::Same => {
+                let weight = self.same.entry(pair).or_default();
+                *weight = decision.weight.max(*weight);
+            }
+            Verdict::Apart => {
+                self.apart.insert(pair);
+            }
+            Verdict::Doubt => {}
+        }
+    }
+}

@@ -1,0 +1,420 @@
+//! The laws of the resolver, over random wikis with few names, so that collisions are common.
+
+use super::memory::Memory;
+use super::*;
+use crate::graph::{Claim, Ended, Extractor, Key, Mention, Object, Times, Verdict};
+use crate::id::PersonKey;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+/// Names that meet: ordinary, distinctive, nearly equal, titles of pages.
+const NAMES: [&str; 12] = [
+    "Overview",
+    "overview",
+    "API",
+    "ledger-service",
+    "Ledger-Service",
+    "Payment Gateway",
+    "payment gateways",
+    "Payment Gateway 2",
+    "KIP-595",
+    "Anna",
+    "Broker Quota Handling",
+    "Broker Quota Handlinq",
+];
+
+fn day(number: usize) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + 86_400 * number as i64).unwrap()
+}
+
+fn mention(index: usize) -> Mention {
+    let kinds = [Kind::THING, Kind::COMPONENT, Kind::new("Service"), Kind::THING];
+    let name = NAMES[index % NAMES.len()].to_owned();
+    let (kind, key) = match index / NAMES.len() {
+        0..=3 => (kinds[index / NAMES.len()].clone(), None),
+        4 => (Kind::PERSON, None),
+        5 => (Kind::PERSON, Some(Key::Person(PersonKey::new(format!("p{}", index % 2))))),
+        6 => (Kind::PAGE, Some(Key::Page(PageId::new((index % 3).to_string())))),
+        7 => (Kind::PAGE, Some(Key::Title(SpaceKey::new(["A", "B"][index % 2]), name.clone()))),
+        8 => (Kind::ISSUE, Some(Key::Issue("KIP-595".to_owned()))),
+        _ => (Kind::LABEL, None),
+    };
+    Mention { name, kind, key }
+}
+
+fn claim(subject: u32, relation: &str, object: Object<u32>, single: bool) -> Claim {
+    Claim {
+        subject,
+        relation: relation.to_owned(),
+        object,
+        sentence: format!("{subject} {relation}"),
+        valid_at: None,
+        invalid_at: None,
+        single,
+        extractor: Extractor::Structural,
+    }
+}
+
+/// Drawn numbers for a chunk: its mentions; its claims as subject, relation, object and the day they are true
+/// from.
+type Drawn = (Vec<usize>, Vec<(u32, u8, u32, Option<usize>)>);
+
+fn reading((mentions, claims): &Drawn) -> Reading {
+    let claims = claims.iter().map(|(subject, relation, object, from)| {
+        let (name, single) = match relation {
+            0..=2 => ("same_as", false),
+            3..=4 => ("owned_by", true),
+            5 => ("status", true),
+            _ => ("uses", false),
+        };
+        let object = match relation {
+            5 => Object::Value(format!("value {object}")),
+            _ => Object::Named(*object),
+        };
+        let model = relation % 2 == 0;
+        let extractor = if model { Extractor::Model("m".to_owned()) } else { Extractor::Structural };
+        Claim { valid_at: from.map(day), extractor, ..claim(*subject, name, object, single) }
+    });
+    Reading { mentions: mentions.iter().map(|index| mention(*index)).collect(), claims: claims.collect() }
+}
+
+prop_compose! {
+    fn a_page(number: usize)(
+        space in 0..2usize,
+        gone in proptest::bool::weighted(0.1),
+        chunks in proptest::collection::vec(
+            (
+                proptest::collection::vec(0..NAMES.len() * 10, 1..4),
+                proptest::collection::vec(
+                    (0..4u32, 0..9u8, 0..4u32, proptest::option::weighted(0.2, 0..9usize)),
+                    0..4,
+                ),
+            ),
+            1..5,
+        ),
+        versions in proptest::collection::vec(0..32u8, 1..5),
+    ) -> PageSaid {
+        let page = PageId::new(number.to_string());
+        let id = |chunk: usize| ChunkId::of(&[page.as_str().as_bytes(), &[chunk as u8]]);
+        let versions = versions.iter().enumerate().map(|(index, mask)| VersionSaid {
+            version: Version(index as u32 + 1),
+            modified: (index != 2).then(|| day(index)),
+            chunks: (0..chunks.len()).filter(|chunk| mask & (1 << chunk) != 0).map(id).collect(),
+        }).collect();
+        let readings = chunks.iter().enumerate().map(|(index, chunk)| (id(index), reading(chunk))).collect();
+        PageSaid { page: page.clone(), space: SpaceKey::new(["A", "B"][space]), versions, gone, readings }
+    }
+}
+
+fn a_wiki() -> impl Strategy<Value = Vec<PageSaid>> {
+    (2..6usize).prop_flat_map(|pages| (0..pages).map(a_page).collect::<Vec<_>>())
+}
+
+fn settled(pages: &[PageSaid]) -> Memory {
+    let mut memory = Memory::default();
+    memory.settle(pages);
+    memory
+}
+
+/// A page as it was when it had `count` versions.
+fn early(page: &PageSaid, count: usize) -> PageSaid {
+    let mut early = page.clone();
+    early.versions.truncate(count.max(1));
+    early.gone = false;
+    early
+}
+
+fn live_groups(memory: &Memory) -> BTreeSet<Vec<NodeId>> {
+    memory.groups().map(|group| group.nodes.clone()).collect()
+}
+
+proptest! {
+    #[test]
+    fn the_order_and_the_size_of_epochs_do_not_show(
+        (wiki, order) in a_wiki().prop_flat_map(|wiki| {
+            let order = Just((0..wiki.len()).collect::<Vec<_>>()).prop_shuffle();
+            (Just(wiki), order)
+        }),
+        size in 1..4usize,
+    ) {
+        let mut other = Memory::default();
+        for slice in order.chunks(size) {
+            other.settle(&slice.iter().map(|index| wiki[*index].clone()).collect::<Vec<_>>());
+        }
+        prop_assert_eq!(settled(&wiki), other);
+    }
+
+    #[test]
+    fn resolving_again_changes_nothing(wiki in a_wiki()) {
+        let mut memory = settled(&wiki);
+        let before = memory.clone();
+        prop_assert_eq!(memory.settle(&wiki), vec![]);
+        for page in &wiki {
+            prop_assert_eq!(memory.settle(std::slice::from_ref(page)), vec![]);
+        }
+        prop_assert_eq!(memory, before);
+    }
+
+    #[test]
+    fn versions_that_come_one_by_one_give_the_graph_of_all_at_once(
+        wiki in a_wiki(),
+        steps in proptest::collection::vec((0..6usize, 1..5usize), 0..8),
+    ) {
+        let mut seen = vec![0; wiki.len()];
+        let mut memory = Memory::default();
+        for (page, count) in steps {
+            let page = page % wiki.len();
+            seen[page] = count.max(seen[page]);
+            memory.settle(&[early(&wiki[page], seen[page])]);
+        }
+        for page in &wiki {
+            memory.settle(std::slice::from_ref(page));
+        }
+        prop_assert_eq!(memory, settled(&wiki));
+    }
+
+    #[test]
+    fn a_page_that_is_gone_leaves_the_groups_as_if_it_had_never_been(wiki in a_wiki(), which in 0..6usize) {
+        let mut memory = settled(&wiki);
+        let mut gone = wiki[which % wiki.len()].clone();
+        gone.gone = true;
+        memory.settle(&[gone.clone()]);
+        let others: Vec<PageSaid> = wiki.into_iter().filter(|page| page.page != gone.page).collect();
+        prop_assert_eq!(live_groups(&memory), live_groups(&settled(&others)));
+    }
+
+    #[test]
+    fn a_page_that_moves_to_another_space_leaves_nothing_behind(wiki in a_wiki(), which in 0..6usize) {
+        let mut memory = settled(&wiki);
+        let mut moved = wiki;
+        let which = which % moved.len();
+        moved[which].space = SpaceKey::new("C");
+        memory.settle(&moved[which..=which]);
+        let fresh = settled(&moved);
+        prop_assert_eq!(live_groups(&memory), live_groups(&fresh));
+        for chunk in moved[which].versions.iter().flat_map(|version| &version.chunks) {
+            prop_assert_eq!(memory.mentions_of(*chunk), fresh.mentions_of(*chunk));
+        }
+    }
+
+    #[test]
+    fn no_group_holds_two_keys_of_one_sort(wiki in a_wiki()) {
+        let memory = settled(&wiki);
+        for group in memory.groups() {
+            prop_assert_eq!(group.entity.0, group.nodes[0]);
+            let nodes = group.nodes.iter().map(|node| memory.node(*node).unwrap().unwrap());
+            let sorts: Vec<u8> = nodes.filter_map(|node| node.key).map(|key| names::sort_of(&key)).collect();
+            prop_assert_eq!(sorts.len(), sorts.iter().collect::<BTreeSet<_>>().len());
+        }
+    }
+
+    #[test]
+    fn a_recorded_apart_beats_any_path(wiki in a_wiki(), pick in any::<(usize, usize)>()) {
+        let pages = settled(&wiki);
+        let nodes: Vec<NodeId> = pages.nodes().map(|node| node.id).collect();
+        prop_assume!(!nodes.is_empty());
+        let (a, b) = (nodes[pick.0 % nodes.len()], nodes[pick.1 % nodes.len()]);
+        prop_assume!(a != b);
+        let apart = Decision {
+            a: a.min(b),
+            b: a.max(b),
+            verdict: Verdict::Apart,
+            why: "told".to_owned(),
+            weight: 1000,
+            chunk: None,
+        };
+        let mut memories = [Memory::default(), Memory::default()];
+        memories.iter_mut().for_each(|memory| memory.apply(&Change::Decide(apart.clone())));
+        memories[0].settle(&wiki);
+        wiki.iter().rev().for_each(|page| { memories[1].settle(std::slice::from_ref(page)); });
+        prop_assert_eq!(&memories[0], &memories[1]);
+        let both = |group: &Group| group.nodes.contains(&a) && group.nodes.contains(&b);
+        prop_assert!(!memories[0].groups().any(both));
+    }
+
+    #[test]
+    fn facts_between_the_same_entities_are_shown_once(wiki in a_wiki()) {
+        let memory = settled(&wiki);
+        let mut seen = BTreeSet::new();
+        for (shown, _) in memory.shown().into_values() {
+            let (Some(subject), Some(object)) = (shown.subject, shown.object) else { continue };
+            prop_assert!(object != Object::Named(subject));
+            prop_assert!(seen.insert((subject, shown.relation, object, shown.run)));
+        }
+    }
+
+    #[test]
+    fn a_value_that_comes_and_goes_is_right_at_every_past_date(
+        values in proptest::collection::vec(0..3u8, 1..8),
+    ) {
+        let chunk = |value: u8| ChunkId::of(&[&[value]]);
+        let says = |value: u8| Reading {
+            mentions: vec![mention(3)],
+            claims: vec![claim(0, "status", Object::Value(value.to_string()), true)],
+        };
+        let version = |(index, value): (usize, &u8)| VersionSaid {
+            version: Version(index as u32 + 1), modified: Some(day(index)), chunks: vec![chunk(*value)],
+        };
+        let page = PageSaid {
+            page: PageId::new("1"),
+            space: SpaceKey::new("A"),
+            versions: values.iter().enumerate().map(version).collect(),
+            gone: false,
+            readings: (0..3).map(|value| (chunk(value), says(value))).collect(),
+        };
+        let mut memory = Memory::default();
+        for count in 1..=values.len() {
+            memory.settle(&[early(&page, count)]);
+        }
+        let shown = memory.shown();
+        for (index, value) in values.iter().enumerate() {
+            let at = day(index);
+            let holds = |times: &Times| times.withdrawn.is_none()
+                && times.valid_at.is_none_or(|from| from <= at)
+                && times.invalid_at.is_none_or(|until| at < until);
+            let then = shown.values().filter(|(_, times)| holds(times));
+            let true_then: Vec<_> = then.map(|(shown, _)| shown.object.clone()).collect();
+            prop_assert_eq!(true_then, vec![Some(Object::Value(value.to_string()))]);
+        }
+    }
+}
+
+fn page(number: &str, chunks: &[(&str, Reading)]) -> PageSaid {
+    let id = |chunk: &str| ChunkId::of(&[number.as_bytes(), chunk.as_bytes()]);
+    PageSaid {
+        page: PageId::new(number),
+        space: SpaceKey::new("A"),
+        versions: vec![VersionSaid {
+            version: Version(1),
+            modified: Some(day(0)),
+            chunks: chunks.iter().map(|(chunk, _)| id(chunk)).collect(),
+        }],
+        gone: false,
+        readings: chunks.iter().map(|(chunk, reading)| (id(chunk), reading.clone())).collect(),
+    }
+}
+
+fn named(name: &str) -> Mention {
+    Mention { name: name.to_owned(), kind: Kind::THING, key: None }
+}
+
+#[test]
+fn the_text_that_joined_two_names_parts_them_when_it_goes() {
+    let both = vec![named("Cruise Control"), named("CC")];
+    let uses = claim(0, "uses", Object::Value("x".to_owned()), false);
+    let also = claim(1, "uses", Object::Value("x".to_owned()), false);
+    let facts = Reading { mentions: both.clone(), claims: vec![uses, also] };
+    let joins = Reading { mentions: both, claims: vec![claim(0, "same_as", Object::Named(1), false)] };
+    let mut memory = settled(&[page("1", &[("facts", facts)])]);
+    let apart = memory.clone();
+    assert_eq!((memory.groups().count(), memory.shown().len()), (2, 2));
+    let joining = page("2", &[("joins", joins)]);
+    memory.settle(std::slice::from_ref(&joining));
+    assert_eq!((memory.groups().count(), memory.shown().len()), (1, 1));
+    memory.settle(&[PageSaid { gone: true, ..joining }]);
+    assert_eq!(live_groups(&memory), live_groups(&apart));
+    assert_eq!(memory.shown(), apart.shown());
+}
+
+#[test]
+fn a_text_that_moves_to_another_space_joins_nothing_in_the_old_one() {
+    let both = vec![named("Cruise Control"), named("CC")];
+    let joins = claim(0, "same_as", Object::Named(1), false);
+    let joining = page("1", &[("joins", Reading { mentions: both.clone(), claims: vec![joins] })]);
+    let staying = page("2", &[("names", Reading { mentions: both, claims: vec![] })]);
+    let mut memory = settled(&[joining.clone(), staying]);
+    assert_eq!(memory.groups().count(), 1);
+    memory.settle(&[PageSaid { space: SpaceKey::new("B"), ..joining }]);
+    assert_eq!(
+        memory.groups().map(|group| group.nodes.len()).collect::<BTreeSet<_>>(),
+        BTreeSet::from([1, 2])
+    );
+    assert_eq!(memory.groups().count(), 3);
+}
+
+#[test]
+fn ordinary_names_count_in_their_space_and_distinctive_ones_everywhere() {
+    let says = Reading { mentions: vec![named("Overview"), named("ledger-service")], claims: vec![] };
+    let here = page("1", &[("a", says.clone())]);
+    let there = PageSaid { space: SpaceKey::new("B"), ..page("2", &[("a", says)]) };
+    assert_eq!(settled(&[here, there]).groups().count(), 3);
+}
+
+#[test]
+fn people_of_one_name_are_one_within_a_page_only() {
+    let anna = Mention { name: "Anna".to_owned(), kind: Kind::PERSON, key: None };
+    let says = Reading { mentions: vec![anna], claims: vec![] };
+    let pages = [page("1", &[("a", says.clone()), ("b", says.clone())]), page("2", &[("a", says)])];
+    assert_eq!(settled(&pages).groups().count(), 2);
+}
+
+#[test]
+fn a_renamed_page_is_shown_by_its_new_title() {
+    let card = |title: &str| {
+        let page =
+            Mention { name: title.to_owned(), kind: Kind::PAGE, key: Some(Key::Page(PageId::new("1"))) };
+        let key = Key::Title(SpaceKey::new("A"), title.to_owned());
+        let title = Mention { name: title.to_owned(), kind: Kind::PAGE, key: Some(key) };
+        Reading { mentions: vec![page, title], claims: vec![claim(0, "same_as", Object::Named(1), false)] }
+    };
+    let mut renamed = page("1", &[("old", card("Alpha Plan")), ("new", card("Beta Plan"))]);
+    let [old, new] = renamed.versions[0].chunks[..] else { panic!("two chunks") };
+    let at = |number, chunk| VersionSaid { version: Version(number), modified: None, chunks: vec![chunk] };
+    renamed.versions = vec![at(1, old), at(2, new)];
+    let memory = settled(&[renamed]);
+    let names: Vec<_> = memory.groups().map(|group| (group.nodes.len(), group.name.as_str())).collect();
+    assert_eq!(names, [(2, "Beta Plan")]);
+}
+
+#[test]
+fn moved_text_keeps_its_beginning_and_is_not_withdrawn() {
+    let says = |value: &str| Reading {
+        mentions: vec![named("ledger-service")],
+        claims: vec![claim(0, "status", Object::Value(value.to_owned()), true)],
+    };
+    let mut moved = page("1", &[("a", says("x")), ("b", says("y")), ("c", says("y"))]);
+    let [a, b, c] = moved.versions[0].chunks[..] else { panic!("three chunks") };
+    let at = |number: usize, chunk| VersionSaid {
+        version: Version(number as u32),
+        modified: Some(day(number)),
+        chunks: vec![chunk],
+    };
+    moved.versions = vec![at(1, a), at(2, b), at(3, c)];
+    let times = |memory: &Memory, value: &str| {
+        let shown = memory.shown();
+        let of = |shown: &memory::Shown| shown.object == Some(Object::Value(value.to_owned()));
+        shown.into_values().find(|(shown, _)| of(shown)).unwrap().1
+    };
+    let memory = settled(&[moved.clone()]);
+    let since = Times { valid_at: Some(day(2)), invalid_at: None, withdrawn: None };
+    assert_eq!(times(&memory, "y"), since);
+    let until = Times { valid_at: None, invalid_at: Some(day(2)), withdrawn: None };
+    assert_eq!(times(&memory, "x"), until);
+    let memory = settled(&[PageSaid { gone: true, ..moved }]);
+    assert_eq!(times(&memory, "y"), Times { withdrawn: Some(None), ..since });
+    assert_eq!(times(&memory, "x"), until);
+}
+
+#[test]
+fn a_date_that_the_new_value_names_ends_the_old_one() {
+    let says = |value: &str, from: Option<usize>| Reading {
+        mentions: vec![named("ledger-service")],
+        claims: vec![Claim {
+            valid_at: from.map(day),
+            ..claim(0, "status", Object::Value(value.to_owned()), true)
+        }],
+    };
+    let mut dated = page("1", &[("a", says("x", None)), ("b", says("y", Some(7)))]);
+    let [a, b] = dated.versions[0].chunks[..] else { panic!("two chunks") };
+    let at = |number: usize, chunk| VersionSaid {
+        version: Version(number as u32),
+        modified: Some(day(number)),
+        chunks: vec![chunk],
+    };
+    dated.versions = vec![at(1, a), at(9, b)];
+    let memory = settled(&[dated]);
+    let support =
+        memory.supports_of(&PageId::new("1")).unwrap().into_iter().find(|support| support.end.is_some());
+    let support = support.unwrap();
+    assert_eq!((support.invalid_at, support.end.unwrap().ended), (Some(day(7)), Ended::Replaced));
+}

@@ -1,0 +1,270 @@
+//! The graph in memory: applies `Change`s and answers as `Held`. Tests and simulations compare it with the
+//! state file; it must not know how a change was decided. Two memories are equal when they hold the same
+//! graph.
+
+use crate::graph::{Change, Decision, Episode, Fact, Kind, Node, Object, Support, Times};
+use crate::id::{ChunkId, EntityId, FactId, NodeId, PageId};
+use crate::resolve::{Band, Group, Held, HeldFact, PageSaid, bands, resolve, times};
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+
+/// The first id in order, from which a range begins.
+const LEAST: [u8; 16] = [0; 16];
+
+/// A whole graph.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    chunks_of: BTreeMap<PageId, BTreeSet<ChunkId>>,
+    episodes: BTreeMap<ChunkId, Episode>,
+    nodes: BTreeMap<NodeId, Node>,
+    named: BTreeMap<String, BTreeSet<NodeId>>,
+    in_band: BTreeMap<Band, BTreeSet<NodeId>>,
+    mentions: BTreeSet<(ChunkId, NodeId)>,
+    spoken_by: BTreeSet<(NodeId, ChunkId)>,
+    decisions: BTreeMap<(NodeId, NodeId, Option<ChunkId>), Decision>,
+    decided: BTreeSet<(NodeId, NodeId, NodeId, Option<ChunkId>)>,
+    entity_of: BTreeMap<NodeId, EntityId>,
+    groups: BTreeMap<EntityId, Group>,
+    facts: BTreeMap<FactId, Fact>,
+    folded: BTreeMap<FactId, FactId>,
+    facts_at: BTreeSet<(NodeId, FactId)>,
+    supports: BTreeMap<(ChunkId, FactId), Support>,
+    supported_by: BTreeSet<(FactId, ChunkId)>,
+}
+
+/// A fact as it is shown: its ends by entity, and its times.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shown {
+    /// The fact.
+    pub fact: FactId,
+    /// The subject's entity; none when nothing live speaks of it.
+    pub subject: Option<EntityId>,
+    /// The relation.
+    pub relation: String,
+    /// The object's entity or the value; none when nothing live speaks of it.
+    pub object: Option<Object<EntityId>>,
+    /// Which stretch of a single value.
+    pub run: u32,
+}
+
+impl Memory {
+    /// Resolves an epoch and applies what changes; gives the changes.
+    pub fn settle(&mut self, pages: &[PageSaid]) -> Vec<Change> {
+        for page in pages {
+            let chunks = page.versions.iter().flat_map(|version| &version.chunks);
+            self.chunks_of.entry(page.page.clone()).or_default().extend(chunks);
+        }
+        let changes = match resolve(pages, self) {
+            Ok(changes) => changes,
+            Err(never) => match never {},
+        };
+        changes.iter().for_each(|change| self.apply(change));
+        changes
+    }
+
+    /// Applies one change.
+    pub fn apply(&mut self, change: &Change) {
+        match change.clone() {
+            Change::Episode(episode) => {
+                self.episodes.insert(episode.chunk, episode);
+            }
+            Change::Node(node) => self.add_node(node),
+            Change::Mention { node, chunk } => {
+                self.mentions.insert((chunk, node));
+                self.spoken_by.insert((node, chunk));
+            }
+            Change::Unmention { node, chunk } => {
+                self.mentions.remove(&(chunk, node));
+                self.spoken_by.remove(&(node, chunk));
+            }
+            Change::Decide(decision) => {
+                let (a, b, chunk) = (decision.a, decision.b, decision.chunk);
+                self.decided.extend([(a, a, b, chunk), (b, a, b, chunk)]);
+                self.decisions.insert((a, b, chunk), decision);
+            }
+            Change::Group { entity, nodes, name, kind } => {
+                self.add_group(Group { entity, nodes, name, kind })
+            }
+            Change::Ungroup { node } => self.leave_group(node),
+            Change::Fact(fact) => {
+                self.facts_at.insert((fact.subject, fact.id));
+                if let Object::Named(object) = fact.object {
+                    self.facts_at.insert((object, fact.id));
+                }
+                self.facts.insert(fact.id, fact);
+            }
+            Change::Support(support) => {
+                self.supported_by.insert((support.fact, support.chunk));
+                self.supports.insert((support.chunk, support.fact), support);
+            }
+            Change::Fold { fact, into: Some(into) } => {
+                self.folded.insert(fact, into);
+            }
+            Change::Fold { fact, into: None } => {
+                self.folded.remove(&fact);
+            }
+        }
+    }
+
+    fn add_node(&mut self, node: Node) {
+        for band in bands(&node) {
+            self.in_band.entry(band).or_default().insert(node.id);
+        }
+        self.named.entry(node.normal.clone()).or_default().insert(node.id);
+        self.nodes.insert(node.id, node);
+    }
+
+    fn add_group(&mut self, group: Group) {
+        group.nodes.iter().for_each(|node| self.leave_group(*node));
+        self.entity_of.extend(group.nodes.iter().map(|node| (*node, group.entity)));
+        self.groups.insert(group.entity, group);
+    }
+
+    /// A group whose members have all left is gone; what stays of a group until its own change comes is of no
+    /// account.
+    fn leave_group(&mut self, node: NodeId) {
+        let Some(entity) = self.entity_of.remove(&node) else { return };
+        if let Some(group) = self.groups.get_mut(&entity) {
+            group.nodes.retain(|member| *member != node);
+            if group.nodes.is_empty() {
+                self.groups.remove(&entity);
+            }
+        }
+    }
+
+    /// All entities, sorted by id.
+    pub fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.groups.values()
+    }
+
+    /// All nodes, sorted by id.
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.values()
+    }
+
+    /// All decisions, sorted by pair.
+    pub fn all_decisions(&self) -> impl Iterator<Item = &Decision> {
+        self.decisions.values()
+    }
+
+    /// All facts that are shown, with their times as seen through all supports.
+    pub fn shown(&self) -> BTreeMap<FactId, (Shown, Times)> {
+        let mut supports: BTreeMap<FactId, Vec<&Support>> = BTreeMap::new();
+        for ((_, fact), support) in &self.supports {
+            supports.entry(self.folded.get(fact).copied().unwrap_or(*fact)).or_default().push(support);
+        }
+        let shown = self.facts.values().filter(|fact| !self.folded.contains_key(&fact.id));
+        let entity = |node: &NodeId| self.entity_of.get(node).copied();
+        let show = |fact: &Fact| Shown {
+            fact: fact.id,
+            subject: entity(&fact.subject),
+            relation: fact.relation.clone(),
+            object: match &fact.object {
+                Object::Named(node) => entity(node).map(Object::Named),
+                Object::Value(value) => Some(Object::Value(value.clone())),
+            },
+            run: fact.run,
+        };
+        shown
+            .map(|fact| {
+                let on = supports.get(&fact.id).map_or(&[][..], Vec::as_slice);
+                (fact.id, (show(fact), times(on.iter().copied())))
+            })
+            .collect()
+    }
+
+    /// A fact's own supports.
+    pub fn supports_of_fact(&self, fact: FactId) -> Vec<&Support> {
+        self.supports.values().filter(|support| support.fact == fact).collect()
+    }
+
+    /// The kind and name shown for the entity of a node.
+    pub fn shown_as(&self, node: NodeId) -> Option<(&str, &Kind)> {
+        let group = self.groups.get(self.entity_of.get(&node)?)?;
+        Some((&group.name, &group.kind))
+    }
+}
+
+impl Held for Memory {
+    type Error = Infallible;
+
+    fn node(&self, id: NodeId) -> Result<Option<Node>, Infallible> {
+        Ok(self.nodes.get(&id).cloned())
+    }
+
+    fn nodes_named(&self, normal: &str) -> Result<Vec<Node>, Infallible> {
+        let ids = self.named.get(normal).into_iter().flatten();
+        Ok(ids.filter_map(|id| self.nodes.get(id)).cloned().collect())
+    }
+
+    fn nodes_in_bands(&self, bands: &[Band]) -> Result<Vec<Node>, Infallible> {
+        let ids: BTreeSet<NodeId> =
+            bands.iter().filter_map(|band| self.in_band.get(band)).flatten().copied().collect();
+        Ok(ids.iter().filter_map(|id| self.nodes.get(id)).cloned().collect())
+    }
+
+    fn decisions(&self, node: NodeId) -> Result<Vec<Decision>, Infallible> {
+        let from = self
+            .decided
+            .range((node, NodeId::from_bytes(LEAST), NodeId::from_bytes(LEAST), None)..)
+            .take_while(|(end, ..)| *end == node);
+        Ok(from.filter_map(|(_, a, b, chunk)| self.decisions.get(&(*a, *b, *chunk))).cloned().collect())
+    }
+
+    fn live_mentions(&self, node: NodeId, limit: usize) -> Result<Vec<ChunkId>, Infallible> {
+        let chunks =
+            self.spoken_by.range((node, ChunkId::from_bytes(LEAST))..).take_while(|(end, _)| *end == node);
+        Ok(chunks.map(|(_, chunk)| *chunk).filter(|chunk| self.live(*chunk)).take(limit).collect())
+    }
+
+    fn group(&self, node: NodeId) -> Result<Option<Group>, Infallible> {
+        Ok(self.entity_of.get(&node).and_then(|entity| self.groups.get(entity)).cloned())
+    }
+
+    fn is_live(&self, chunk: ChunkId) -> Result<bool, Infallible> {
+        Ok(self.live(chunk))
+    }
+
+    fn fact(&self, id: FactId) -> Result<Option<HeldFact>, Infallible> {
+        Ok(self
+            .facts
+            .get(&id)
+            .map(|fact| HeldFact { fact: fact.clone(), into: self.folded.get(&id).copied() }))
+    }
+
+    fn facts_at(&self, node: NodeId) -> Result<Vec<HeldFact>, Infallible> {
+        let facts =
+            self.facts_at.range((node, FactId::from_bytes(LEAST))..).take_while(|(end, _)| *end == node);
+        facts.filter_map(|(_, fact)| self.fact(*fact).transpose()).collect()
+    }
+
+    fn episodes_of(&self, page: &PageId) -> Result<Vec<Episode>, Infallible> {
+        let chunks = self.chunks_of.get(page).into_iter().flatten();
+        Ok(chunks.filter_map(|chunk| self.episodes.get(chunk)).cloned().collect())
+    }
+
+    fn supports_of(&self, page: &PageId) -> Result<Vec<Support>, Infallible> {
+        let chunks = self.chunks_of.get(page).into_iter().flatten();
+        let of = |chunk: &ChunkId| {
+            let chunk = *chunk;
+            self.supports
+                .range((chunk, FactId::from_bytes(LEAST))..)
+                .take_while(move |((on, _), _)| *on == chunk)
+        };
+        let mut supports: Vec<Support> = chunks.flat_map(of).map(|(_, support)| support.clone()).collect();
+        supports.sort_unstable_by_key(|support| (support.fact, support.chunk));
+        Ok(supports)
+    }
+
+    fn mentions_of(&self, chunk: ChunkId) -> Result<Vec<NodeId>, Infallible> {
+        let nodes =
+            self.mentions.range((chunk, NodeId::from_bytes(LEAST))..).take_while(|(end, _)| *end == chunk);
+        Ok(nodes.map(|(_, node)| *node).collect())
+    }
+}
+
+impl Memory {
+    fn live(&self, chunk: ChunkId) -> bool {
+        self.episodes.get(&chunk).is_some_and(|episode| episode.end.is_none())
+    }
+}

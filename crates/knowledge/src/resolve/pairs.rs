@@ -1,0 +1,304 @@
+//! When two different nodes are one thing: decisions about a pair, from the two nodes alone.
+//!
+//! Only what never changes about a node counts (its id's parts), so a pair comes out the same whenever it is
+//! compared. Every pair that could be joined is found when the later of its two nodes enters, so order does
+//! not show. In doubt nothing is decided: equal ordinary names in two spaces, and names that are merely
+//! similar, stay apart without a record, since pairs of them grow with the square of the wiki. Whoever can
+//! answer may ask for them by name.
+
+use crate::graph::{Decision, Key, Node, Verdict};
+use crate::id::NodeId;
+use crate::resolve::names::{self, Class};
+use crate::resolve::{Band, Held};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A thing named by its tracker key is that issue.
+const WEIGHT_ISSUE: u16 = 950;
+/// A name that is a page's whole title, in the page's space.
+const WEIGHT_TITLE: u16 = 900;
+/// Nearly equal names; a third of the last tenth of similarity is added.
+const WEIGHT_SIMILAR: u16 = 700;
+
+/// Permutations and rows per band, as graphiti has them: at a similarity of 0.9, one of the 8 bands agrees in
+/// 9,998 of 10,000 pairs.
+const PERMUTATIONS: u64 = 32;
+const BAND_ROWS: usize = 4;
+/// Similarity of 3-grams from which names may be one, in thousandths; also graphiti's.
+const SIMILAR: usize = 900;
+/// Shorter names are compared only if they have two words.
+const COMPARED_CHARS: usize = 6;
+/// Names with less entropy (`aaaaaa`, `------`) are no names.
+const COMPARED_BITS: f64 = 1.5;
+/// A word must be this long for one letter more or less to be a slip of the pen.
+const SLIP_CHARS: usize = 6;
+
+/// The keys under which a node is found by names like its own; none for a node that must not be compared,
+/// because it has a key, is a person, or its name is too short or spelled exactly.
+pub fn bands(node: &Node) -> Vec<Band> {
+    let normal = node.normal.as_str();
+    if node.key.is_some() || Class::of(&node.kind, None) == Class::Person || !comparable(normal) {
+        return Vec::new();
+    }
+    let scope = node.space.as_ref().map_or("", |space| space.as_str());
+    let place = hash(0, &[scope.as_bytes(), skeleton(normal).as_bytes()]);
+    let shingles = shingles(normal);
+    let least =
+        |permutation| shingles.iter().map(|shingle| mix(*shingle ^ mix(permutation))).min().unwrap_or(0);
+    let signature: Vec<u64> = (1..=PERMUTATIONS).map(least).collect();
+    let band = |(index, rows): (usize, &[u64])| {
+        let rows: Vec<[u8; 8]> = rows.iter().map(|row| row.to_le_bytes()).collect();
+        Band(hash(index as u64 + 1, &[&place.to_le_bytes(), rows.as_flattened()]))
+    };
+    signature.chunks_exact(BAND_ROWS).enumerate().map(band).collect()
+}
+
+/// Identifiers, paths and addresses are spelled exactly: `user_declarations` the table is not
+/// `user_declaration` the column.
+fn comparable(normal: &str) -> bool {
+    if normal.contains(['_', '.', '/', ':', '@', '=', '\\']) {
+        return false;
+    }
+    let long = normal.chars().count() >= COMPARED_CHARS || normal.contains(' ');
+    long && entropy_bits(normal) >= COMPARED_BITS
+}
+
+fn entropy_bits(text: &str) -> f64 {
+    let mut counts: BTreeMap<char, f64> = BTreeMap::new();
+    text.chars().for_each(|c| *counts.entry(c).or_default() += 1.0);
+    let total: f64 = counts.values().sum();
+    counts.values().map(|count| -(count / total) * (count / total).log2()).sum()
+}
+
+/// What two names must share to be one whatever their likeness: the number of words, every number, every
+/// short word, and each word's first letter. As part of the bands it keeps `runbook of team a` and `runbook
+/// of team b`, and a thousand like them, from ever being compared.
+fn skeleton(normal: &str) -> String {
+    let mut skeleton = String::new();
+    for word in words(normal) {
+        let whole = word.chars().count() < SLIP_CHARS - 1 || word.contains(char::is_numeric);
+        skeleton.extend(word.chars().take(if whole { usize::MAX } else { 1 }));
+        skeleton.push(' ');
+    }
+    skeleton
+}
+
+fn words(normal: &str) -> Vec<&str> {
+    normal.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect()
+}
+
+fn shingles(normal: &str) -> BTreeSet<u64> {
+    let chars: Vec<char> = normal.chars().collect();
+    let shingle = |window: &[char]| hash(99, &[window.iter().collect::<String>().as_bytes()]);
+    if chars.len() < 3 { BTreeSet::from([shingle(&chars)]) } else { chars.windows(3).map(shingle).collect() }
+}
+
+/// FNV-1a with a mixing step: stable on every machine, and bands need no more.
+fn hash(seed: u64, parts: &[&[u8]]) -> u64 {
+    let mut state = mix(seed ^ 0xcbf2_9ce4_8422_2325);
+    for part in parts {
+        for byte in *part {
+            state = (state ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        state = mix(state ^ part.len() as u64);
+    }
+    state
+}
+
+/// A bijection of 64 bits that spreads every bit (the finaliser of SplitMix64).
+fn mix(value: u64) -> u64 {
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
+/// The decisions between nodes that enter with an epoch and all others, each pair once.
+pub(super) fn decisions<H: Held>(entering: &[Node], held: &H) -> Result<Vec<Decision>, H::Error> {
+    let mut by_name: BTreeMap<&str, Vec<&Node>> = BTreeMap::new();
+    let mut by_band: BTreeMap<Band, Vec<&Node>> = BTreeMap::new();
+    let mut found: BTreeMap<(NodeId, NodeId), Decision> = BTreeMap::new();
+    for node in entering {
+        let bands = bands(node);
+        let mut others: Vec<&Node> =
+            by_name.get(node.normal.as_str()).into_iter().flatten().copied().collect();
+        others.extend(bands.iter().filter_map(|band| by_band.get(band)).flatten());
+        let held = candidates(node, &bands, held)?;
+        for decision in others.into_iter().chain(&held).filter_map(|other| decide(node, other)) {
+            found.insert((decision.a, decision.b), decision);
+        }
+        by_name.entry(&node.normal).or_default().push(node);
+        bands.into_iter().for_each(|band| by_band.entry(band).or_default().push(node));
+    }
+    Ok(found.into_values().collect())
+}
+
+/// Held nodes worth comparing with this one.
+fn candidates<H: Held>(node: &Node, bands: &[Band], held: &H) -> Result<Vec<Node>, H::Error> {
+    let mut others = Vec::new();
+    let tell = names::several_words(&node.normal);
+    match (&node.key, &node.space) {
+        (Some(Key::Title(space, title)), _) => {
+            let ordinary = tell.then(|| names::id_in_space(Class::Thing, space.as_str(), title));
+            let ids = ordinary.into_iter().chain([names::id_everywhere(Class::Thing, title)]);
+            for id in ids {
+                others.extend(held.node(id)?);
+            }
+        }
+        (Some(Key::Issue(_)), _) => {
+            others.extend(held.node(names::id_everywhere(Class::Thing, &node.normal))?)
+        }
+        (Some(_), _) => {}
+        (None, Some(space)) if tell => {
+            others.extend(held.node(names::id_of_key(&Key::Title(space.clone(), node.normal.clone())))?);
+        }
+        (None, Some(_)) => {}
+        (None, None) => others.extend(held.nodes_named(&node.normal)?),
+    }
+    if !bands.is_empty() {
+        others.extend(held.nodes_in_bands(bands)?);
+    }
+    Ok(others)
+}
+
+/// Whether two nodes are one, as far as their names tell.
+fn decide(one: &Node, other: &Node) -> Option<Decision> {
+    if one.id == other.id {
+        return None;
+    }
+    let (weight, why) = match (&one.key, &other.key) {
+        (Some(_), Some(_)) => return None,
+        (Some(key), None) => named_by_key(key, other)?,
+        (None, Some(key)) => named_by_key(key, one)?,
+        (None, None) => nearly_equal(one, other)?,
+    };
+    let (a, b) = (one.id.min(other.id), one.id.max(other.id));
+    Some(Decision { a, b, verdict: Verdict::Same, why: why.to_owned(), weight, chunk: None })
+}
+
+/// A plain name that is a page's title or an issue's key.
+///
+/// A title counts where titles are unique, in its own space, and only when it says more than everyday words
+/// do: the thing `Payment Gateway` is what the page of that title is about, while `Overview` or `Release
+/// Notes` in a sentence rarely means the page. A name that is distinctive by form is the same in every space,
+/// and so joins wherever such a page is.
+fn named_by_key(key: &Key, name: &Node) -> Option<(u16, &'static str)> {
+    if Class::of(&name.kind, None) != Class::Thing {
+        return None;
+    }
+    match key {
+        Key::Title(space, title) if *title == name.normal => {
+            let here = name.space.as_ref() == Some(space) && names::several_words(title);
+            (here || name.space.is_none()).then_some((WEIGHT_TITLE, "the name is the page's title"))
+        }
+        Key::Issue(issue) if name.space.is_none() && names::normalise(issue) == name.normal => {
+            Some((WEIGHT_ISSUE, "the name is the issue's key"))
+        }
+        _ => None,
+    }
+}
+
+/// Two plain names in one scope that differ by slips of the pen or a plural.
+fn nearly_equal(one: &Node, other: &Node) -> Option<(u16, &'static str)> {
+    let class = Class::of(&one.kind, None);
+    let alike = one.space == other.space && class == Class::of(&other.kind, None) && class != Class::Person;
+    if !alike || !comparable(&one.normal) || !comparable(&other.normal) {
+        return None;
+    }
+    let (words_of_one, words_of_other) = (words(&one.normal), words(&other.normal));
+    let same_skeleton = skeleton(&one.normal) == skeleton(&other.normal);
+    if !same_skeleton || !words_of_one.iter().zip(&words_of_other).all(|(one, other)| slip(one, other)) {
+        return None;
+    }
+    let (one, other) = (shingles(&one.normal), shingles(&other.normal));
+    let common = one.intersection(&other).count();
+    let likeness = common * 1000 / (one.len() + other.len() - common);
+    let extra = u16::try_from(likeness.saturating_sub(SIMILAR)).unwrap_or(0);
+    (likeness >= SIMILAR).then_some((WEIGHT_SIMILAR + extra, "the names are nearly equal"))
+}
+
+/// Equal words, or words of some length that differ by one letter added, dropped or changed, but not the
+/// first.
+fn slip(one: &str, other: &str) -> bool {
+    if one == other {
+        return true;
+    }
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    if one.len().max(other.len()) < SLIP_CHARS || one.len().abs_diff(other.len()) > 1 || one[0] != other[0] {
+        return false;
+    }
+    let same_before = one.iter().zip(&other).take_while(|(one, other)| one == other).count();
+    let same_after = one.iter().rev().zip(other.iter().rev()).take_while(|(one, other)| one == other).count();
+    same_before + same_after + 1 >= one.len().max(other.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Kind;
+    use crate::id::SpaceKey;
+    use proptest::prelude::*;
+
+    fn node(name: &str) -> Node {
+        let normal = names::normalise(name);
+        let id = names::id_in_space(Class::Thing, "A", &normal);
+        Node {
+            id,
+            name: name.to_owned(),
+            normal,
+            kind: Kind::THING,
+            space: Some(SpaceKey::new("A")),
+            key: None,
+        }
+    }
+
+    fn one(a: &str, b: &str) -> bool {
+        decide(&node(a), &node(b)).is_some()
+    }
+
+    #[test]
+    fn plurals_and_slips_of_the_pen_are_one() {
+        assert!(one("Payment Gateway", "Payment Gateways"));
+        assert!(one("Quota Handling in the Broker", "Quota Handling in the Brokers"));
+    }
+
+    #[test]
+    fn a_number_a_letter_or_a_short_word_keeps_names_apart() {
+        let pairs = [
+            ("Availability Zone of the East A", "Availability Zone of the East B"),
+            ("Quarterly Planning Report 2023", "Quarterly Planning Report 2024"),
+            ("Runbook of the Payment Team East", "Runbook of the Payment Team West"),
+            ("Payment Gateway 1.2", "Payment Gateway 12"),
+            ("maximum_connections_of_the_pool", "maximum_connections_of_the_pools"),
+            ("Automated Formal Verification Programme", "Automated Normal Verification Programme"),
+            ("ledger", "ledgers"),
+        ];
+        for (a, b) in pairs {
+            assert!(!one(a, b), "`{a}` and `{b}`");
+        }
+    }
+
+    #[test]
+    fn names_that_must_not_be_compared_have_no_bands() {
+        let person = Node { kind: Kind::PERSON, ..node("Anna Example") };
+        let page = Node { key: Some(Key::Label("payment gateway".to_owned())), ..node("payment gateway") };
+        assert!([person, page, node("abc"), node("aaaaaaaa")].iter().all(|node| bands(node).is_empty()));
+        assert_eq!(bands(&node("payment gateway")).len(), 8);
+    }
+
+    proptest! {
+        /// Else a pair would be decided or not by who came first.
+        #[test]
+        fn a_pair_that_would_be_joined_is_found_by_its_bands(
+            word in "[a-z]{6,12}", second in "[a-z]{6,12}", third in "[a-z]{6,12}",
+        ) {
+            let a = node(&format!("{word} {second} {third}"));
+            let b = node(&format!("{word} {second} {third}s"));
+            let shared = bands(&a).into_iter().any(|band| bands(&b).contains(&band));
+            prop_assert!(decide(&a, &b).is_none() || shared);
+        }
+
+        #[test]
+        fn deciding_is_symmetric(a in "[ab]{6,8}[s]?", b in "[ab]{6,8}[s]?") {
+            prop_assert_eq!(decide(&node(&a), &node(&b)), decide(&node(&b), &node(&a)));
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The one rule for the times of a fact, over those of its supports that the viewer may see. It must not look
+//! at other supports: a date that only a hidden page gives does not exist for the viewer.
+
+use crate::graph::{Ended, Support, Times};
+use crate::time::Timestamp;
+
+/// The times of a fact that stands on these supports.
+///
+/// While something still says it, only that counts: the earliest beginning, and the earliest end that is not
+/// before it. When nothing says it any more and a page gave another value in its place, it ended in the
+/// world, at the earliest such time. When the text is merely gone, or was replaced nobody knows when, the
+/// fact is withdrawn: since the last of it went, where that is known.
+pub fn times<'a>(supports: impl IntoIterator<Item = &'a Support>) -> Times {
+    let supports: Vec<&Support> = supports.into_iter().collect();
+    let ended = |support: &&&Support, how| support.end.as_ref().map(|end| end.ended) == how;
+    let told = |how| supports.iter().filter(|support| ended(support, how)).copied().collect::<Vec<_>>();
+    let live = told(None);
+    if !live.is_empty() {
+        return between(&live, |support| support.invalid_at);
+    }
+    let replaced = told(Some(Ended::Replaced));
+    if !replaced.is_empty() {
+        let until = |support: &Support| support.invalid_at.or(support.end.as_ref().and_then(|end| end.at));
+        let times = between(&replaced, until);
+        let withdrawn = times.invalid_at.is_none().then_some(None);
+        return Times { withdrawn, ..times };
+    }
+    let went: Option<Vec<Timestamp>> = supports.iter().map(|support| support.end.as_ref()?.at).collect();
+    let withdrawn = Some(went.and_then(|went| went.into_iter().max()));
+    Times { withdrawn, ..between(&supports, |support| support.invalid_at) }
+}
+
+fn between(supports: &[&Support], until: impl Fn(&Support) -> Option<Timestamp>) -> Times {
+    let valid_at = supports.iter().filter_map(|support| support.valid_at).min();
+    let ends = supports.iter().filter_map(|support| until(support));
+    let invalid_at = ends.filter(|end| valid_at.is_none_or(|valid_at| *end >= valid_at)).min();
+    Times { valid_at, invalid_at, withdrawn: None }
+}
+
+/// A support as it stood at a time on the wiki's own clock; none when nothing said it yet. An end that came
+/// later, or whose day nobody knows, had not come then; nor had the day that the end brought with it.
+pub fn as_said_at(support: &Support, at: Timestamp) -> Option<Support> {
+    if support.asserted_from.is_some_and(|from| from > at) {
+        return None;
+    }
+    let mut then = support.clone();
+    let Some(end) = &support.end else { return Some(then) };
+    if end.at.is_none_or(|end| end > at) {
+        then.end = None;
+        if end.ended == Ended::Replaced {
+            then.invalid_at = None;
+        }
+    }
+    Some(then)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::End;
+    use crate::id::{ChunkId, FactId, Version};
+
+    fn day(number: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + 86_400 * number).unwrap()
+    }
+
+    fn support(valid_at: Option<i64>, invalid_at: Option<i64>, end: Option<(Ended, Option<i64>)>) -> Support {
+        Support {
+            fact: FactId::of(&[]),
+            chunk: ChunkId::of(&[]),
+            sentence: String::new(),
+            valid_at: valid_at.map(day),
+            invalid_at: invalid_at.map(day),
+            from_version: Version(1),
+            asserted_from: Some(day(0)),
+            end: end.map(|(ended, at)| End { ended, version: None, at: at.map(day) }),
+        }
+    }
+
+    fn of(supports: &[Support]) -> (Option<Timestamp>, Option<Timestamp>, Option<Option<Timestamp>>) {
+        let times = times(supports);
+        (times.valid_at, times.invalid_at, times.withdrawn)
+    }
+
+    #[test]
+    fn while_something_says_it_only_that_counts() {
+        let replaced = support(Some(1), None, Some((Ended::Replaced, Some(3))));
+        assert_eq!(
+            of(&[replaced, support(Some(2), None, None), support(None, Some(9), None)]),
+            (Some(day(2)), Some(day(9)), None)
+        );
+    }
+
+    #[test]
+    fn an_end_before_the_beginning_is_none() {
+        assert_eq!(
+            of(&[support(None, Some(1), None), support(Some(2), None, None)]),
+            (Some(day(2)), None, None)
+        );
+    }
+
+    #[test]
+    fn what_was_replaced_ended_in_the_world_and_what_vanished_is_withdrawn() {
+        let replaced = support(None, None, Some((Ended::Replaced, Some(3))));
+        let vanished = support(None, None, Some((Ended::Vanished, Some(5))));
+        let some_day = support(None, None, Some((Ended::Vanished, None)));
+        assert_eq!(of(&[replaced.clone(), vanished.clone()]), (None, Some(day(3)), None));
+        assert_eq!(of(std::slice::from_ref(&vanished)), (None, None, Some(Some(day(5)))));
+        assert_eq!(of(&[vanished, some_day]), (None, None, Some(None)));
+        assert_eq!(of(&[support(None, None, Some((Ended::Replaced, None)))]), (None, None, Some(None)));
+        assert_eq!(of(&[]), (None, None, Some(None)));
+    }
+
+    #[test]
+    fn before_its_end_a_support_had_none() {
+        let replaced = support(None, Some(3), Some((Ended::Replaced, Some(3))));
+        assert_eq!(as_said_at(&replaced, day(-1)), None);
+        assert_eq!(as_said_at(&replaced, day(2)), Some(support(None, None, None)));
+        assert_eq!(as_said_at(&replaced, day(3)), Some(replaced));
+    }
+}

@@ -1,0 +1,347 @@
+//! What happens to a life and when: where it is killed and how, what is durable by then, and what must never happen.
+//!
+//! Store and world ask here before each step. Kills are aimed at records, not at times: "the put that holds the third
+//! `resolved` of day two". So whether a kill point was reached is known, and a life that misses one fails. This file
+//! must not know how a step is done.
+
+use crate::rng::Rng;
+use knowledge::id::{PageId, Version};
+use knowledge::record::Record;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+use vault::{Entry, Event};
+
+/// How a process dies, or is vexed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Manner {
+    /// Killed before the put reached the store.
+    Before,
+    /// Killed after the put, before the answer came back.
+    After,
+    /// Killed in the middle: the first part of the bytes, in percent, is there under the name.
+    Torn(usize),
+    /// Killed in the middle: the object appears whole when the next process writes, just before it does.
+    Late,
+    /// One unclear answer, and the put happened or not. Nobody dies of it.
+    Unclear(bool),
+    /// Unclear answers until the writer gives up; the put never happens.
+    Refused,
+    /// Killed while the state file takes in what was put; the number chooses how far it came.
+    InApply(usize),
+    /// Killed when an answer of the world arrives, with others under way.
+    Answering,
+    /// Killed while the journal is read at the start.
+    Reading,
+}
+
+impl Manner {
+    /// A word for the histogram.
+    pub fn word(self) -> &'static str {
+        match self {
+            Manner::Before => "before put",
+            Manner::After => "after put",
+            Manner::Torn(_) => "torn put",
+            Manner::Late => "late put",
+            Manner::Unclear(_) => "unclear put",
+            Manner::Refused => "refused put",
+            Manner::InApply(_) => "in apply",
+            Manner::Answering => "answering",
+            Manner::Reading => "reading",
+        }
+    }
+
+    /// Whether the process is gone after it.
+    pub fn is_death(self) -> bool {
+        !matches!(self, Manner::Unclear(_))
+    }
+}
+
+/// A kill point: on this day, when the `nth` record of this kind is put.
+#[derive(Clone, Debug)]
+pub struct Aim {
+    day: usize,
+    kind: &'static str,
+    nth: u32,
+    manner: Manner,
+    standing: Standing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Waiting,
+    Hit,
+    /// Its record became durable together with one that another kill was aimed at.
+    Overtaken,
+}
+
+/// How many records of each kind each day of a life made durable.
+pub type Counts = Vec<BTreeMap<&'static str, u32>>;
+
+/// The kind under which answers of the world are counted.
+const ANSWER: &str = "answer";
+
+/// Kinds of records and how much kill points like them: half of them go for resolution and retraction.
+const LIKED: [(&str, usize); 14] = [
+    ("gathered", 7),
+    ("resolved", 9),
+    ("gone", 6),
+    ("cut", 4),
+    ("fetched", 4),
+    ("worklist", 3),
+    ("listed", 2),
+    ("parked", 2),
+    ("audience_changed", 2),
+    ("reindexing", 8),
+    ("reindexed", 10),
+    ("opened", 2),
+    ("closed", 2),
+    (ANSWER, 3),
+];
+
+/// The kinds of records whose loss would show in the middle of resolution or retraction.
+const RESOLUTION: [&str; 3] = ["gathered", "resolved", "gone"];
+
+/// Draws the kill points of a life from what an undisturbed life of the same seed did.
+pub fn draw(rng: &mut Rng, counts: &Counts) -> Vec<Aim> {
+    let wanted = if rng.chance(4) { 0 } else { rng.between(2, 6) };
+    let mut aims: Vec<Aim> = Vec::new();
+    for _ in 0..wanted {
+        let day = rng.below(counts.len());
+        let there = |kind: &str| counts[day].get(kind).copied().unwrap_or(0);
+        let weights: Vec<usize> =
+            LIKED.iter().map(|(kind, weight)| if there(kind) > 0 { *weight } else { 0 }).collect();
+        let (kind, _) = LIKED[rng.weighted(&weights)];
+        let nth = 1 + rng.below(there(kind) as usize) as u32;
+        let manner = if kind == ANSWER { Manner::Answering } else { manner(rng) };
+        if !aims.iter().any(|aim| (aim.day, aim.kind, aim.nth) == (day, kind, nth)) {
+            aims.push(Aim { day, kind, nth, manner, standing: Standing::Waiting });
+        }
+    }
+    aims
+}
+
+fn manner(rng: &mut Rng) -> Manner {
+    match rng.below(14) {
+        0 | 1 => Manner::Before,
+        2 | 3 => Manner::After,
+        4 | 5 => Manner::Torn(rng.below(100)),
+        6 => Manner::Late,
+        7 => Manner::Unclear(rng.chance(50)),
+        8 => Manner::Refused,
+        _ => Manner::InApply(rng.below(1 << 16)),
+    }
+}
+
+/// How often each kind of death met each kind of record.
+pub type Histogram = BTreeMap<(&'static str, &'static str), u64>;
+
+/// The fate of one life.
+#[derive(Debug, Default)]
+pub struct Fate {
+    /// The day it is.
+    pub day: usize,
+    aims: Vec<Aim>,
+    /// What became durable, by day.
+    pub durable: Counts,
+    fetched: BTreeSet<(usize, PageId, Version)>,
+    /// Kill at this many more reads of the store.
+    reads_left: Option<u32>,
+    /// Steps taken and allowed: a life that needs more makes no progress.
+    steps: u64,
+    allowed: u64,
+    dead: bool,
+    /// Why the process is about to end with an error of our making.
+    pub doomed: Option<Manner>,
+    /// What must never happen, and did.
+    pub broken: Vec<String>,
+    /// Deaths so far.
+    pub deaths: u32,
+    /// A death fell inside resolution or retraction.
+    pub in_resolution: bool,
+    /// Where kills happened.
+    pub histogram: Histogram,
+    /// What happened, for a reader.
+    pub log: Vec<String>,
+}
+
+/// A shared handle: store, world and life see the same fate.
+#[derive(Clone, Debug)]
+pub struct Fates {
+    fate: Arc<Mutex<Fate>>,
+    killed: Arc<Notify>,
+}
+
+impl Fates {
+    /// A fate with these kill points, over this many days, that ends after `allowed` steps at the latest.
+    pub fn new(aims: Vec<Aim>, days: usize, allowed: u64) -> Self {
+        let fate = Fate { aims, durable: vec![BTreeMap::new(); days], allowed, ..Fate::default() };
+        Self { fate: Arc::new(Mutex::new(fate)), killed: Arc::new(Notify::new()) }
+    }
+
+    /// The fate itself. Nobody holds it across a wait, and a panic ends the life anyway.
+    pub fn lock(&self) -> MutexGuard<'_, Fate> {
+        self.fate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns when the process is killed.
+    pub async fn killed(&self) {
+        // A word to a process before this one may still be waiting here: only the flag counts.
+        while !self.lock().dead {
+            self.killed.notified().await;
+        }
+    }
+
+    /// What a dead process does: nothing, for ever.
+    pub async fn hang<T>(&self) -> T {
+        self.killed.notify_one();
+        std::future::pending().await
+    }
+}
+
+impl Fate {
+    /// A new process begins.
+    pub fn be_born(&mut self, reads_left: Option<u32>) {
+        self.dead = false;
+        self.doomed = None;
+        self.reads_left = reads_left;
+    }
+
+    /// Whether the process is dead. Counts a step: one that makes no progress is killed, too.
+    pub fn is_dead(&mut self) -> bool {
+        self.steps += 1;
+        if self.steps > self.allowed && !self.dead {
+            self.broken.push(format!("no progress: more than {} steps", self.allowed));
+            self.dead = true;
+        }
+        self.dead
+    }
+
+    /// Steps taken.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// The store is read: true when that is the end.
+    pub fn reads(&mut self) -> bool {
+        match &mut self.reads_left {
+            Some(0) => {
+                self.reads_left = None;
+                self.strike(Manner::Reading, "journal");
+                true
+            }
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// The journal is put: how that ends, if not well.
+    pub fn puts(&mut self, entries: &[Entry<Record>]) -> Option<Manner> {
+        if self.doomed == Some(Manner::Refused) {
+            return Some(Manner::Refused);
+        }
+        let mut here: BTreeMap<&'static str, u32> = BTreeMap::new();
+        entries.iter().for_each(|entry| *here.entry(kind(&entry.event)).or_default() += 1);
+        self.aimed(&here)
+    }
+
+    fn aimed(&mut self, here: &BTreeMap<&'static str, u32>) -> Option<Manner> {
+        let (day, durable) = (self.day, &self.durable[self.day]);
+        let falls = |aim: &Aim| {
+            let before = durable.get(aim.kind).copied().unwrap_or(0);
+            let count = here.get(aim.kind).copied().unwrap_or(0);
+            aim.standing == Standing::Waiting
+                && aim.day == day
+                && aim.nth > before
+                && aim.nth <= before + count
+        };
+        let aim = self.aims.iter_mut().find(|aim| falls(aim))?;
+        aim.standing = Standing::Hit;
+        let (manner, kind) = (aim.manner, aim.kind);
+        self.strike(manner, kind);
+        Some(manner)
+    }
+
+    fn strike(&mut self, manner: Manner, kind: &'static str) {
+        *self.histogram.entry((manner.word(), kind)).or_default() += 1;
+        self.log.push(format!("day {}: {} of `{kind}`", self.day, manner.word()));
+        if !manner.is_death() {
+            return;
+        }
+        self.deaths += 1;
+        self.in_resolution |= RESOLUTION.contains(&kind) || self.epoch_is_open();
+        match manner {
+            Manner::InApply(_) | Manner::Refused => self.doomed = Some(manner),
+            _ => self.dead = true,
+        }
+    }
+
+    /// An epoch is gathered and not resolved.
+    fn epoch_is_open(&self) -> bool {
+        let all = |kind| self.durable.iter().filter_map(|day| day.get(kind)).sum::<u32>();
+        all("gathered") > all("resolved")
+    }
+
+    /// These entries are in the journal now.
+    pub fn is_durable(&mut self, entries: &[Entry<Record>]) {
+        for entry in entries {
+            *self.durable[self.day].entry(kind(&entry.event)).or_default() += 1;
+            if let Event::Record(Record::Fetched(page)) = &entry.event {
+                self.fetched.insert((self.day, page.id.clone(), page.version));
+            }
+        }
+        let (day, durable) = (self.day, &self.durable[self.day]);
+        for aim in self.aims.iter_mut().filter(|aim| aim.day == day && aim.standing == Standing::Waiting) {
+            if durable.get(aim.kind).is_some_and(|count| *count >= aim.nth) {
+                aim.standing = Standing::Overtaken;
+            }
+        }
+    }
+
+    /// A page is asked for. What is durable must not be asked for again on the same day.
+    pub fn asks_for(&mut self, page: &PageId, version: Version) {
+        if self.fetched.contains(&(self.day, page.clone(), version)) {
+            self.broken.push(format!(
+                "page {page} version {} was asked for again although it is durable",
+                version.0
+            ));
+        }
+    }
+
+    /// The world has an answer: true when the process dies of it.
+    pub fn answers(&mut self) -> bool {
+        let dies = self.aimed(&BTreeMap::from([(ANSWER, 1)])).is_some();
+        *self.durable[self.day].entry(ANSWER).or_default() += 1;
+        dies
+    }
+
+    /// Kill points that were not reached, and how many were overtaken.
+    pub fn missed(&self) -> (Vec<&Aim>, usize) {
+        let of = |standing| self.aims.iter().filter(move |aim| aim.standing == standing);
+        (of(Standing::Waiting).collect(), of(Standing::Overtaken).count())
+    }
+}
+
+/// The kind of an entry, as its record is named in the journal.
+pub fn kind(event: &Event<Record>) -> &'static str {
+    match event {
+        Event::Opened { .. } => "opened",
+        Event::Closed => "closed",
+        Event::Record(record) => match record {
+            Record::Listed(_) => "listed",
+            Record::Worklist(_) => "worklist",
+            Record::Fetched(_) => "fetched",
+            Record::Gone { .. } => "gone",
+            Record::AudienceChanged { .. } => "audience_changed",
+            Record::Cut(_) => "cut",
+            Record::Parked(_) => "parked",
+            Record::Gathered(_) => "gathered",
+            Record::Resolved(_) => "resolved",
+            Record::Reindexing { .. } => "reindexing",
+            Record::Reindexed { .. } => "reindexed",
+        },
+    }
+}

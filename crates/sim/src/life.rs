@@ -1,0 +1,318 @@
+//! One life of a vault: for each day of a false wiki, processes are begun and killed until one ends by itself. The same
+//! graph must come out as in a life that nothing disturbs. What a process does is production code: the state, the
+//! vault and `job::run`; only the world and the store under it are false.
+
+use crate::checks;
+use crate::disk::{Disk, Image};
+use crate::fate::{Counts, Fates, Histogram, draw};
+use crate::rng::Rng;
+use crate::store::FaultyStore;
+use crate::wiki::{Day, Wiki, moment};
+use crate::world::FalseWorld;
+use highwater::error::{Error, Kind};
+use highwater::job;
+use highwater::plan::Limits;
+use highwater::state::State;
+use std::sync::Arc;
+use std::time::Duration;
+use vault::{Identity, MemoryStore, Nonce, Vault, VaultId, Writer};
+
+/// What a seed came to.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Processes that died.
+    pub deaths: u32,
+    /// A death fell inside resolution or retraction.
+    pub in_resolution: bool,
+    /// Where.
+    pub histogram: Histogram,
+    /// Kill points whose record became durable by another kill.
+    pub overtaken: usize,
+    /// Steps an undisturbed life took.
+    pub steps: u64,
+    /// Rows of the final graph.
+    pub rows: usize,
+    /// What happened, in order.
+    pub log: Vec<String>,
+}
+
+/// Steps an undisturbed life may take: ten times what the longest of the first thousand seeds took.
+const STEPS: u64 = 40_000;
+/// Processes one day may take; kill points are ten times fewer.
+const PROCESSES: usize = 100;
+/// A process that takes longer than this, in virtual time, waits for something that never comes.
+const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+
+/// What belongs to a life from its seed on, whether disturbed or not.
+struct Plan {
+    seed: u64,
+    days: Vec<Arc<Day>>,
+    /// The wiki is such that reading it again gives the same graph.
+    strict: bool,
+    /// On this day everything is read and resolved again.
+    reindex: Option<usize>,
+    slice: usize,
+    limits: Limits,
+}
+
+impl Plan {
+    fn new(seed: u64) -> Self {
+        let mut rng = Rng::new(seed, "plan");
+        let wiki = Wiki::new(seed);
+        let mut days: Vec<Arc<Day>> = wiki.days.into_iter().map(Arc::new).collect();
+        let reindex = rng.chance(50).then(|| rng.between(1, days.len()));
+        if reindex == Some(days.len()) {
+            days.extend(days.last().cloned());
+        }
+        let limits = Limits {
+            accept_deletes: true,
+            // What an undisturbed life does. One at a time makes most segments, and costs most.
+            concurrency: *rng.pick(&[1, 16, 16, 16]),
+            chunk_chars: *rng.pick(&[500, 800, 3_500]),
+            epoch_pages: rng.between(1, 12) as u32,
+            ..Limits::default()
+        };
+        Self { seed, days, strict: wiki.strict, reindex, slice: rng.between(3, 20), limits }
+    }
+}
+
+impl Plan {
+    /// A day on which the same wiki is only read again.
+    fn changes_nothing(&self, day: usize) -> bool {
+        self.reindex == Some(day) && day > 0 && Arc::ptr_eq(&self.days[day], &self.days[day - 1])
+    }
+}
+
+/// A life in progress.
+struct Life<'a> {
+    plan: &'a Plan,
+    fates: Fates,
+    disk: Disk,
+    store: FaultyStore<MemoryStore>,
+    rng: Rng,
+    disturbed: bool,
+    /// What earlier kills left on the disk.
+    images: Vec<Image>,
+}
+
+/// How a process ended.
+enum End {
+    Done,
+    Killed,
+}
+
+/// Lives one seed twice, undisturbed and disturbed, and compares.
+///
+/// # Errors
+/// What differed, in words, with the lines that differ.
+pub fn live(seed: u64) -> Result<Outcome, String> {
+    let plan = Plan::new(seed);
+    let mut calm = Life::begin(&plan, Vec::new(), STEPS, "calm")?;
+    let graphs = calm.pass()?;
+    let counts: Counts = calm.fates.lock().durable.clone();
+    let steps = calm.fates.lock().steps();
+    drop(calm);
+    let aims = draw(&mut Rng::new(seed, "aims"), &counts);
+    let allowed = steps * 10 * (aims.len() as u64 + 2) + 10_000;
+    let mut life = Life::begin(&plan, aims, allowed, "wild")?;
+    let ended = life.pass();
+    let log = || life.fates.lock().log.join("\n    ");
+    let said = ended.map_err(|error| format!("{error}\n    {}", log()))?;
+    for (day, (expected, found)) in graphs.iter().zip(&said).enumerate() {
+        checks::same(&format!("day {day}, against an undisturbed life"), expected, found)
+            .map_err(|error| format!("{error}\n    {}", log()))?;
+    }
+    let fate = life.fates.lock();
+    let (missed, overtaken) = fate.missed();
+    if !missed.is_empty() {
+        return Err(format!(
+            "kill points that were not reached: {missed:?}\n    {}",
+            fate.log.join("\n    ")
+        ));
+    }
+    Ok(Outcome {
+        deaths: fate.deaths,
+        in_resolution: fate.in_resolution,
+        histogram: fate.histogram.clone(),
+        overtaken,
+        steps,
+        rows: said.last().map_or(0, |graph| graph.lines().count()),
+        log: fate.log.clone(),
+    })
+}
+
+impl<'a> Life<'a> {
+    fn begin(plan: &'a Plan, aims: Vec<crate::fate::Aim>, steps: u64, name: &str) -> Result<Self, String> {
+        let disturbed = name == "wild";
+        let fates = Fates::new(aims, plan.days.len(), steps);
+        let disk =
+            Disk::new(&format!("{}-{name}", plan.seed)).map_err(|error| format!("making a disk: {error}"))?;
+        let store = FaultyStore::new(MemoryStore::new(), fates.clone(), disk.clone());
+        let rng = Rng::new(plan.seed, "life");
+        Ok(Self { plan, fates, disk, store, rng, disturbed, images: Vec::new() })
+    }
+
+    /// The whole life on a runtime of its own, under virtual time: the graph after each day.
+    fn pass(&mut self) -> Result<Vec<String>, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .map_err(|error| format!("making a runtime: {error}"))?;
+        runtime.block_on(async {
+            let identity = Identity::new(VaultId::new(self.rng.bytes()), "simulation");
+            vault::init(self.store.inner(), &identity).await.map_err(|error| error.to_string())?;
+            let mut graphs: Vec<String> = Vec::new();
+            for day in 0..self.plan.days.len() {
+                self.fates.lock().day = day;
+                self.pass_day(day, &identity).await?;
+                let graph =
+                    self.look().map_err(|error| format!("day {day}, looking at the graph: {error}"))?;
+                if self.plan.strict && self.plan.changes_nothing(day) {
+                    checks::same("after a re-indexing of the same pages", graphs[day - 1].as_str(), &graph)?;
+                }
+                graphs.push(graph);
+            }
+            let last = graphs.last().map_or("", String::as_str);
+            // The undisturbed life comes to the same graph, or the seed fails anyway.
+            if self.disturbed {
+                let chars = self.plan.limits.chunk_chars;
+                checks::at_the_end(self.store.inner(), &self.disk, (&identity, chars), last).await?;
+            }
+            Ok(graphs)
+        })
+    }
+
+    async fn pass_day(&mut self, day: usize, identity: &Identity) -> Result<(), String> {
+        for _ in 0..PROCESSES {
+            let end = self.live_once(day, identity).await?;
+            let broken = std::mem::take(&mut self.fates.lock().broken);
+            if !broken.is_empty() {
+                return Err(format!("day {day}: {}", broken.join("; ")));
+            }
+            match end {
+                End::Done => return Ok(()),
+                End::Killed => self.suffer()?,
+            }
+        }
+        Err(format!("day {day}: no end after {PROCESSES} processes"))
+    }
+
+    /// One process, until it ends or is killed.
+    async fn live_once(&mut self, day: usize, identity: &Identity) -> Result<End, String> {
+        let reads_left = self.reads_left().await;
+        self.fates.lock().be_born(reads_left);
+        let limits = self.limits(day);
+        let nonce = Nonce::new(self.rng.bytes());
+        let delays = self.disturbed.then(|| Rng::new(self.rng.next(), "delays"));
+        let world = FalseWorld::new(self.plan.days[day].clone(), self.fates.clone(), self.plan.slice, delays);
+        let store = self.store.clone();
+        let path = self.disk.state();
+        let mut process =
+            Box::pin(
+                async move { work(&store, &path, &identity.id.to_string(), (&world, nonce, &limits)).await },
+            );
+        let ended = tokio::select! {
+            biased;
+            () = self.fates.killed() => None,
+            ended = tokio::time::timeout(LONGEST, &mut process) => Some(ended),
+        };
+        // Taken while the process still holds its files, as a kill finds them.
+        let image = ended.is_none().then(|| self.disk.image());
+        drop(process);
+        if let Some(image) = image {
+            self.disk.restore(&image).map_err(|error| format!("putting the disk back: {error}"))?;
+            self.images.push(image);
+            return Ok(End::Killed);
+        }
+        let doomed = self.fates.lock().doomed;
+        self.disk.uproot().map_err(|error| format!("day {day}, after {doomed:?}: {error}"))?;
+        match (ended, doomed) {
+            (Some(Ok(Err(_))), Some(_)) => Ok(End::Killed),
+            (Some(Ok(Ok(()))), None) => Ok(End::Done),
+            (Some(Ok(Err(error))), None) => Err(format!("day {day}: the run ended with an error: {error}")),
+            (_, Some(manner)) => Err(format!("day {day}: the run went on through {}", manner.word())),
+            _ => Err(format!("day {day}: the run waited for thirty days")),
+        }
+    }
+
+    /// After some kills the next process is killed as well, while it reads the journal.
+    async fn reads_left(&mut self) -> Option<u32> {
+        use vault::ObjectStore;
+        if !self.disturbed || self.fates.lock().deaths == 0 || !self.rng.chance(15) {
+            return None;
+        }
+        let segments = self.store.inner().list("journal/", "", usize::MAX).await.ok()?.len();
+        Some(self.rng.below(segments + 2) as u32)
+    }
+
+    fn limits(&mut self, day: usize) -> Limits {
+        let owed = |kind| !self.fates.lock().durable[day].contains_key(kind);
+        // Once begun, a re-indexing must go on without being asked for again.
+        let ask = self.plan.reindex == Some(day)
+            && (owed("reindexing") || (owed("reindexed") && self.rng.chance(50)));
+        let concurrency = if self.disturbed { self.rng.between(1, 12) } else { self.plan.limits.concurrency };
+        Limits { reindex: ask, concurrency, ..self.plan.limits.clone() }
+    }
+
+    /// What a kill may do to the disk besides.
+    fn suffer(&mut self) -> Result<(), String> {
+        let (word, image) = match self.rng.below(100) {
+            0..15 => ("lost disk", Some(Image::new())),
+            15..30 if !self.images.is_empty() => ("stale disk", Some(self.rng.pick(&self.images).clone())),
+            30..50 if self.disk.is_growing() => ("torn second file", Some(self.torn_second_file())),
+            _ => ("", None),
+        };
+        let Some(image) = image else { return Ok(()) };
+        let mut fate = self.fates.lock();
+        *fate.histogram.entry((word, "disk")).or_default() += 1;
+        let line = format!("day {}: {word}", fate.day);
+        fate.log.push(line);
+        self.disk.restore(&image).map_err(|error| format!("{word}: {error}"))
+    }
+
+    /// A re-indexing was killed while its file was copied, or the file is lost.
+    fn torn_second_file(&mut self) -> Image {
+        let mut image = self.disk.image();
+        image.remove("-next-wal");
+        match image.remove("-next") {
+            Some(mut bytes) if self.rng.chance(60) => {
+                bytes.truncate(self.rng.below(bytes.len()));
+                image.insert("-next", bytes);
+                image
+            }
+            _ => image,
+        }
+    }
+
+    /// The graph as a reader of the state file sees it.
+    fn look(&self) -> Result<String, Error> {
+        match State::open_to_read(&self.disk.state())? {
+            Some(state) => state.dump(),
+            None => Err(Error::new(Kind::Bug, "there is no state file")),
+        }
+    }
+}
+
+/// What a process does, as the command line does it: fold, open, fold what came since, run.
+async fn work(
+    store: &FaultyStore<MemoryStore>,
+    path: &std::path::Path,
+    vault_id: &str,
+    (world, nonce, limits): (&FalseWorld, Nonce, &Limits),
+) -> Result<(), Error> {
+    let (mut state, _) = State::open(path, vault_id)?;
+    if let Err(error) = state.catch_up(store).await {
+        if error.kind() != Kind::Foreign {
+            return Err(error);
+        }
+        state = state.start_over()?;
+        state.catch_up(store).await?;
+    }
+    let writer =
+        Writer { host: "simulated".to_owned(), pid: 1, version: "0".to_owned(), ..Writer::default() };
+    let mut vault = Vault::open(store.clone(), writer, nonce, moment(0)).await?;
+    state.catch_up(store).await?;
+    job::run(world, &mut vault, &mut state, limits).await?;
+    Ok(())
+}

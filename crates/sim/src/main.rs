@@ -1,0 +1,78 @@
+//! `sim`: lives many seeds, or one, and says what came of it. Exit code 1 when a life ended otherwise than it should,
+//! or when the lives together did not reach what a crash test must reach.
+
+use clap::Parser;
+use sim::{life, tally};
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Kills and restarts the main job under virtual time and compares the graphs.
+#[derive(Parser)]
+struct Typed {
+    /// How many lives.
+    #[arg(long, default_value_t = 500)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    from: u64,
+    /// One seed alone, with everything that happens to it.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Threads.
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+}
+
+fn main() -> ExitCode {
+    let typed = Typed::parse();
+    match typed.seed {
+        Some(seed) => one(seed),
+        None => many(&typed),
+    }
+}
+
+#[allow(clippy::print_stdout)] // A tool for people: its result is its output.
+fn one(seed: u64) -> ExitCode {
+    match life::live(seed) {
+        Ok(outcome) => {
+            println!(
+                "seed {seed}: the same graph, {} rows, {} steps undisturbed",
+                outcome.rows, outcome.steps
+            );
+            outcome.log.iter().for_each(|line| println!("  {line}"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            println!("seed {seed}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[allow(clippy::print_stdout)] // A tool for people: its result is its output.
+fn many(typed: &Typed) -> ExitCode {
+    let began = Instant::now();
+    let tally = tally::live_all(typed.from..typed.from + typed.seeds, typed.threads, &|_, _| ());
+    let seconds = began.elapsed().as_secs_f64();
+    println!("{}", tally.table());
+    println!(
+        "{} lives in {seconds:.1} s ({:.0} a minute), {} crashed, {} inside resolution or retraction; {} deaths, {} \
+         kill points overtaken, {} rows a graph",
+        tally.lives,
+        tally.lives as f64 * 60.0 / seconds,
+        tally.crashed,
+        tally.in_resolution,
+        tally.deaths,
+        tally.overtaken,
+        tally.rows / tally.lives.max(1) as usize,
+    );
+    for (seed, error) in &tally.failures {
+        println!("\nseed {seed} failed; `cargo xtask sim --seed {seed}` repeats it\n{error}");
+    }
+    let lacks = tally.lacks();
+    lacks.iter().for_each(|lack| println!("{lack}"));
+    match tally.failures.is_empty() && lacks.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}

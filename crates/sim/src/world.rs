@@ -1,0 +1,105 @@
+//! The world of a false wiki: it answers after a while of virtual time, in an order that fate chooses.
+
+use crate::fate::Fates;
+use crate::rng::Rng;
+use crate::wiki::{Answer, Day, moment};
+use highwater::error::Result;
+use highwater::sources::Ask;
+use highwater::world::{Task, World};
+use knowledge::document::Warning;
+use knowledge::id::{PageId, Version};
+use knowledge::record::{Listed, Parked, Record};
+use knowledge::time::Timestamp;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// One day of a wiki, as a world.
+#[derive(Debug)]
+pub struct FalseWorld {
+    day: Arc<Day>,
+    fates: Fates,
+    /// The moment of the life at which this world began, in seconds.
+    began: i64,
+    since: Instant,
+    /// Pages in a slice of the listing.
+    slice: usize,
+    /// Draws the delays; without it answers come at once.
+    delays: Option<Rng>,
+    asked: std::sync::atomic::AtomicU64,
+}
+
+impl FalseWorld {
+    /// A world in which it is this day.
+    pub fn new(day: Arc<Day>, fates: Fates, slice: usize, delays: Option<Rng>) -> Self {
+        let began = fates.lock().day as i64 * 86_400 + 43_200;
+        Self { day, fates, began, since: Instant::now(), slice, delays, asked: Default::default() }
+    }
+
+    /// Most answers take up to a second; one in eight takes a minute, so that the head of the line has to be
+    /// waited for.
+    fn delay(&self) -> Option<Duration> {
+        let mut rng = self.delays.clone()?;
+        let number = self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let mut rng = Rng::new(rng.next() ^ number, "delay");
+        let longest = if rng.chance(12) { 60_000 } else { 1_000 };
+        Some(Duration::from_millis(rng.below(longest) as u64))
+    }
+}
+
+impl World for FalseWorld {
+    fn perform(&self, task: Task) -> impl Future<Output = Result<Vec<Record>>> + Send + 'static {
+        let (day, fates, slice, delay) = (self.day.clone(), self.fates.clone(), self.slice, self.delay());
+        async move {
+            let Task::Read(ask) = task;
+            if let Ask::Fetch { page, version, .. } = &ask {
+                fates.lock().asks_for(page, *version);
+            }
+            if let Some(delay) = delay {
+                tokio::time::sleep(delay).await;
+            }
+            let dies = {
+                let mut fate = fates.lock();
+                fate.is_dead() || fate.answers()
+            };
+            if dies {
+                return fates.hang().await;
+            }
+            Ok(vec![match ask {
+                Ask::List { sweep, cursor } => list(&day, sweep, cursor.as_deref(), slice),
+                Ask::Fetch { page, version, .. } => fetch(&day, page, version),
+            }])
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        let passed = i64::try_from(self.since.elapsed().as_secs()).unwrap_or(i64::MAX);
+        moment(self.began.saturating_add(passed))
+    }
+}
+
+fn list(day: &Day, sweep: u32, cursor: Option<&str>, slice: usize) -> Record {
+    let first: usize = cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
+    let end = day.pages.len().min(first + slice);
+    let mut listed = Listed { sweep, wiki: "false".to_owned(), ..Listed::default() };
+    listed.pages = day.pages.values().skip(first).take(slice).map(|page| page.listed()).collect();
+    if first == 0 {
+        listed.people = day.people.clone();
+        listed.spaces = day.spaces.clone();
+        listed.layers = day.layers.clone();
+        listed.skipped = vec![Warning { what: "drafts".to_owned(), count: 1 }];
+    }
+    listed.next = (end < day.pages.len()).then(|| end.to_string());
+    Record::Listed(listed)
+}
+
+fn fetch(day: &Day, page: PageId, version: Version) -> Record {
+    match day.pages.get(&page).map(|found| found.fetched(version)) {
+        Some(Answer::Page(raw)) => Record::Fetched(raw),
+        Some(Answer::Refused) => {
+            Record::Parked(Parked { page, version: Some(version), why: "the wiki answers 500".to_owned() })
+        }
+        Some(Answer::Gone) | None => Record::Gone { page },
+    }
+}

@@ -1,0 +1,384 @@
+//! Reading the journal as a chain: which segments belong to it, in which order, up to where. It never writes.
+//!
+//! The rule that decides (`docs/vault-format.md` has it with an example): a whole segment names the digest of
+//! the one before it in the chain and voids, by name and digest, every object between the two. So an object
+//! that is not whole is harmless if the next whole segment voids it, torn if nothing whole follows, and
+//! damage otherwise. A segment is handed out only after a look at the next one, because a voided object may
+//! have become whole since.
+
+use crate::error::{Error, Kind, Result};
+use crate::identity::{Identity, identity};
+use crate::segment::{self, Event, Header, Object, Segment, Voided, Whole, decode, inspect, key, last_seq};
+use crate::seq::{Digest, Nonce, Ordinal, Position, Seq, Term};
+use crate::store::ObjectStore;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+/// Where reading ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tail {
+    /// The last segment of the chain; none if it has none yet.
+    pub position: Option<Position>,
+    /// The last entry of the chain.
+    pub seq: Seq,
+    /// Objects after it that are not whole: the leavings of a write that was never acknowledged. The next
+    /// opener voids them.
+    pub torn: Vec<Voided>,
+}
+
+/// What a complete check found. It is returned only if everything acknowledged is as it was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Segments in the chain.
+    pub segments: u64,
+    /// Entries in them.
+    pub entries: u64,
+    /// The size of these segments as objects.
+    pub bytes: u64,
+    /// Writers that have opened the vault.
+    pub terms: u64,
+    /// Objects that were voided.
+    pub voided: u64,
+    /// Voided objects that are whole by now: their entries are not in the chain, but could be appended again.
+    pub voided_but_whole: Vec<String>,
+    /// Where the chain ends, and what lies torn behind it.
+    pub tail: Tail,
+}
+
+/// Hands every segment after `after` (all, if none) to `each`, in order, holding two in memory at most. Never
+/// writes.
+///
+/// [`Kind::NotInChain`] means that `after` does not belong to this vault's chain, and that whatever was built
+/// on it must be discarded.
+pub async fn read<S, R, E>(
+    store: &S,
+    after: Option<Position>,
+    mut each: impl FnMut(Segment<R>) -> Result<(), E>,
+) -> Result<Tail, E>
+where
+    S: ObjectStore,
+    R: DeserializeOwned,
+    E: From<Error>,
+{
+    let mut walk = Walk::begin(store, after).await?;
+    while let Some(segment) = walk.next::<R>().await? {
+        each(segment)?;
+    }
+    Ok(walk.tail())
+}
+
+/// Checks every object of the journal: digests, links, order and terms.
+pub async fn verify<S: ObjectStore>(store: &S) -> Result<Verified> {
+    let mut walk = Walk::begin(store, None).await?;
+    let mut found = Verified::default();
+    while let Some(segment) = walk.next::<IgnoredAny>().await? {
+        let opened = segment.entries.iter().filter(|entry| matches!(entry.event, Event::Opened { .. }));
+        found.terms += opened.count() as u64;
+        found.segments += 1;
+        found.entries += segment.entries.len() as u64;
+        found.bytes += segment.bytes;
+    }
+    found.voided = walk.voided;
+    for (seen, now) in std::mem::take(&mut walk.changed) {
+        match now {
+            Found::Whole => found.voided_but_whole.push(seen.name),
+            Found::Torn(digest) => {
+                let text = format_args!("it is voided with digest {}, found {digest}", seen.digest);
+                return Err(Error::damaged(&store.place(&seen.name), text));
+            }
+        }
+    }
+    found.tail = walk.tail();
+    Ok(found)
+}
+
+/// What a voided object is now, if not what its voider saw.
+enum Found {
+    Whole,
+    Torn(Digest),
+}
+
+/// The end of the chain so far.
+#[derive(Clone, Copy)]
+struct Link {
+    position: Position,
+    term: Term,
+    nonce: Nonce,
+    opened: Ordinal,
+    seq: Seq,
+    closed: bool,
+}
+
+/// A whole segment that the next one has not confirmed yet.
+struct Held {
+    whole: Whole,
+    /// The reader has it already: it is where reading began.
+    known: bool,
+}
+
+/// A walk along the chain.
+struct Walk<'s, S> {
+    store: &'s S,
+    vault: Identity,
+    /// The last confirmed segment.
+    link: Option<Link>,
+    held: Option<Held>,
+    /// What follows `held` (or `link`) and is not whole.
+    loose: Vec<(Ordinal, Digest)>,
+    /// The next object to look at.
+    next: Ordinal,
+    /// The last object that the listing showed; a missing one before it is a hole.
+    highest: Ordinal,
+    ended: bool,
+    voided: u64,
+    changed: Vec<(Voided, Found)>,
+}
+
+impl<'s, S: ObjectStore> Walk<'s, S> {
+    async fn begin(store: &'s S, after: Option<Position>) -> Result<Self> {
+        let vault = identity(store).await?;
+        let from = after.map(|position| key(position.ordinal)).unwrap_or_default();
+        let names = store.list("journal/", &from, usize::MAX).await?;
+        let highest = names.iter().rev().find_map(|name| segment::ordinal(name)).unwrap_or_default();
+        let mut walk = Self {
+            store,
+            vault,
+            link: None,
+            held: None,
+            loose: Vec::new(),
+            next: Ordinal::new(1),
+            highest,
+            ended: false,
+            voided: 0,
+            changed: Vec::new(),
+        };
+        if let Some(position) = after {
+            walk.stand_on(position).await?;
+        }
+        Ok(walk)
+    }
+
+    /// Takes the segment that the reader already has as the start.
+    async fn stand_on(&mut self, position: Position) -> Result<()> {
+        match self.look(position.ordinal).await? {
+            Some(Object::Whole(whole)) if whole.digest == position.digest => {
+                self.next = position.ordinal.next();
+                self.held = Some(Held { whole: *whole, known: true });
+                Ok(())
+            }
+            Some(Object::Torn(_)) if !self.is_voided(position.ordinal).await? => {
+                let place = self.store.place(&key(position.ordinal));
+                let found = "it was whole when it was read before, and is not any more";
+                Err(Error::damaged(&place, found).with_hint(
+                    "put it back from a copy of the vault, or delete the state file to go on without it",
+                ))
+            }
+            _ => Err(not_in_chain(position.ordinal)),
+        }
+    }
+
+    /// Whether the next whole object after `ordinal` voids it.
+    async fn is_voided(&self, ordinal: Ordinal) -> Result<bool> {
+        let mut next = ordinal.next();
+        while let Some(object) = self.look(next).await? {
+            if let Object::Whole(whole) = object {
+                return Ok(whole.header.voided.iter().any(|voided| voided.name == key(ordinal)));
+            }
+            next = next.next();
+        }
+        Ok(false)
+    }
+
+    async fn look(&self, ordinal: Ordinal) -> Result<Option<Object>> {
+        look(self.store, &self.vault, ordinal).await
+    }
+
+    /// The next segment that is surely in the chain, as far as it reaches now.
+    async fn next<R: DeserializeOwned>(&mut self) -> Result<Option<Segment<R>>> {
+        while !self.ended {
+            let confirmed = match self.look(self.next).await? {
+                Some(Object::Torn(digest)) => {
+                    self.loose.push((self.next, digest));
+                    None
+                }
+                Some(Object::Whole(whole)) => self.follow(*whole)?,
+                None => self.end()?,
+            };
+            self.next = self.next.next();
+            if let Some(held) = confirmed
+                && let Some(segment) = self.admit(held)?
+            {
+                return Ok(Some(segment));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Nothing follows: what is held is the last of the chain.
+    fn end(&mut self) -> Result<Option<Held>> {
+        if self.next <= self.highest {
+            let place = self.store.place(&key(self.next));
+            return Err(Error::damaged(&place, "it is missing, but there are segments after it"));
+        }
+        self.ended = true;
+        Ok(self.held.take())
+    }
+
+    /// Joins a whole segment to the chain, as its header says. Gives back the one before, if that is
+    /// confirmed by it.
+    fn follow(&mut self, whole: Whole) -> Result<Option<Held>> {
+        let voided = &whole.header.voided;
+        let place = self.store.place(&key(whole.header.ordinal));
+        self.check_voided(&whole.header, &place)?;
+        let drops_held = voided.len() > self.loose.len();
+        let confirmed = match self.held.take() {
+            Some(held) if drops_held && held.known => return Err(not_in_chain(held.whole.header.ordinal)),
+            Some(_) if drops_held => {
+                self.changed.push((voided[0].clone(), Found::Whole));
+                None
+            }
+            held => held,
+        };
+        let before = confirmed.as_ref().map(|held| held.whole.digest);
+        let before = before.or(self.link.map(|link| link.position.digest));
+        if whole.header.previous != before {
+            let text = format_args!("it does not link to {}", shown(before));
+            return Err(Error::damaged(&place, text));
+        }
+        let loose = std::mem::take(&mut self.loose);
+        self.voided += voided.len() as u64;
+        for (seen, (_, digest)) in voided[usize::from(drops_held)..].iter().zip(loose) {
+            if seen.digest != digest {
+                self.changed.push((seen.clone(), Found::Torn(digest)));
+            }
+        }
+        self.held = Some(Held { whole, known: false });
+        Ok(confirmed)
+    }
+
+    /// A header voids, in order, exactly what lies between it and the segment it links to: all that is not
+    /// whole, and beyond that at most the one segment that nothing has confirmed yet.
+    fn check_voided(&self, header: &Header, place: &str) -> Result<()> {
+        let count = header.voided.len() as u64;
+        let first = header.ordinal.get().saturating_sub(count);
+        let lies_before = |(ordinal, voided): (u64, &Voided)| voided.name == key(Ordinal::new(ordinal));
+        if !(first..).zip(&header.voided).all(lies_before) {
+            return Err(Error::damaged(place, "what it voids is not what lies before it"));
+        }
+        if self.loose.first().is_some_and(|(loose, _)| first > loose.get()) {
+            // The one it links to is the culprit: what lies torn before that one may be voided by it.
+            let damaged = self.store.place(&key(Ordinal::new(first.saturating_sub(1))));
+            return Err(Error::damaged(&damaged, format_args!("it is not whole, and `{place}` links to it")));
+        }
+        match &self.held {
+            Some(held) if held.known || first >= held.whole.header.ordinal.get() => Ok(()),
+            None if header.voided.len() == self.loose.len() => Ok(()),
+            _ => Err(Error::damaged(place, "it voids a segment that another one has confirmed")),
+        }
+    }
+
+    /// Takes a confirmed segment in: checks that it continues the order and the term, and decodes it.
+    fn admit<R: DeserializeOwned>(&mut self, held: Held) -> Result<Option<Segment<R>>> {
+        let Held { whole, known } = held;
+        if known {
+            let segment = decode::<IgnoredAny>(&whole)?;
+            self.link = Some(link(&whole, &segment));
+            return Ok(None);
+        }
+        let segment = decode::<R>(&whole)?;
+        check_order(self.link.as_ref(), &whole.header, &segment)
+            .map_err(|text| Error::damaged(&self.store.place(&key(whole.header.ordinal)), text))?;
+        self.link = Some(link(&whole, &segment));
+        Ok(Some(segment))
+    }
+
+    /// Where the walk has come to.
+    fn tail(self) -> Tail {
+        let loose = self.loose.into_iter();
+        Tail {
+            position: self.link.map(|link| link.position),
+            seq: self.link.map(|link| link.seq).unwrap_or_default(),
+            torn: loose.map(|(ordinal, digest)| Voided { name: key(ordinal), digest }).collect(),
+        }
+    }
+}
+
+/// Looks at one object of the journal. A whole one must be of this vault and bear its own name.
+pub(crate) async fn look<S: ObjectStore>(
+    store: &S,
+    vault: &Identity,
+    ordinal: Ordinal,
+) -> Result<Option<Object>> {
+    let key = key(ordinal);
+    let Some(bytes) = store.get(&key).await? else { return Ok(None) };
+    let object = inspect(bytes, store.place(&key))?;
+    if let Object::Whole(whole) = &object {
+        let header = &whole.header;
+        if header.vault != vault.id {
+            let text = format_args!("it belongs to vault `{}`, expected `{}`", header.vault, vault.id);
+            return Err(Error::damaged(&store.place(&key), text));
+        }
+        if header.ordinal != ordinal {
+            let text = format_args!("it is segment {}, expected {ordinal}", header.ordinal);
+            return Err(Error::damaged(&store.place(&key), text));
+        }
+    }
+    Ok(Some(object))
+}
+
+fn link<R>(whole: &Whole, segment: &Segment<R>) -> Link {
+    let header = &whole.header;
+    let closed = matches!(segment.entries.last(), Some(entry) if matches!(entry.event, Event::Closed));
+    Link {
+        position: whole.position(),
+        term: header.term,
+        nonce: header.nonce,
+        opened: header.opened,
+        seq: last_seq(header),
+        closed,
+    }
+}
+
+/// Whether a segment continues the order and the term of the one before, or begins a term. What does not is
+/// no damage by accident, as the object is whole: a faulty program wrote it.
+fn check_order<R>(before: Option<&Link>, header: &Header, segment: &Segment<R>) -> Result<(), String> {
+    let expected = before.map(|link| link.seq).unwrap_or_default().next();
+    if header.first != expected {
+        return Err(format!("its first entry is {}, expected {expected}", header.first));
+    }
+    let same_writer = |link: &&Link| {
+        (link.term, link.nonce, link.opened) == (header.term, header.nonce, header.opened) && !link.closed
+    };
+    let continues = before.is_some_and(|link| same_writer(&link));
+    let begins =
+        header.term > before.map(|link| link.term).unwrap_or_default() && header.opened == header.ordinal;
+    if !continues && !begins {
+        return Err(format!("it neither continues the term before it nor begins term {}", header.term));
+    }
+    let last = segment.entries.len() - 1;
+    for (place, entry) in segment.entries.iter().enumerate() {
+        let fits = match &entry.event {
+            Event::Opened { term, .. } => begins && place == 0 && *term == header.term,
+            Event::Record(_) => continues || place > 0,
+            Event::Closed => place == last && (continues || place > 0),
+        };
+        if !fits {
+            return Err(format!("entry {} does not belong at its place in term {}", entry.seq, header.term));
+        }
+    }
+    Ok(())
+}
+
+fn not_in_chain(ordinal: Ordinal) -> Error {
+    let text = format!(
+        "reading on from segment {ordinal}: the vault's chain does not contain the segment seen before"
+    );
+    Error::new(Kind::NotInChain, text)
+        .with_hint("the cache belongs to another vault or another branch; discard it and read from the start")
+}
+
+fn shown(digest: Option<Digest>) -> String {
+    match digest {
+        Some(digest) => format!("the segment before it, `{digest}`"),
+        None => "the start of the chain".to_owned(),
+    }
+}

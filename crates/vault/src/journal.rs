@@ -1,0 +1,365 @@
+//! Writing the journal: opening a term, appending, closing. It must not know what a record means.
+//!
+//! The invariant: an ordinal belongs to whoever created its object first, and nothing else decides. An append
+//! that returned is durable; an append that failed left either nothing, or bytes that are sent again exactly
+//! as they were.
+
+use crate::chain::look;
+use crate::error::{Error, Kind, Result};
+use crate::identity::{Identity, identity};
+use crate::segment::{self, Entry, Event, FORMAT, Header, Object, Sealed, Segment, Voided, Writer};
+use crate::segment::{decode, encode, inspect, key, last_seq};
+use crate::seq::{Digest, Nonce, Ordinal, Position, Seq, Term};
+use crate::store::{ObjectStore, Put};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+/// How many ordinals an opener may lose before it gives up: that many others would have to win in the same
+/// moment.
+const OPEN_ATTEMPTS: u32 = 64;
+
+/// How often the same bytes are sent when the answer is unclear. Waiting between attempts is the store's
+/// affair: it knows its service, and this crate has no clock.
+const PUT_ATTEMPTS: u32 = 3;
+
+/// A vault that is open for writing.
+#[derive(Debug)]
+pub struct Vault<S> {
+    store: S,
+    identity: Identity,
+    nonce: Nonce,
+    term: Term,
+    opened: Ordinal,
+    /// The last segment of the chain, which is ours.
+    position: Position,
+    seq: Seq,
+    standing: Standing,
+}
+
+/// What the vault can do next.
+#[derive(Debug)]
+enum Standing {
+    /// Append.
+    Open,
+    /// Settle: these bytes were sent and the answer was unclear (or nobody waited for it).
+    Unsettled(Box<Sealed>),
+    /// Nothing: the term was closed.
+    Closed,
+    /// Nothing: the term was lost, for this reason.
+    Lost(Error),
+}
+
+/// How sending a segment ended.
+enum Sent {
+    /// It is in the journal.
+    Mine,
+    /// The name is taken by another object.
+    Taken(Vec<u8>),
+}
+
+impl<S: ObjectStore> Vault<S> {
+    /// Begins a term: finds the end of the chain, voids what is torn behind it, and wins the next ordinal
+    /// with an `Opened` entry. Who loses the race reads on and tries again. `nonce` must be 128 random bits,
+    /// never used before.
+    pub async fn open(store: S, writer: Writer, nonce: Nonce, now: Timestamp) -> Result<Self> {
+        let identity = identity(&store).await?;
+        for _ in 0..OPEN_ATTEMPTS {
+            let end = end_of_chain(&store, &identity).await?;
+            let sealed = opening(&identity, end, (&writer, nonce, now))?;
+            if let Sent::Mine = send(&store, &sealed).await? {
+                return Ok(Self {
+                    store,
+                    identity,
+                    nonce,
+                    term: sealed.header.term,
+                    opened: sealed.header.ordinal,
+                    position: sealed.position(),
+                    seq: sealed.last_seq(),
+                    standing: Standing::Open,
+                });
+            }
+        }
+        let text = format!(
+            "opening vault `{}`: other writers took the next place {OPEN_ATTEMPTS} times",
+            identity.id
+        );
+        Err(Error::new(Kind::Later, text)
+            .with_hint("see that only one job at a time is started on this vault"))
+    }
+
+    /// The store under it, for reading.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// Which vault it is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The term of this writer.
+    pub fn term(&self) -> Term {
+        self.term
+    }
+
+    /// The end of the chain, as far as this writer has written it.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// The last durable entry.
+    pub fn seq(&self) -> Seq {
+        self.seq
+    }
+
+    /// Appends records as one segment. When it returns they are durable, in this order.
+    ///
+    /// On [`Kind::Later`], or if this future was dropped before it ended, it is unclear whether they are:
+    /// call [`Vault::settle`] until it is clear, or drop the vault and open it again. After any other refusal
+    /// of the store this vault only repeats that error; what is durable shows on reading again.
+    pub async fn append<R: Serialize>(&mut self, now: Timestamp, records: Vec<R>) -> Result<Segment<R>> {
+        if records.is_empty() {
+            return Err(Error::bug("appending no records at all"));
+        }
+        self.write(now, records.into_iter().map(Event::Record).collect()).await
+    }
+
+    /// Ends the term. A vault that was closed has no calls in flight.
+    pub async fn close<R: Serialize>(&mut self, now: Timestamp) -> Result<Segment<R>> {
+        let segment = self.write(now, vec![Event::Closed]).await?;
+        self.standing = Standing::Closed;
+        Ok(segment)
+    }
+
+    /// Sends what an earlier call left unclear once more, exactly the same bytes, and gives the segment they
+    /// make. None if nothing is unclear.
+    pub async fn settle<R: DeserializeOwned>(&mut self) -> Result<Option<Segment<R>>> {
+        let sealed = match &self.standing {
+            Standing::Open | Standing::Closed => return Ok(None),
+            Standing::Lost(error) => return Err(error.clone()),
+            Standing::Unsettled(sealed) => (**sealed).clone(),
+        };
+        self.deliver(&sealed).await?;
+        let place = self.store.place(&key(sealed.header.ordinal));
+        let Object::Whole(whole) = inspect(sealed.bytes, place)? else {
+            return Err(Error::bug(format!(
+                "segment {} that was just written is not whole",
+                sealed.header.ordinal
+            )));
+        };
+        let segment = decode::<R>(&whole)?;
+        if matches!(segment.entries.last(), Some(entry) if matches!(entry.event, Event::Closed)) {
+            self.standing = Standing::Closed;
+        }
+        Ok(Some(segment))
+    }
+
+    async fn write<R: Serialize>(&mut self, now: Timestamp, events: Vec<Event<R>>) -> Result<Segment<R>> {
+        match &self.standing {
+            Standing::Open => {}
+            Standing::Lost(error) => return Err(error.clone()),
+            Standing::Unsettled(_) => {
+                return Err(Error::bug("appending while an earlier append is not settled"));
+            }
+            Standing::Closed => return Err(Error::bug("appending after the term was closed")),
+        }
+        let first = self.seq.next();
+        let header = Header {
+            format: FORMAT,
+            vault: self.identity.id,
+            ordinal: self.position.ordinal.next(),
+            term: self.term,
+            opened: self.opened,
+            nonce: self.nonce,
+            first,
+            count: events.len() as u64,
+            previous: Some(self.position.digest),
+            voided: Vec::new(),
+        };
+        let entries = numbered(first, now, events);
+        let sealed = encode(header, &entries)?;
+        // Before the first byte goes out: a future that is dropped in the middle must leave this behind.
+        self.standing = Standing::Unsettled(Box::new(sealed.clone()));
+        self.deliver(&sealed).await?;
+        let bytes = sealed.bytes.len() as u64;
+        Ok(Segment { position: self.position, term: self.term, entries, bytes })
+    }
+
+    /// Sends a segment until it is clear whose the ordinal is, and moves on if it is ours.
+    async fn deliver(&mut self, sealed: &Sealed) -> Result<()> {
+        match send(&self.store, sealed).await {
+            // Still unclear: the bytes stay, to be sent again.
+            Err(error) if error.kind() == Kind::Later => Err(error),
+            // Refused. Whether the name is taken is not looked at here: a name that could not be made durable
+            // would look like a success. The next opening finds out.
+            Err(error) => {
+                self.standing = Standing::Lost(error.clone());
+                Err(error)
+            }
+            Ok(Sent::Mine) => {
+                self.position = sealed.position();
+                self.seq = sealed.last_seq();
+                self.standing = Standing::Open;
+                Ok(())
+            }
+            Ok(Sent::Taken(object)) => {
+                let error = self.taken(sealed.header.ordinal, object).await?;
+                self.standing = Standing::Lost(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    /// Somebody else has our ordinal: says who.
+    async fn taken(&self, ordinal: Ordinal, object: Vec<u8>) -> Result<Error> {
+        let place = self.store.place(&key(ordinal));
+        let mut found = inspect(object, place.clone()).map(Some);
+        let mut next = ordinal;
+        let who = loop {
+            match found {
+                Ok(Some(Object::Whole(whole))) => break self.name(&whole).await?,
+                // A segment that we cannot even read: a newer program has come after us.
+                Err(error) if error.kind() != Kind::Later => break format!("another writer ({error})"),
+                Err(error) => return Err(error),
+                Ok(Some(Object::Torn(_))) => {}
+                Ok(None) => {
+                    let text =
+                        format!("appending to `{place}`: found an object that is not whole, expected none");
+                    let hint = "start again: the next opening sets that object aside";
+                    return Ok(Error::new(Kind::Later, text).with_hint(hint));
+                }
+            }
+            next = next.next();
+            found = look(&self.store, &self.identity, next).await;
+        };
+        Ok(Error::new(Kind::Fenced, format!("appending to `{place}`: {who} has taken over the vault"))
+            .with_hint("everything acknowledged is safe; let that run finish, or stop it and start again"))
+    }
+
+    /// The writer of a segment, in words.
+    async fn name(&self, whole: &segment::Whole) -> Result<String> {
+        let header = &whole.header;
+        let opening = match header.opened == header.ordinal {
+            true => Some(decode::<IgnoredAny>(whole)?),
+            false => match look(&self.store, &self.identity, header.opened).await? {
+                Some(Object::Whole(whole)) => Some(decode::<IgnoredAny>(&whole)?),
+                _ => None,
+            },
+        };
+        let first = opening.and_then(|segment| segment.entries.into_iter().next());
+        Ok(match first.map(|entry| entry.event) {
+            Some(Event::Opened { term, writer }) => format!("{writer} (term {term})"),
+            _ => format!("the writer of term {}", header.term),
+        })
+    }
+}
+
+fn numbered<R>(first: Seq, at: Timestamp, events: Vec<Event<R>>) -> Vec<Entry<R>> {
+    let numbers = (first.get()..).map(Seq::new);
+    numbers.zip(events).map(|(seq, event)| Entry { seq, at, event }).collect()
+}
+
+/// Puts a segment. An unclear answer is cleared up by looking: only our own bytes carry our nonce.
+async fn send<S: ObjectStore>(store: &S, sealed: &Sealed) -> Result<Sent> {
+    let key = key(sealed.header.ordinal);
+    let mut unclear = None;
+    for _ in 0..PUT_ATTEMPTS {
+        match store.put_new(&key, &sealed.bytes).await {
+            Ok(Put::Created) => return Ok(Sent::Mine),
+            Ok(Put::AlreadyExists) => {}
+            Err(error) if error.kind() == Kind::Later => unclear = Some(error),
+            Err(error) => return Err(error),
+        }
+        match store.get(&key).await {
+            Ok(Some(found)) => return whose(sealed, found, store.place(&key)),
+            Ok(None) => {}
+            Err(error) if error.kind() == Kind::Later => unclear = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(unclear.unwrap_or_else(|| {
+        let text = format!("writing `{}`: the store says it exists, but does not show it", store.place(&key));
+        Error::new(Kind::Later, text)
+    }))
+}
+
+/// Tells our own object from another's. Ours is exactly what we sent; a part of it does not count, because
+/// nobody can tell from outside whether the rest will still come.
+fn whose(sealed: &Sealed, found: Vec<u8>, place: String) -> Result<Sent> {
+    if Digest::of(&found) == sealed.digest {
+        return Ok(Sent::Mine);
+    }
+    match inspect(found.clone(), place.clone()) {
+        Ok(Object::Whole(whole)) if whole.header.nonce == sealed.header.nonce => {
+            Err(Error::bug(format!("writing `{place}`: found other bytes with this writer's own nonce")))
+        }
+        _ => Ok(Sent::Taken(found)),
+    }
+}
+
+/// Where the next segment goes, as an opener sees it.
+struct End {
+    /// The last whole segment, if there is one.
+    last: Option<(Header, Digest)>,
+    /// What follows it, with the digests of what is there now.
+    torn: Vec<Voided>,
+    next: Ordinal,
+}
+
+/// Finds the end of the chain from the names and the last objects alone, so that opening costs the same
+/// whatever the length of the journal. The chain before it is the reader's affair.
+async fn end_of_chain<S: ObjectStore>(store: &S, vault: &Identity) -> Result<End> {
+    let names = store.list("journal/", "", usize::MAX).await?;
+    let ordinals: Vec<Ordinal> = names.iter().filter_map(|name| segment::ordinal(name)).collect();
+    let mut end = End { last: None, torn: Vec::new(), next: Ordinal::new(1) };
+    for (expected, &found) in (1..).map(Ordinal::new).zip(&ordinals) {
+        if found != expected {
+            let place = store.place(&key(expected));
+            return Err(Error::damaged(&place, "it is missing, but there are segments after it"));
+        }
+        end.next = found.next();
+    }
+    for &ordinal in ordinals.iter().rev() {
+        match look(store, vault, ordinal).await? {
+            Some(Object::Whole(whole)) => {
+                end.last = Some((whole.header.clone(), whole.digest));
+                break;
+            }
+            Some(Object::Torn(digest)) => end.torn.push(Voided { name: key(ordinal), digest }),
+            None => {
+                let place = store.place(&key(ordinal));
+                return Err(Error::new(
+                    Kind::Later,
+                    format!("reading `{place}`: it was listed, but is not there"),
+                ));
+            }
+        }
+    }
+    end.torn.reverse();
+    Ok(end)
+}
+
+/// The segment that begins a term.
+fn opening(vault: &Identity, end: End, (writer, nonce, now): (&Writer, Nonce, Timestamp)) -> Result<Sealed> {
+    let (last_term, last, previous) = match &end.last {
+        Some((header, digest)) => (header.term, last_seq(header), Some(*digest)),
+        None => (Term::default(), Seq::default(), None),
+    };
+    let (term, first) = (last_term.next(), last.next());
+    let header = Header {
+        format: FORMAT,
+        vault: vault.id,
+        ordinal: end.next,
+        term,
+        opened: end.next,
+        nonce,
+        first,
+        count: 1,
+        previous,
+        voided: end.torn,
+    };
+    // The record type does not matter here, as there is no record.
+    let entries: Vec<Entry<()>> = numbered(first, now, vec![Event::Opened { term, writer: writer.clone() }]);
+    encode(header, &entries)
+}

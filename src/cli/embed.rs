@@ -1,0 +1,55 @@
+//! Vectors, filled behind the loop: search works on words before they exist, and a kill loses nothing but time.
+
+use super::Call;
+use super::progress::Bar;
+use crate::embedders::{Embedder, Quantised};
+use crate::error::Result;
+use crate::state::State;
+use crate::state::vectors::Text;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Texts embedded between two transactions: a second or two of work.
+const BATCH: usize = 256;
+
+/// Fills what has no vector yet, until done or interrupted. Returns how many texts were embedded.
+pub(super) fn fill(
+    call: &Call,
+    state: &State,
+    embedder: &dyn Embedder,
+    interrupted: &AtomicBool,
+) -> Result<usize> {
+    let owed = state.count_without_vector()?;
+    if owed == 0 {
+        return Ok(0);
+    }
+    let bar = Bar::new(call, "embed", owed);
+    let (mut seen, mut embedded) = (0, 0);
+    while !interrupted.load(Ordering::Relaxed) {
+        let texts = state.texts_without_vector(embedder.name(), BATCH)?;
+        if texts.is_empty() {
+            break;
+        }
+        seen += texts.len();
+        let texts = state.use_known_vectors(embedder.name(), texts)?;
+        let vectors = embed_on_all_cores(embedder, &texts);
+        state.keep_vectors(embedder.name(), &texts, &vectors)?;
+        embedded += texts.len();
+        bar.set(seen as u64);
+    }
+    bar.finish();
+    Ok(embedded)
+}
+
+/// Splits the texts over the cores; a text's vector does not depend on its neighbours.
+fn embed_on_all_cores(embedder: &dyn Embedder, texts: &[Text]) -> Vec<Quantised> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = texts.len().div_ceil(cores).max(1);
+    let embed = |part: &[Text]| -> Vec<Quantised> {
+        let part: Vec<&str> = part.iter().map(|text| text.text.as_str()).collect();
+        embedder.embed(&part).iter().map(|vector| Quantised::of(vector)).collect()
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = texts.chunks(share).map(|part| scope.spawn(move || embed(part))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+    })
+}

@@ -1,0 +1,209 @@
+//! `pipeline`: bring the graph up to date with the wiki, and report.
+
+use super::progress::Watch;
+use super::{Call, Exit, embed, print, print_json};
+use crate::error::{Error, Kind, Result};
+use crate::plan::{Limits, Until};
+use crate::state::State;
+use crate::{job, wire, world};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use vault::{Seq, Vault};
+
+/// Bring the graph up to date with the wiki
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  highwater pipeline\n  \
+                        highwater pipeline wiki-export.zip --vault /mnt/wiki-vault\n  \
+                        highwater pipeline --until cut\n\n\
+                        Kill it whenever you like: the same command goes on from the last durable record.")]
+pub(super) struct Typed {
+    /// An export (ZIP or folder) or a folder of pages [default: the setting `source`]
+    path: Option<String>,
+    /// How far to go
+    #[arg(long, value_enum, default_value_t = Stage::Indexed)]
+    until: Stage,
+    /// Read and resolve every page again from what is kept, into a new state
+    #[arg(long)]
+    reindex: bool,
+    /// Go on although more than a tenth of the pages vanished at once
+    #[arg(long)]
+    accept_deletes: bool,
+}
+
+impl Typed {
+    /// The path as the setting it is.
+    pub(super) fn source(&self) -> Option<String> {
+        self.path.clone()
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Stage {
+    /// All pages are fetched
+    Fetched,
+    /// All pages are cut into chunks
+    Cut,
+    /// All pages are in the graph
+    Indexed,
+}
+
+/// What a run came to.
+#[derive(Debug, Serialize)]
+struct Report {
+    pages: u64,
+    chunks: u64,
+    episodes: u64,
+    entities: u64,
+    facts: u64,
+    calls: u64,
+    paid_again: u64,
+    parked: u64,
+    durable_seq: Seq,
+    resumed_from_seq: Seq,
+    seconds: f64,
+}
+
+pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
+    let started = world::live::now();
+    let limits = limits(call, typed)?;
+    let vaulted = wire::vault_to_write(&call.settings).await?;
+    let mut owned = wire::state_to_write(&call.settings, &vaulted, &|text| call.tell(text)).await?;
+    let (world, wiki) = wire::world(&call.settings)?;
+    check_wiki(&owned.state, &wiki)?;
+    let resumed_from = owned.state.applied()?;
+    announce(call, &owned.state, typed)?;
+    let mut vault =
+        Vault::open(vaulted.store.clone(), wire::writer(), wire::nonce()?, world::live::now()).await?;
+    owned.state.catch_up(&vaulted.store).await?;
+    catch_signals(limits.interrupted.clone());
+    let watch = Watch::begin(call, owned.state.path().to_owned());
+    let outcome = job::run(&world, &mut vault, &mut owned.state, &limits).await;
+    drop(watch);
+    let outcome = outcome?;
+    if limits.until == Until::Indexed
+        && !outcome.interrupted
+        && let Some(embedder) = wire::embedder(&call.settings)?
+    {
+        embed::fill(call, &owned.state, &*embedder, &limits.interrupted)?;
+    }
+    let milliseconds = world::live::now().as_millisecond() - started.as_millisecond();
+    report(call, &owned.state, (resumed_from, milliseconds))?;
+    match outcome.interrupted || limits.interrupted.load(Ordering::Relaxed) {
+        true => {
+            call.tell(
+                "interrupted; everything up to the durable record is kept, and the same command goes on",
+            );
+            Ok(Exit::Interrupted)
+        }
+        false => Ok(Exit::Done),
+    }
+}
+
+fn limits(call: &Call, typed: &Typed) -> Result<Limits> {
+    let until = match typed.until {
+        Stage::Fetched => Until::Fetched,
+        Stage::Cut => Until::Cut,
+        Stage::Indexed => Until::Indexed,
+    };
+    if typed.reindex && until != Until::Indexed {
+        return Err(Error::new(Kind::Usage, "`--reindex` cannot stop before the graph is complete")
+            .hint("leave out `--until`"));
+    }
+    Ok(Limits {
+        until,
+        sweep: !typed.reindex,
+        reindex: typed.reindex,
+        accept_deletes: typed.accept_deletes,
+        concurrency: call.settings.number("concurrency", 1..=256)?,
+        chunk_chars: call.settings.number("chunk_chars", 500..=20_000)?,
+        epoch_pages: u32::try_from(call.settings.number("epoch_pages", 1..=10_000)?).unwrap_or(1),
+        interrupted: Arc::new(AtomicBool::new(false)),
+    })
+}
+
+/// A vault holds one wiki for life: another wiki's listing would retract the whole graph.
+fn check_wiki(state: &State, wiki: &str) -> Result<()> {
+    match state.meta("wiki")? {
+        Some(held) if held != wiki => Err(Error::new(
+            Kind::Vault,
+            format!("this vault holds the wiki `{held}`, the source is `{wiki}`"),
+        )
+        .hint("give another `--vault` for another wiki, or the path this vault was filled from")),
+        _ => Ok(()),
+    }
+}
+
+fn announce(call: &Call, state: &State, typed: &Typed) -> Result<()> {
+    let source = call.settings.text("source");
+    let applied = state.applied()?;
+    match applied.get() {
+        0 => call.tell(&format!("indexing `{source}` into the vault `{}`", call.settings.text("vault"))),
+        _ => call.tell(&format!("going on with `{source}` from record {applied}")),
+    }
+    if typed.reindex {
+        let counts = state.counts()?;
+        call.tell(&format!(
+            "re-indexing {} page versions ({} chunks) from what is kept: 0 model calls",
+            counts.versions, counts.chunks
+        ));
+    }
+    Ok(())
+}
+
+/// SIGTERM and Ctrl-C stop planning; what is under way is recorded. A second Ctrl-C ends the process: nothing that was
+/// acknowledged is lost by that either.
+fn catch_signals(interrupted: Arc<AtomicBool>) {
+    tokio::spawn(async move {
+        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        else {
+            return;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        interrupted.store(true, Ordering::Relaxed);
+        tokio::signal::ctrl_c().await.ok();
+        std::process::exit(Exit::Interrupted as i32);
+    });
+}
+
+fn report(call: &Call, state: &State, run: (Seq, i64)) -> Result<()> {
+    let counts = state.counts()?;
+    let report = Report {
+        pages: counts.pages,
+        chunks: counts.chunks,
+        episodes: counts.episodes,
+        entities: counts.entities,
+        facts: counts.facts,
+        calls: 0,
+        paid_again: 0,
+        parked: counts.parked,
+        durable_seq: state.applied()?,
+        resumed_from_seq: run.0,
+        seconds: run.1 as f64 / 1000.0,
+    };
+    if call.json {
+        return print_json(&report);
+    }
+    print(&format!(
+        "{} pages, {} chunks → {} entities, {} facts, in {:.1} s\n",
+        report.pages, report.chunks, report.entities, report.facts, report.seconds
+    ))?;
+    print(&format!(
+        "0 model calls, {} parked, durable to record {} (this run began at {})\n",
+        report.parked, report.durable_seq, report.resumed_from_seq
+    ))?;
+    suggest(state)
+}
+
+/// Three searches that will find something, taken from the best connected names.
+fn suggest(state: &State) -> Result<()> {
+    let questions = state.suggestions(3)?;
+    if !questions.is_empty() {
+        print("try:\n")?;
+    }
+    questions.iter().try_for_each(|question| print(&format!("  highwater search {question}\n")))
+}

@@ -1,0 +1,179 @@
+//! Progress: a bar per step on a terminal, plain lines elsewhere. A run is watched from outside, by reading the state
+//! file it writes, so the loop knows nothing of who looks.
+
+use super::Call;
+use crate::error::Result;
+use crate::state::State;
+use crate::state::look::Counts;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How often a bar is drawn: often enough to look alive.
+const DRAW: Duration = Duration::from_millis(250);
+/// How often a plain line is written: a log of an hour stays readable.
+const LINE: Duration = Duration::from_secs(10);
+
+/// One bar, or nothing when nobody looks.
+pub(super) struct Bar(Option<ProgressBar>);
+
+impl Bar {
+    /// A bar for a step that the command itself does.
+    pub(super) fn new(call: &Call, step: &str, length: u64) -> Self {
+        if call.quiet || !std::io::stderr().is_terminal() {
+            call.tell(&format!("{step}: {length} to do"));
+            return Self(None);
+        }
+        Self::drawn(step, length)
+    }
+
+    fn drawn(step: &str, length: u64) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+        let rate = |state: &ProgressState, out: &mut dyn Write| {
+            // A bar that cannot be written is no reason to stop.
+            write!(out, "{:.0}/s", state.per_sec()).ok();
+        };
+        if let Ok(style) = ProgressStyle::with_template("{prefix:>8} {bar:32} {pos}/{len} {rate} {eta} {msg}")
+        {
+            bar.set_style(style.with_key("rate", rate));
+        }
+        bar.set_prefix(step.to_owned());
+        Self(Some(bar))
+    }
+
+    pub(super) fn set(&self, done: u64) {
+        if let Some(bar) = &self.0 {
+            bar.set_position(done);
+        }
+    }
+
+    fn say(&self, text: String) {
+        if let Some(bar) = &self.0 {
+            bar.set_message(text);
+        }
+    }
+
+    fn lengthen(&self, length: u64) {
+        if let Some(bar) = &self.0 {
+            bar.set_length(length);
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Watches a run until dropped.
+pub(super) struct Watch {
+    done: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Watch {
+    /// Begins to watch the state file at `path`.
+    pub(super) fn begin(call: &Call, path: PathBuf) -> Self {
+        let done = Arc::new(AtomicBool::new(false));
+        if call.quiet {
+            return Self { done, thread: None };
+        }
+        let stop = done.clone();
+        let thread = std::thread::spawn(move || match std::io::stderr().is_terminal() {
+            true => watch_bars(&path, &stop),
+            false => watch_lines(&path, &stop),
+        });
+        Self { done, thread: Some(thread) }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.done.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            thread.join().ok();
+        }
+    }
+}
+
+/// What a look at the state file shows: the step in progress, how much of it is done, and the last durable record.
+struct Glance {
+    step: &'static str,
+    done: u64,
+    of: u64,
+    durable: u64,
+}
+
+fn glance(state: &State) -> Result<Glance> {
+    let counts: Counts = state.counts()?;
+    let durable = state.applied()?.get();
+    let (step, of, owed) = match &counts {
+        Counts { owed_fetches, .. } if *owed_fetches > 0 => {
+            ("fetch", counts.versions + owed_fetches, *owed_fetches)
+        }
+        Counts { owed_cuts, .. } if *owed_cuts > 0 => ("cut", counts.versions, *owed_cuts),
+        _ => ("resolve", counts.worklist, counts.owed_pages),
+    };
+    Ok(Glance { step, done: of.saturating_sub(owed), of, durable })
+}
+
+/// Looks again and again until told to stop. A look that fails (the file is being made) is tried again.
+fn look(path: &std::path::Path, stop: &AtomicBool, pause: Duration, mut show: impl FnMut(Glance)) {
+    let mut state = None;
+    while !stop.load(Ordering::Relaxed) {
+        std::thread::park_timeout(pause);
+        if state.is_none() {
+            state = State::open_to_read(path).ok().flatten();
+        }
+        if let Some(Ok(glance)) = state.as_ref().map(glance)
+            && !stop.load(Ordering::Relaxed)
+        {
+            show(glance);
+        }
+    }
+}
+
+fn watch_bars(path: &std::path::Path, stop: &AtomicBool) {
+    let mut shown: Option<(&'static str, Bar)> = None;
+    look(path, stop, DRAW, |glance| {
+        if shown.as_ref().is_none_or(|(step, _)| *step != glance.step) {
+            if let Some((_, bar)) = &shown {
+                bar.finish();
+            }
+            shown = Some((glance.step, Bar::drawn(glance.step, glance.of)));
+        }
+        if let Some((_, bar)) = &shown {
+            bar.lengthen(glance.of);
+            bar.set(glance.done);
+            bar.say(format!("durable to record {}", glance.durable));
+        }
+    });
+    if let Some((_, bar)) = &shown {
+        bar.finish();
+    }
+}
+
+fn watch_lines(path: &std::path::Path, stop: &AtomicBool) {
+    let mut before: Option<(&'static str, u64)> = None;
+    look(path, stop, LINE, |glance| {
+        let rate = match before {
+            Some((step, done)) if step == glance.step => glance.done.saturating_sub(done) / LINE.as_secs(),
+            _ => 0,
+        };
+        let eta = match rate {
+            0 => String::new(),
+            rate => format!(", about {} s left", glance.of.saturating_sub(glance.done) / rate),
+        };
+        eprintln!(
+            "{}: {} of {}, {rate}/s{eta}, durable to record {}",
+            glance.step, glance.done, glance.of, glance.durable
+        );
+        before = Some((glance.step, glance.done));
+    });
+}

@@ -1,0 +1,142 @@
+//! `search`: the answering fact, its sentence, and where it stands.
+
+use super::{Call, Exit, print, print_json};
+use crate::embedders::Quantised;
+use crate::error::{Error, Kind, Result};
+use crate::state::State;
+use crate::state::look::Source;
+use crate::state::search::{Found, Hit, Query};
+use crate::{wire, world};
+use clap::Args;
+use knowledge::time::{Timestamp, parse};
+
+/// Find facts, entities and passages
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  highwater search who owns the ledger service\n  \
+                        highwater search --as-of 2024-06-01 who is on call\n  \
+                        highwater search --wiki-at 2024-06-01 --json status of the migration")]
+pub(super) struct Typed {
+    /// The question, in your own words
+    #[arg(required = true, num_args = 1.., value_name = "WORDS")]
+    words: Vec<String>,
+    /// Only what was true in the world on this date
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<String>,
+    /// Only what the wiki said on this date
+    #[arg(long, value_name = "DATE")]
+    wiki_at: Option<String>,
+    /// How many results
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=200))]
+    limit: u16,
+}
+
+pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
+    let date = |flag: &str, text: &Option<String>| -> Result<Option<Timestamp>> {
+        let Some(text) = text else { return Ok(None) };
+        parse(text).map(Some).ok_or_else(|| {
+            Error::new(Kind::Usage, format!("`{flag} {text}` is not a date"))
+                .hint("write YYYY-MM-DD, or a time such as 2024-06-01T12:00:00Z")
+        })
+    };
+    let (as_of, wiki_at) = (date("--as-of", &typed.as_of)?, date("--wiki-at", &typed.wiki_at)?);
+    let vaulted = wire::vault(&call.settings).await?;
+    let state = wire::state_to_read(&call.settings, &vaulted, &|text| call.tell(text)).await?;
+    let text = typed.words.join(" ");
+    let vector = question_vector(call, &state, &text)?;
+    let hits = state.search(&Query {
+        text,
+        vector,
+        as_of,
+        wiki_at,
+        now: Some(world::live::now()),
+        limit: usize::from(typed.limit),
+    })?;
+    match call.json {
+        true => print_json(&hits)?,
+        false => print_hits(call, &hits)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// The question's vector, where vectors were filled; until then words decide alone, and the model is not even loaded.
+fn question_vector(call: &Call, state: &State, text: &str) -> Result<Option<Quantised>> {
+    let Some(embedder) = wire::embedder(&call.settings)? else { return Ok(None) };
+    if !state.has_vectors(embedder.name())? {
+        return Ok(None);
+    }
+    Ok(embedder.embed(&[text]).first().map(|vector| Quantised::of(vector)))
+}
+
+fn print_hits(call: &Call, hits: &[Hit]) -> Result<()> {
+    if hits.is_empty() {
+        call.tell("nothing found");
+        return Ok(());
+    }
+    for (number, hit) in hits.iter().enumerate() {
+        let text = match &hit.found {
+            Found::Fact { statement, sources } => {
+                let mut text =
+                    format!("{} — {} → {}", statement.subject, statement.relation, statement.object);
+                text.push_str(&span(statement.valid_at.as_deref(), statement.invalid_at.as_deref()));
+                for source in sources.iter().take(2) {
+                    text.push_str(&format!(
+                        "\n     “{}”\n     {}",
+                        one_line(&source.sentence),
+                        whence(source)
+                    ));
+                }
+                text.push_str(&format!("\n     fact {}", statement.fact));
+                text
+            }
+            Found::Entity { card, facts } => {
+                format!("{} ({}), {facts} facts\n     entity {}", card.name, card.kind, card.entity)
+            }
+            Found::Passage { chunk, page, version, link } => format!(
+                "{}\n     {}\n     page {page} version {version}{}\n     chunk {}",
+                chunk.path.join(" › "),
+                clip(&one_line(&chunk.text)),
+                link.as_ref().map(|link| format!(", {link}")).unwrap_or_default(),
+                chunk.chunk
+            ),
+        };
+        print(&format!("{:>2}.  {text}\n", number + 1))?;
+    }
+    Ok(())
+}
+
+/// When a fact holds, as a suffix.
+pub(super) fn span(from: Option<&str>, to: Option<&str>) -> String {
+    let day = |text: &str| text.get(..10).unwrap_or(text).to_owned();
+    match (from.map(day), to.map(day)) {
+        (None, None) => String::new(),
+        (Some(from), None) => format!("  (since {from})"),
+        (None, Some(to)) => format!("  (until {to})"),
+        (Some(from), Some(to)) => format!("  ({from} to {to})"),
+    }
+}
+
+/// Where a support stands, on one line.
+pub(super) fn whence(source: &Source) -> String {
+    let link = source.link.as_ref().map(|link| format!(", {link}")).unwrap_or_default();
+    let ended = match (&source.ended, &source.asserted_to) {
+        (Some(ended), Some(to)) => format!(", {ended} {}", to.get(..10).unwrap_or(to)),
+        (Some(ended), None) => format!(", {ended}"),
+        _ => String::new(),
+    };
+    format!("page “{}” ({}) version {}{ended}{link}", source.title, source.page, source.version)
+}
+
+/// A text on one line.
+pub(super) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Characters of a passage shown in a list of results: about two lines of a terminal.
+const CLIP: usize = 180;
+
+fn clip(text: &str) -> String {
+    match text.char_indices().nth(CLIP) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,56 @@
+//! `status`: what is held and what is owed.
+
+use super::{Call, Exit, print, print_json};
+use crate::error::Result;
+use crate::wire;
+use serde_json::json;
+
+/// Refused items shown; the rest is counted.
+const PARKED_SHOWN: usize = 20;
+
+pub(super) async fn run(call: &Call) -> Result<Exit> {
+    let vaulted = wire::vault(&call.settings).await?;
+    let state = wire::state_to_read(&call.settings, &vaulted, &|text| call.tell(text)).await?;
+    let counts = state.counts()?;
+    let applied = state.applied()?;
+    let wiki = state.meta("wiki")?;
+    let skipped = state.skipped()?;
+    let parked = state.parked(PARKED_SHOWN)?;
+    if call.json {
+        let mut value = serde_json::to_value(&counts)?;
+        let reasons: Vec<_> = parked.iter().map(|(page, why)| json!({"page": page, "why": why})).collect();
+        let skips: Vec<_> =
+            skipped.iter().map(|(what, count)| json!({"what": what, "count": count})).collect();
+        if let Some(object) = value.as_object_mut() {
+            object.insert("durable_seq".into(), json!(applied));
+            object.insert("wiki".into(), json!(wiki));
+            object.insert("vault".into(), json!(vaulted.identity.id));
+            object.insert("parked_items".into(), json!(reasons));
+            object.insert("skipped".into(), json!(skips));
+        }
+        print_json(&value)?;
+        return Ok(Exit::Done);
+    }
+    print(&format!("wiki      {}\n", wiki.as_deref().unwrap_or("none listed yet")))?;
+    let place = call.settings.text("vault");
+    print(&format!("vault     {} in `{place}`, durable to record {applied}\n", vaulted.identity.id))?;
+    print(&format!(
+        "held      {} pages ({} versions), {} chunks, {} entities, {} facts\n",
+        counts.pages, counts.versions, counts.episodes, counts.entities, counts.facts
+    ))?;
+    print(&match counts.owed_fetches + counts.owed_cuts + counts.owed_pages {
+        0 => "owed      nothing; `highwater pipeline` looks for changes\n".to_owned(),
+        _ => format!(
+            "owed      {} fetches, {} versions to cut, {} of {} pages to resolve; `highwater pipeline` goes on\n",
+            counts.owed_fetches, counts.owed_cuts, counts.owed_pages, counts.worklist
+        ),
+    })?;
+    print(&format!("parked    {}\n", counts.parked))?;
+    for (page, why) in &parked {
+        print(&format!("          {page}: {why}\n"))?;
+    }
+    for (what, count) in &skipped {
+        print(&format!("skipped   {count} × {what}\n"))?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,37 @@
+//! The embedder that is compiled in: all-MiniLM-L6-v2, no key, no request, no file.
+//!
+//! Knows where the weights lie in the source tree; the arithmetic is the crate `minilm`. The model is loaded
+//! once per process, when the first text comes, so a command that embeds nothing pays nothing.
+
+use super::Embedder;
+use minilm::Model;
+use std::sync::LazyLock;
+
+/// Changes whenever a text could get another vector: kept vectors carry it.
+const NAME: &str = "builtin/all-minilm-l6-v2-int8.1";
+
+static MODEL: LazyLock<Model> = LazyLock::new(|| {
+    Model::load(
+        include_bytes!("../../assets/embedding/minilm-l6-v2.int8.safetensors"),
+        include_str!("../../assets/embedding/vocabulary.txt"),
+    )
+    .expect("the weights are compiled in, and a test loads these very bytes")
+});
+
+/// The compiled-in embedder.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Builtin;
+
+impl Embedder for Builtin {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn dimensions(&self) -> usize {
+        Model::DIMENSIONS
+    }
+
+    fn embed(&self, texts: &[&str]) -> Vec<Vec<f32>> {
+        MODEL.embed(texts)
+    }
+}

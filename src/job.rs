@@ -1,0 +1,107 @@
+//! The main job: plan, perform, append, apply, and nothing else. The simulator runs this very function.
+//!
+//! Invariant: a record is durable in the vault before a row of the state shows it, and an effect is begun only because
+//! the state owes it. A kill at any point loses at most what was under way.
+
+use crate::error::{Error, Kind, Result};
+use crate::plan::{Limits, plan};
+use crate::state::State;
+use crate::world::{Task, World};
+use knowledge::record::Record;
+use std::collections::BTreeMap;
+use tokio::task::{Id, JoinSet};
+use vault::{ObjectStore, Seq, Vault};
+
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The last record that is durable.
+    pub durable: Seq,
+    /// The run stopped because it was told to; the same command goes on from here.
+    pub interrupted: bool,
+}
+
+/// Brings the graph up to date with the wiki, as far as `limits` allow.
+///
+/// # Errors
+/// What halts a run: a source that cannot be read at all, a vault that refuses, a full disk. Everything recorded before
+/// stays; the same command goes on from there.
+pub async fn run<S: ObjectStore>(
+    world: &impl World,
+    vault: &mut Vault<S>,
+    state: &mut State,
+    limits: &Limits,
+) -> Result<Report> {
+    let mut running = Running::default();
+    loop {
+        let plan = plan(state, &running, limits)?;
+        if plan.owes_nothing() && running.is_empty() {
+            break;
+        }
+        running.start(plan.tasks, world);
+        let records = match plan.settled.is_empty() {
+            false => plan.settled,
+            true => running.finished().await?,
+        };
+        if !records.is_empty() {
+            let segment = vault.append(world.now(), records).await?;
+            state.advance(&segment)?;
+        }
+    }
+    let segment = vault.close(world.now()).await?;
+    state.advance(&segment)?;
+    let interrupted = limits.interrupted.load(std::sync::atomic::Ordering::Relaxed);
+    Ok(Report { durable: state.applied()?, interrupted })
+}
+
+/// Effects under way.
+#[derive(Default)]
+pub struct Running {
+    set: JoinSet<Result<Vec<Record>>>,
+    tasks: BTreeMap<Id, Task>,
+}
+
+/// Records gathered from finished effects for one append, at most: a segment stays small enough to be read at once.
+const BATCH: usize = 256;
+
+impl Running {
+    /// Whether nothing is under way.
+    pub fn is_empty(&self) -> bool {
+        self.set.is_empty()
+    }
+
+    /// How many effects are under way.
+    pub fn len(&self) -> usize {
+        self.set.len()
+    }
+
+    /// Whether this very task is under way.
+    pub fn holds(&self, task: &Task) -> bool {
+        self.tasks.values().any(|held| held == task)
+    }
+
+    fn start(&mut self, tasks: Vec<Task>, world: &impl World) {
+        for task in tasks {
+            let handle = self.set.spawn(world.perform(task.clone()));
+            self.tasks.insert(handle.id(), task);
+        }
+    }
+
+    /// Waits for one effect to finish and takes all that have finished by then.
+    async fn finished(&mut self) -> Result<Vec<Record>> {
+        let mut records = Vec::new();
+        let mut next = self.set.join_next_with_id().await;
+        while let Some(outcome) = next {
+            let (id, outcome) = outcome.map_err(|error| {
+                Error::new(Kind::Bug, format!("an effect did not end as it should: {error}"))
+            })?;
+            self.tasks.remove(&id);
+            records.extend(outcome?);
+            if records.len() >= BATCH {
+                break;
+            }
+            next = self.set.try_join_next_with_id();
+        }
+        Ok(records)
+    }
+}

@@ -1,0 +1,262 @@
+//! What is owed now, read from the state. Everything decided here is decided from rows and settings: the same state
+//! gives the same plan, whenever the job died before. Pure work (reading, cutting, resolving) is done here and handed
+//! over as records; effects are handed over as tasks.
+
+use crate::error::{Error, Kind, Result};
+use crate::job::Running;
+use crate::sources::Ask;
+use crate::state::State;
+use crate::state::owed::{Compared, Listing, Sweep};
+use crate::world::Task;
+use knowledge::chunk::CHUNKER;
+use knowledge::id::Version;
+use knowledge::page::RawPage;
+use knowledge::read::READER;
+use knowledge::record::{Cut, Gathered, Item, Piece, Record, Resolved, Work, Worklist};
+use knowledge::resolve::RESOLVER;
+use knowledge::structure::STRUCTURE;
+use knowledge::{read, resolve, structure};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How far a run goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Until {
+    /// All pages are fetched.
+    Fetched,
+    /// All pages are cut into chunks.
+    Cut,
+    /// All pages are in the graph.
+    Indexed,
+}
+
+/// What a run may do. Plain data; the flag alone is shared, with whoever catches signals.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// How far to go.
+    pub until: Until,
+    /// Begin a new sweep over the wiki once the last one's work is done.
+    pub sweep: bool,
+    /// Read and resolve everything again from what is kept.
+    pub reindex: bool,
+    /// Go on although many pages vanished at once.
+    pub accept_deletes: bool,
+    /// Effects under way at once.
+    pub concurrency: usize,
+    /// The cap of a chunk, in characters.
+    pub chunk_chars: usize,
+    /// How many pages an epoch takes.
+    pub epoch_pages: u32,
+    /// Set to stop: what is under way is recorded, nothing new is begun.
+    pub interrupted: Arc<AtomicBool>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            until: Until::Indexed,
+            sweep: true,
+            reindex: false,
+            accept_deletes: false,
+            // As many as one turn cuts: what finishes while a segment is being put goes into the next one.
+            concurrency: 64,
+            chunk_chars: 3_500,
+            // Large enough for shared questions and few segments, small enough that a resolution takes milliseconds.
+            epoch_pages: 64,
+            interrupted: Arc::new(AtomicBool::new(false)),
+        }
+    }
+}
+
+/// What is owed now.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Effects to begin.
+    pub tasks: Vec<Task>,
+    /// Decided without asking anyone: to be recorded as it stands.
+    pub settled: Vec<Record>,
+}
+
+impl Plan {
+    /// Whether there is nothing to begin and nothing to record.
+    pub fn owes_nothing(&self) -> bool {
+        self.tasks.is_empty() && self.settled.is_empty()
+    }
+
+    fn settled(records: Vec<Record>) -> Self {
+        Self { tasks: Vec::new(), settled: records }
+    }
+}
+
+/// Pages cut in one turn: enough to make a segment worth its flush, few enough that a kill loses little.
+const CUT_PAGES: usize = 64;
+/// Bodies cut in one turn, in bytes; one large page may pass it alone.
+const CUT_BYTES: usize = 2 << 20;
+/// Retractions recorded in one turn.
+const RETRACTIONS: usize = 1_000;
+/// Share of the pages, in percent, that may vanish at once without a word from the user.
+const VANISHED_PERCENT: usize = 10;
+/// A wiki smaller than this may lose any number of pages: a share of a handful means nothing.
+const VANISHED_FEW: usize = 5;
+
+/// What to do next. A new sweep, or a re-indexing, begins only when the last worklist is in the graph to its end, so
+/// that there is at most one worklist to speak of.
+pub fn plan(state: &State, running: &Running, limits: &Limits) -> Result<Plan> {
+    if limits.interrupted.load(Ordering::Relaxed) {
+        return Ok(Plan::default());
+    }
+    let work = plan_work(state, running, limits)?;
+    if !work.owes_nothing() || !running.is_empty() || !state.is_settled()? {
+        return Ok(work);
+    }
+    let generation = plan_generation(state, limits)?;
+    match generation.owes_nothing() {
+        true => plan_sweep(state, limits),
+        false => Ok(generation),
+    }
+}
+
+/// The work of the newest worklist: resolve what is gathered, gather what is complete, cut what is fetched, fetch.
+fn plan_work(state: &State, running: &Running, limits: &Limits) -> Result<Plan> {
+    let mut plan = Plan { tasks: plan_fetches(state, running, limits)?, settled: Vec::new() };
+    let gone = state.owed_retractions(RETRACTIONS)?;
+    plan.settled.extend(gone.into_iter().map(|page| Record::Gone { page }));
+    if limits.until >= Until::Cut {
+        for page in state.owed_cuts(CUT_PAGES, CUT_BYTES)? {
+            plan.settled.push(Record::Cut(cut(state, &page, limits.chunk_chars)?));
+        }
+    }
+    if limits.until >= Until::Indexed {
+        plan.settled.extend(plan_epoch(state)?);
+    }
+    Ok(plan)
+}
+
+fn plan_fetches(state: &State, running: &Running, limits: &Limits) -> Result<Vec<Task>> {
+    let free = limits.concurrency.saturating_sub(running.len());
+    if free == 0 {
+        return Ok(Vec::new());
+    }
+    let owed = state.owed_fetches(limits.concurrency + free)?;
+    Ok(owed.into_iter().map(Task::Read).filter(|task| !running.holds(task)).take(free).collect())
+}
+
+/// Resolves the epoch that is gathered, or gathers the slice that is complete.
+fn plan_epoch(state: &State) -> Result<Option<Record>> {
+    if let Some(epoch) = state.open_epoch()? {
+        let said = state.said(&epoch)?;
+        let changes = resolve::resolve(&said, state)?;
+        return Ok(Some(Record::Resolved(Resolved { epoch: epoch.epoch, changes })));
+    }
+    let Some(slice) = state.head_slice()? else { return Ok(None) };
+    if !state.is_complete(slice)? {
+        return Ok(None);
+    }
+    Ok(Some(Record::Gathered(Gathered {
+        epoch: slice.epoch,
+        sweep: slice.sweep,
+        first: slice.first,
+        end: slice.end,
+        resolver: RESOLVER,
+    })))
+}
+
+/// Reads, cuts and interprets a page version. Chunks that the same rules have made before are named, not repeated.
+fn cut(state: &State, page: &RawPage, chunk_chars: usize) -> Result<Cut> {
+    let document = read::document(page.format, &page.body);
+    let known = state.chunks_made_by(&page.id, (READER, CHUNKER, STRUCTURE))?;
+    let pieces = structure::pieces(page, &document, chunk_chars);
+    let chunks = pieces
+        .into_iter()
+        .map(|(chunk, reading)| match known.contains(&chunk.id) {
+            true => Piece::Kept(chunk.id),
+            false => Piece::New { chunk, reading },
+        })
+        .collect();
+    Ok(Cut {
+        page: page.id.clone(),
+        version: page.version,
+        reader: READER,
+        chunker: CHUNKER,
+        structure: STRUCTURE,
+        chunks,
+        warnings: document.warnings,
+    })
+}
+
+/// A re-indexing that was asked for or is under way: begin it, list its work, finish it.
+fn plan_generation(state: &State, limits: &Limits) -> Result<Plan> {
+    let Some(generation) = state.reindexing()? else {
+        return Ok(match limits.reindex && !state.reindexed_this_term()? {
+            true => Plan::settled(vec![Record::Reindexing { generation: state.generation()? + 1 }]),
+            false => Plan::default(),
+        });
+    };
+    if state.reindexing_is_planned()? {
+        return Ok(Plan::settled(vec![Record::Reindexed { generation }]));
+    }
+    let items =
+        state.pages()?.into_iter().map(|(space, page)| Item { page, space, work: Work::Again }).collect();
+    let sweep = state.sweep()?.map_or(1, |sweep| sweep.sweep + 1);
+    Ok(Plan::settled(vec![Record::Worklist(Worklist { sweep, epoch_pages: limits.epoch_pages, items })]))
+}
+
+/// Listing: begin a sweep, go on with it, or turn a complete one into a worklist.
+fn plan_sweep(state: &State, limits: &Limits) -> Result<Plan> {
+    let list =
+        |sweep, cursor| Plan { tasks: vec![Task::Read(Ask::List { sweep, cursor })], settled: Vec::new() };
+    match state.sweep()? {
+        None if limits.sweep => Ok(list(1, None)),
+        Some(Sweep { sweep, next: Some(cursor), complete: false, .. }) => Ok(list(sweep, Some(cursor))),
+        Some(Sweep { sweep, complete: true, planned: false, .. }) => plan_worklist(state, sweep, limits),
+        Some(Sweep { sweep, of_this_term: false, .. }) if limits.sweep => Ok(list(sweep + 1, None)),
+        _ => Ok(Plan::default()),
+    }
+}
+
+fn plan_worklist(state: &State, sweep: u32, limits: &Limits) -> Result<Plan> {
+    let compared = state.compared()?;
+    guard_deletes(&compared, limits)?;
+    let mut items = Vec::new();
+    for page in compared {
+        if let Some(work) = work_on(state, &page)? {
+            items.push(Item { page: page.page, space: page.space, work });
+        }
+    }
+    let mut records = Vec::new();
+    let layers = state.changed_layers()?;
+    if !layers.is_empty() {
+        records.push(Record::AudienceChanged { layers });
+    }
+    records.push(Record::Worklist(Worklist { sweep, epoch_pages: limits.epoch_pages, items }));
+    Ok(Plan::settled(records))
+}
+
+/// Many pages gone at once is more often an unmounted folder or a lost right than a clean-up.
+fn guard_deletes(compared: &[Compared], limits: &Limits) -> Result<()> {
+    let held = compared.iter().filter(|page| page.held.is_some()).count();
+    let vanished = compared.iter().filter(|page| page.listed.is_none()).count();
+    if limits.accept_deletes || vanished <= VANISHED_FEW || vanished * 100 <= held * VANISHED_PERCENT {
+        return Ok(());
+    }
+    let text = format!("compare the listing with what is held: {vanished} of {held} pages vanished at once");
+    Err(Error::new(Kind::Halt, text).hint(
+        "check that the source is whole; if the pages really are gone, run again with `--accept-deletes`",
+    ))
+}
+
+fn work_on(state: &State, page: &Compared) -> Result<Option<Work>> {
+    let Some(listed) = &page.listed else { return Ok(Some(Work::Retract)) };
+    if page.held.as_ref().is_some_and(|(_, fingerprint)| *fingerprint == listed.fingerprint) {
+        return Ok(None);
+    }
+    let held = state.versions_held(&page.page)?;
+    let newest = held.last().map_or(Version(0), |version| *version);
+    let Listing { version, history, fingerprint, locator } = listed;
+    let current = version.unwrap_or(Version(newest.0 + 1));
+    let mut versions: Vec<Version> =
+        history.iter().copied().filter(|old| *old < current && !held.contains(old)).collect();
+    versions.sort_unstable();
+    versions.push(current);
+    Ok(Some(Work::Fetch { versions, locator: locator.clone(), fingerprint: fingerprint.clone() }))
+}

@@ -1,0 +1,205 @@
+//! Settings: plain data from defaults, a file, the environment and flags, in that order of rising strength. Unknown
+//! keys are refused. Components are built from them in `wire.rs` and nowhere else.
+
+use crate::error::{Error, Kind, Result};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Built in.
+    Default,
+    /// A settings file.
+    File(PathBuf),
+    /// An environment variable.
+    Environment(String),
+    /// A flag.
+    Flag,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::File(path) => write!(f, "file `{}`", path.display()),
+            Origin::Environment(name) => write!(f, "environment `{name}`"),
+            Origin::Flag => f.write_str("flag"),
+        }
+    }
+}
+
+/// A key: its name, its default, and a sentence.
+pub struct Key {
+    /// The name in the file; upper-cased behind `HIGHWATER_` it is the environment variable.
+    pub name: &'static str,
+    /// The default, as it would be written in the file.
+    pub default: &'static str,
+    /// What it sets.
+    pub about: &'static str,
+}
+
+/// Every setting there is.
+pub const KEYS: [Key; 8] = [
+    Key {
+        name: "source",
+        default: "samples",
+        about: "the wiki to index: an export (ZIP or folder) or a folder of pages",
+    },
+    Key {
+        name: "vault",
+        default: "vault",
+        about: "the folder that holds the journal; the one thing that must not be lost",
+    },
+    Key {
+        name: "state",
+        default: "highwater.db",
+        about: "the state file; a cache of the vault on a local disk",
+    },
+    Key {
+        name: "environment",
+        default: "default",
+        about: "the name a vault is made for, such as prod; a mismatch is refused",
+    },
+    Key { name: "chunk_chars", default: "3500", about: "the cap of a chunk, in characters (500 to 20000)" },
+    Key { name: "epoch_pages", default: "64", about: "pages resolved together (1 to 10000)" },
+    Key { name: "concurrency", default: "64", about: "reads under way at once (1 to 256)" },
+    Key {
+        name: "embedding",
+        default: "builtin",
+        about: "what turns text into vectors: `builtin`, or `none` for words only",
+    },
+];
+
+/// The file that is read when none is named.
+pub const DEFAULT_FILE: &str = "highwater.toml";
+
+/// All settings with their origins.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    values: BTreeMap<&'static str, (String, Origin)>,
+}
+
+impl Settings {
+    /// Puts the layers together. `file` is a path the user named; without it `highwater.toml` is read if it is there.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        flags: &[(&str, Option<String>)],
+    ) -> Result<Self> {
+        let mut values: BTreeMap<&'static str, (String, Origin)> =
+            KEYS.iter().map(|key| (key.name, (key.default.to_owned(), Origin::Default))).collect();
+        let named = file.map(Path::to_owned);
+        let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+        if named.is_some() || path.exists() {
+            for (name, value) in read_file(&path)? {
+                values.insert(name, (value, Origin::File(path.clone())));
+            }
+        }
+        for (variable, value) in environment {
+            let Some(name) = variable.strip_prefix("HIGHWATER_") else { continue };
+            let key = known(&name.to_lowercase(), &format!("environment variable `{variable}`"))?;
+            values.insert(key, (value, Origin::Environment(variable)));
+        }
+        for (name, value) in flags {
+            if let Some(value) = value {
+                values.insert(known(name, "a flag")?, (value.clone(), Origin::Flag));
+            }
+        }
+        Ok(Self { values })
+    }
+
+    /// A value as text.
+    pub fn text(&self, name: &str) -> &str {
+        self.values.get(name).map_or("", |(value, _)| value)
+    }
+
+    /// Where a value came from.
+    pub fn origin(&self, name: &str) -> &Origin {
+        self.values.get(name).map_or(&Origin::Default, |(_, origin)| origin)
+    }
+
+    /// A value as a path.
+    pub fn path(&self, name: &str) -> PathBuf {
+        PathBuf::from(self.text(name))
+    }
+
+    /// A value as a number within bounds.
+    pub fn number(&self, name: &str, bounds: std::ops::RangeInclusive<usize>) -> Result<usize> {
+        let text = self.text(name);
+        text.parse().ok().filter(|number| bounds.contains(number)).ok_or_else(|| {
+            let found = format!("setting `{name}` ({}): `{text}`", self.origin(name));
+            Error::new(
+                Kind::Usage,
+                format!("{found} is not a number from {} to {}", bounds.start(), bounds.end()),
+            )
+        })
+    }
+
+    /// All settings in the order of `KEYS`.
+    pub fn all(&self) -> impl Iterator<Item = (&Key, &str, &Origin)> {
+        KEYS.iter().map(|key| (key, self.text(key.name), self.origin(key.name)))
+    }
+}
+
+fn known(name: &str, whence: &str) -> Result<&'static str> {
+    KEYS.iter().find(|key| key.name == name).map(|key| key.name).ok_or_else(|| {
+        let names: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
+        Error::new(Kind::Usage, format!("{whence}: there is no setting `{name}`"))
+            .hint(format!("settings are: {}", names.join(", ")))
+    })
+}
+
+fn read_file(path: &Path) -> Result<Vec<(&'static str, String)>> {
+    let whence = format!("settings file `{}`", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Error::new(Kind::Usage, format!("{whence}: {error}")).hint("name a readable file with `--config`")
+    })?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        Error::new(Kind::Usage, format!("{whence}: {}", error.to_string().trim_end()))
+    })?;
+    let mut values = Vec::new();
+    for (name, value) in table {
+        let value = match value {
+            toml::Value::String(text) => text,
+            toml::Value::Integer(number) => number.to_string(),
+            other => {
+                let kind = other.type_str();
+                let text = format!("{whence}: setting `{name}` is a {kind}, expected text or a number");
+                return Err(Error::new(Kind::Usage, text));
+            }
+        };
+        values.push((known(&name, &whence)?, value));
+    }
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_beats_the_environment_and_the_environment_beats_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("h.toml");
+        std::fs::write(&file, "chunk_chars = 1000\nvault = \"from-file\"\nstate = \"from-file\"\n").unwrap();
+        let environment =
+            [("HIGHWATER_VAULT".into(), "from-env".into()), ("HIGHWATER_STATE".into(), "from-env".into())];
+        let flags = [("state", Some("from-flag".to_owned())), ("vault", None)];
+        let settings = Settings::load(Some(&file), environment, &flags).unwrap();
+        assert_eq!(settings.number("chunk_chars", 500..=20_000).unwrap(), 1_000);
+        assert_eq!(settings.text("vault"), "from-env");
+        assert_eq!((settings.text("state"), settings.origin("state")), ("from-flag", &Origin::Flag));
+        assert_eq!(settings.text("embedding"), "builtin");
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_wherever_they_stand() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("h.toml");
+        std::fs::write(&file, "chunk_char = 1000\n").unwrap();
+        let error = Settings::load(Some(&file), [], &[]).unwrap_err();
+        assert!(error.to_string().contains("`chunk_char`"), "{error}");
+        assert!(Settings::load(None, [("HIGHWATER_VALT".into(), "x".into())], &[]).is_err());
+    }
+}

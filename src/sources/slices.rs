@@ -1,0 +1,101 @@
+//! Long listings in records of bounded size, and the fingerprint of a page. Must not know any kind of source.
+
+use super::{Kind, SourceError};
+use knowledge::audience::Layer;
+use knowledge::document::Warning;
+use knowledge::page::{PageRef, Person, RawPage, Space};
+use knowledge::record::Listed;
+
+/// Pages (and people, and layers) in one `Listed`: a record of about 200 kB, small enough to append often and
+/// large enough that a wiki of 50,000 pages is 50 records.
+pub(crate) const SLICE: usize = 1_000;
+
+/// All a source knows beside its pages.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Around {
+    pub(crate) people: Vec<Person>,
+    pub(crate) spaces: Vec<Space>,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) skipped: Vec<Warning>,
+}
+
+/// The slice of a listing that `cursor` asks for; `page(i)` gives the page reference number `i`.
+pub(crate) fn slice(
+    cursor: Option<&str>,
+    pages: usize,
+    around: &Around,
+    page: impl FnMut(usize) -> PageRef,
+) -> Result<Listed, SourceError> {
+    let number: usize = match cursor {
+        None => 0,
+        Some(text) => text.parse().map_err(|_| {
+            SourceError::new(
+                Kind::Changed,
+                format!("listing from cursor `{text}`: expected the number of a slice"),
+            )
+        })?,
+    };
+    let total = pages.max(around.people.len()).max(around.layers.len()).max(around.spaces.len());
+    let from = number.saturating_mul(SLICE);
+    let range = |length: usize| from.min(length)..from.saturating_add(SLICE).min(length);
+    Ok(Listed {
+        pages: range(pages).map(page).collect(),
+        people: around.people[range(around.people.len())].to_vec(),
+        spaces: around.spaces[range(around.spaces.len())].to_vec(),
+        layers: around.layers[range(around.layers.len())].to_vec(),
+        skipped: if number == 0 { around.skipped.clone() } else { Vec::new() },
+        next: (from.saturating_add(SLICE) < total).then(|| (number + 1).to_string()),
+        ..Listed::default()
+    })
+}
+
+/// The fingerprint of a page: everything in `page` (given without its body) and a hash of the body as the
+/// source holds it. A change of either is a reason to fetch.
+pub(crate) fn fingerprint(page: &RawPage, body: &[u8; 32]) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("highwater page fingerprint 1");
+    let around = serde_json::to_vec(page).expect("a `RawPage` has only text keys and plain values");
+    hasher.update(&(around.len() as u64).to_le_bytes()).update(&around).update(body);
+    hasher.finalize().to_hex()[..32].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use knowledge::id::{PageId, SpaceKey};
+
+    fn page(i: usize) -> PageRef {
+        PageRef {
+            id: PageId::new(i.to_string()),
+            space: SpaceKey::new("S"),
+            version: None,
+            history: vec![],
+            fingerprint: String::new(),
+            locator: String::new(),
+        }
+    }
+
+    #[test]
+    fn slices_cover_everything_once_and_end() {
+        let around =
+            Around { skipped: vec![Warning { what: "draft".into(), count: 2 }], ..Around::default() };
+        let (mut cursor, mut seen, mut skipped) = (None, Vec::new(), 0);
+        loop {
+            let listed = slice(cursor.as_deref(), 2_500, &around, page).unwrap();
+            seen.extend(listed.pages.into_iter().map(|page| page.id.as_str().parse::<usize>().unwrap()));
+            skipped += listed.skipped.len();
+            match listed.next {
+                Some(next) => cursor = Some(next),
+                None => break,
+            }
+        }
+        assert_eq!(seen, (0..2_500).collect::<Vec<_>>());
+        assert_eq!(skipped, 1);
+    }
+
+    #[test]
+    fn a_wiki_without_pages_has_one_empty_slice() {
+        let listed = slice(None, 0, &Around::default(), page).unwrap();
+        assert!(listed.pages.is_empty() && listed.next.is_none());
+        assert!(slice(Some("x"), 0, &Around::default(), page).is_err());
+    }
+}

@@ -1,0 +1,232 @@
+//! What the resolver may ask of the graph: `Held`, answered from indexed rows, every list sorted by id.
+
+use super::State;
+use crate::error::{Error, Kind as Advice, Result};
+use knowledge::graph::{
+    Decision, End, Ended, Episode, Extractor, Fact, Key, Kind, Node, Object, Support, Verdict,
+};
+use knowledge::id::{ChunkId, EntityId, FactId, NodeId, PageId, SpaceKey, Version};
+use knowledge::resolve::{Band, Group, Held, HeldFact};
+use knowledge::time::{Timestamp, parse};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+impl Held for State {
+    type Error = Error;
+
+    fn node(&self, id: NodeId) -> Result<Option<Node>> {
+        let mut found = nodes(self.connection(), "WHERE node = ?1", [id.as_bytes()])?;
+        Ok(found.pop())
+    }
+
+    fn nodes_named(&self, normal: &str) -> Result<Vec<Node>> {
+        nodes(self.connection(), "WHERE normal = ?1 ORDER BY node", [normal])
+    }
+
+    fn nodes_in_bands(&self, bands: &[Band]) -> Result<Vec<Node>> {
+        let bands: Vec<i64> = bands.iter().map(|band| band.0.cast_signed()).collect();
+        nodes(
+            self.connection(),
+            "WHERE node IN (SELECT node FROM name_band WHERE band IN (SELECT value FROM json_each(?1))) ORDER BY node",
+            [serde_json::to_string(&bands)?],
+        )
+    }
+
+    fn decisions(&self, node: NodeId) -> Result<Vec<Decision>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT a, b, verdict, why, weight, chunk FROM decision WHERE a = ?1
+             UNION SELECT a, b, verdict, why, weight, chunk FROM decision WHERE b = ?1 ORDER BY 1, 2, 6",
+        )?;
+        collect(statement.query([node.as_bytes()])?, decision)
+    }
+
+    fn live_mentions(&self, node: NodeId, limit: usize) -> Result<Vec<ChunkId>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT mention.chunk FROM mention JOIN episode USING (chunk)
+             WHERE node = ?1 AND ended IS NULL ORDER BY mention.chunk LIMIT ?2",
+        )?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        collect(statement.query(params![node.as_bytes(), limit])?, |row| Ok(ChunkId::from_bytes(row.get(0)?)))
+    }
+
+    fn group(&self, node: NodeId) -> Result<Option<Group>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT entity.entity, entity.named, entity.kind FROM node JOIN entity USING (entity) WHERE node.node = ?1",
+        )?;
+        let found: Option<([u8; 16], String, String)> = statement
+            .query_row([node.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((entity, name, kind)) = found else { return Ok(None) };
+        let mut statement =
+            self.connection().prepare_cached("SELECT node FROM node WHERE entity = ?1 ORDER BY node")?;
+        let nodes = collect(statement.query([entity])?, |row| Ok(NodeId::from_bytes(row.get(0)?)))?;
+        Ok(Some(Group { entity: EntityId(NodeId::from_bytes(entity)), nodes, name, kind: Kind::new(kind) }))
+    }
+
+    fn is_live(&self, chunk: ChunkId) -> Result<bool> {
+        let mut statement =
+            self.connection().prepare_cached("SELECT 1 FROM episode WHERE chunk = ?1 AND ended IS NULL")?;
+        Ok(statement.exists([chunk.as_bytes()])?)
+    }
+
+    fn fact(&self, id: FactId) -> Result<Option<HeldFact>> {
+        let sql = format!("{FACT} WHERE fact = ?1");
+        let mut statement = self.connection().prepare_cached(&sql)?;
+        Ok(collect(statement.query([id.as_bytes()])?, held_fact)?.pop())
+    }
+
+    fn facts_at(&self, node: NodeId) -> Result<Vec<HeldFact>> {
+        let sql = format!("{FACT} WHERE subject = ?1 UNION {FACT} WHERE object = ?1 ORDER BY 1");
+        let mut statement = self.connection().prepare_cached(&sql)?;
+        collect(statement.query([node.as_bytes()])?, held_fact)
+    }
+
+    fn episodes_of(&self, page: &PageId) -> Result<Vec<Episode>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT chunk, valid_at, ended, end_version, end_at FROM episode WHERE page = ?1 ORDER BY chunk",
+        )?;
+        collect(statement.query([page.as_str()])?, |row| {
+            Ok(Episode {
+                chunk: ChunkId::from_bytes(row.get(0)?),
+                valid_at: time(row, 1)?,
+                end: end(row, 2)?,
+            })
+        })
+    }
+
+    fn supports_of(&self, page: &PageId) -> Result<Vec<Support>> {
+        let sql = format!("{SUPPORT} WHERE page = ?1 ORDER BY fact, chunk");
+        let mut statement = self.connection().prepare_cached(&sql)?;
+        collect(statement.query([page.as_str()])?, support)
+    }
+
+    fn mentions_of(&self, chunk: ChunkId) -> Result<Vec<NodeId>> {
+        let mut statement =
+            self.connection().prepare_cached("SELECT node FROM mention WHERE chunk = ?1 ORDER BY node")?;
+        collect(statement.query([chunk.as_bytes()])?, |row| Ok(NodeId::from_bytes(row.get(0)?)))
+    }
+}
+
+/// The supports that a fact shows: its own and those of the facts folded into it.
+pub(super) fn supports_shown_by(connection: &Connection, fact: FactId) -> Result<Vec<Support>> {
+    let sql = format!(
+        "{SUPPORT} WHERE fact = ?1 OR fact IN (SELECT fact FROM fact WHERE folded_into = ?1) ORDER BY fact, chunk"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    collect(statement.query([fact.as_bytes()])?, support)
+}
+
+/// The same, an end of unknown date being dated by when it was noticed: at a time after that, the wiki did not say it.
+pub(super) fn supports_noticed(connection: &Connection, fact: FactId) -> Result<Vec<Support>> {
+    let sql = format!(
+        "{NOTICED} WHERE fact = ?1 OR fact IN (SELECT fact FROM fact WHERE folded_into = ?1) ORDER BY fact, chunk"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    collect(statement.query([fact.as_bytes()])?, support)
+}
+
+const NOTICED: &str = "SELECT fact, chunk, sentence, valid_at, invalid_at, from_version, asserted_from,
+    ended, end_version, coalesce(asserted_to, noticed_at) FROM support";
+
+const SUPPORT: &str = "SELECT fact, chunk, sentence, valid_at, invalid_at, from_version, asserted_from,
+    ended, end_version, asserted_to FROM support";
+
+const FACT: &str = "SELECT fact, subject, relation, object, value, run, extractor, folded_into FROM fact";
+
+/// Reads all rows with a function that may fail for our own reasons.
+pub(super) fn collect<T>(
+    mut rows: rusqlite::Rows<'_>,
+    read: impl Fn(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+fn nodes(connection: &Connection, which: &str, values: impl rusqlite::Params) -> Result<Vec<Node>> {
+    let sql = format!("SELECT node, name, normal, kind, space, key FROM node {which}");
+    let mut statement = connection.prepare_cached(&sql)?;
+    collect(statement.query(values)?, |row| {
+        let key: Option<String> = row.get(5)?;
+        Ok(Node {
+            id: NodeId::from_bytes(row.get(0)?),
+            name: row.get(1)?,
+            normal: row.get(2)?,
+            kind: Kind::new(row.get::<_, String>(3)?),
+            space: row.get::<_, Option<String>>(4)?.map(SpaceKey::new),
+            key: key.map(|key| serde_json::from_str::<Key>(&key)).transpose()?,
+        })
+    })
+}
+
+fn decision(row: &Row<'_>) -> Result<Decision> {
+    let verdict: String = row.get(2)?;
+    let chunk: Vec<u8> = row.get(5)?;
+    Ok(Decision {
+        a: NodeId::from_bytes(row.get(0)?),
+        b: NodeId::from_bytes(row.get(1)?),
+        verdict: match verdict.as_str() {
+            "same" => Verdict::Same,
+            "apart" => Verdict::Apart,
+            "doubt" => Verdict::Doubt,
+            other => return Err(unreadable("decision", other)),
+        },
+        why: row.get(3)?,
+        weight: row.get(4)?,
+        chunk: ChunkId::from_slice(&chunk),
+    })
+}
+
+fn unreadable(what: &str, found: &str) -> Error {
+    Error::new(Advice::Bug, format!("state file: `{found}` is not a {what} this binary knows"))
+        .hint("run `highwater vault rebuild`")
+}
+
+fn held_fact(row: &Row<'_>) -> Result<HeldFact> {
+    let object: Option<[u8; 16]> = row.get(3)?;
+    let into: Option<[u8; 16]> = row.get(7)?;
+    let extractor: String = row.get(6)?;
+    let fact = Fact {
+        id: FactId::from_bytes(row.get(0)?),
+        subject: NodeId::from_bytes(row.get(1)?),
+        relation: row.get(2)?,
+        object: match object {
+            Some(node) => Object::Named(NodeId::from_bytes(node)),
+            None => Object::Value(row.get(4)?),
+        },
+        run: row.get(5)?,
+        extractor: serde_json::from_str::<Extractor>(&extractor)?,
+    };
+    Ok(HeldFact { fact, into: into.map(FactId::from_bytes) })
+}
+
+fn support(row: &Row<'_>) -> Result<Support> {
+    Ok(Support {
+        fact: FactId::from_bytes(row.get(0)?),
+        chunk: ChunkId::from_bytes(row.get(1)?),
+        sentence: row.get(2)?,
+        valid_at: time(row, 3)?,
+        invalid_at: time(row, 4)?,
+        from_version: Version(row.get(5)?),
+        asserted_from: time(row, 6)?,
+        end: end(row, 7)?,
+    })
+}
+
+/// Three columns from `first` on: word, version, time.
+fn end(row: &Row<'_>, first: usize) -> Result<Option<End>> {
+    let Some(word) = row.get::<_, Option<String>>(first)? else { return Ok(None) };
+    let ended = match word.as_str() {
+        "replaced" => Ended::Replaced,
+        "vanished" => Ended::Vanished,
+        other => return Err(unreadable("way to end", other)),
+    };
+    let version: Option<u32> = row.get(first + 1)?;
+    Ok(Some(End { ended, version: version.map(Version), at: time(row, first + 2)? }))
+}
+
+fn time(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>> {
+    let text: Option<String> = row.get(column)?;
+    Ok(text.as_deref().and_then(parse))
+}

@@ -1,0 +1,261 @@
+//! The state: one SQLite file, a fold of the journal, with what is owed, the graph and the indexes.
+//!
+//! It is a cache of the vault and knows only what records told it: the number of the last record applied stands in the
+//! same transaction as the rows, so after a power loss the file is merely behind. It must not read pages, cut, or
+//! decide anything. One process writes at a time; readers open the same file read-only.
+
+mod apply;
+mod candidates;
+mod changes;
+pub mod dump;
+mod generation;
+pub mod look;
+pub mod owed;
+pub mod search;
+pub mod vectors;
+
+use crate::error::{Error, Kind, Result};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use std::path::{Path, PathBuf};
+use vault::{ObjectStore, Position, Seq};
+
+/// The version of the fold: the schema together with the meaning `apply` gives to records. A file of an older fold is
+/// discarded and made again; a file of a newer one is refused.
+pub const FOLD: i32 = 1;
+
+/// Marks an SQLite file as ours (`HWTR`), so that no other file is ever discarded by mistake.
+const APPLICATION: i32 = 0x4857_5452;
+
+/// The state file, open for writing.
+pub struct State {
+    connection: Connection,
+    path: PathBuf,
+}
+
+/// Why a state file that was there is not used.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Discarded {
+    /// It was folded by an older binary.
+    OlderFold,
+    /// It belongs to another vault.
+    OtherVault(String),
+}
+
+impl State {
+    /// Opens the state file for a vault, or makes an empty one. A file of another vault or of an older fold is replaced
+    /// by an empty one, and the reason returned: it is only a cache.
+    ///
+    /// # Errors
+    /// A file that is not ours, or that a newer version has made, is refused and left alone.
+    pub fn open(path: &Path, vault_id: &str) -> Result<(Self, Option<Discarded>)> {
+        let discarded = match examine(path)? {
+            Found::Nothing => None,
+            Found::Fold(fold, _) if fold < FOLD => Some(Discarded::OlderFold),
+            Found::Fold(_, id) if id == vault_id => None,
+            Found::Fold(_, id) => Some(Discarded::OtherVault(id)),
+        };
+        if discarded.is_some() {
+            delete(path)?;
+        }
+        let state = Self::create_or_open(path, vault_id)?;
+        Ok((state, discarded))
+    }
+
+    fn create_or_open(path: &Path, vault_id: &str) -> Result<Self> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|error| unusable(path, &error))?;
+        }
+        let connection = Connection::open(path).map_err(Error::from).map_err(|e| e.during(at(path)))?;
+        tune(&connection)?;
+        let fresh: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if fresh == 0 {
+            let transaction = connection.unchecked_transaction()?;
+            transaction.execute_batch(include_str!("schema.sql"))?;
+            transaction.execute("INSERT INTO meta VALUES ('vault', ?1)", [vault_id])?;
+            transaction.pragma_update(None, "application_id", APPLICATION)?;
+            transaction.pragma_update(None, "user_version", FOLD)?;
+            transaction.commit()?;
+        }
+        Ok(Self { connection, path: path.to_owned() })
+    }
+
+    /// Opens a state file for reading only; nothing when there is none yet.
+    pub fn open_to_read(path: &Path) -> Result<Option<Self>> {
+        if matches!(examine(path)?, Found::Nothing) {
+            return Ok(None);
+        }
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.pragma_update(None, "mmap_size", MMAP_BYTES)?;
+        connection.busy_timeout(BUSY)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(Some(Self { connection, path: path.to_owned() }))
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The connection, for the rooms of the state and for tests that look.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// A value of the `meta` table.
+    pub fn meta(&self, key: &str) -> Result<Option<String>> {
+        let mut statement = self.connection.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+        Ok(statement.query_row([key], |row| row.get(0)).optional()?)
+    }
+
+    /// The last record applied; zero before the first.
+    pub fn applied(&self) -> Result<Seq> {
+        let text = self.meta("applied_seq")?;
+        Ok(Seq::new(text.and_then(|text| text.parse().ok()).unwrap_or(0)))
+    }
+
+    /// The last segment applied; none before the first.
+    pub fn position(&self) -> Result<Option<Position>> {
+        self.meta("position")?.map(|text| serde_json::from_str(&text).map_err(Error::from)).transpose()
+    }
+
+    /// The vault this state is a fold of.
+    pub fn vault_id(&self) -> Result<String> {
+        Ok(self.meta("vault")?.unwrap_or_default())
+    }
+
+    /// Applies everything that the journal holds beyond this file.
+    ///
+    /// # Errors
+    /// `Kind::Foreign` when the file stands on a record that is not in the chain.
+    pub async fn catch_up<S: ObjectStore>(&mut self, store: &S) -> Result<()> {
+        self.resume_generation()?;
+        let position = self.position()?;
+        vault::read(store, position, |segment| self.advance(&segment)).await?;
+        Ok(())
+    }
+
+    /// Gives up the file and makes an empty one in its place, keeping vectors (they belong to texts, not to records).
+    pub fn start_over(self) -> Result<Self> {
+        let (path, vault_id) = (self.path.clone(), self.vault_id()?);
+        let next = beside(&path, "next");
+        delete(&next)?;
+        let fresh = Self::create_or_open(&next, &vault_id)?;
+        fresh.adopt_vectors(&path)?;
+        drop(self);
+        fresh.take_the_place_of(&path)
+    }
+
+    /// Copies the vectors of another state file.
+    pub fn adopt_vectors(&self, other: &Path) -> Result<()> {
+        self.connection.execute("ATTACH ?1 AS other", [other.to_string_lossy()])?;
+        let copied = self.connection.execute("INSERT OR IGNORE INTO vector SELECT * FROM other.vector", []);
+        self.connection.execute("DETACH other", [])?;
+        copied?;
+        Ok(())
+    }
+
+    /// Moves this file to `path`, over the one that is there.
+    pub fn take_the_place_of(self, path: &Path) -> Result<Self> {
+        let (from, vault_id) = (self.path.clone(), self.vault_id()?);
+        self.connection.pragma_update(None, "wal_checkpoint", "TRUNCATE").ok();
+        self.connection.close().map_err(|(_, error)| Error::from(error))?;
+        delete(path)?;
+        std::fs::rename(&from, path).map_err(|error| unusable(path, &error))?;
+        delete(&from)?;
+        Self::create_or_open(path, &vault_id)
+    }
+}
+
+/// Reading may map this much of the file; more than any state we expect on one machine would need to be fast.
+const MMAP_BYTES: i64 = 1 << 30;
+/// Statements kept compiled: about as many as the rooms of the state have.
+const STATEMENTS: usize = 128;
+/// How long one process waits for another one's transaction; the longest of ours takes well under a second.
+const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
+
+fn tune(connection: &Connection) -> Result<()> {
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // 64 MB of pages: an epoch touches the indexes of a few hundred names and facts at random.
+    connection.pragma_update(None, "cache_size", -65_536)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(())
+}
+
+enum Found {
+    Nothing,
+    Fold(i32, String),
+}
+
+/// Looks at a file without changing it.
+fn examine(path: &Path) -> Result<Found> {
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) => return Err(unusable(path, &error)),
+        Ok(found) if found.is_dir() => {
+            return Err(Error::new(Kind::Halt, format!("{}: is a folder, expected a file", at(path)))
+                .hint("give `--state` a file name"));
+        }
+        Ok(found) if found.len() == 0 => return Ok(Found::Nothing),
+        Ok(_) => {}
+    }
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let foreign = |_: Option<rusqlite::Error>| {
+        Error::new(Kind::Halt, format!("{}: this is not a state file of Highwater", at(path)))
+            .hint("it was left alone; give another `--state`")
+    };
+    let read = |sql: &str| -> Result<i32> {
+        connection.query_row(sql, [], |row| row.get(0)).map_err(|error| foreign(Some(error)))
+    };
+    let application = read("PRAGMA application_id")?;
+    let fold = read("PRAGMA user_version")?;
+    let tables = read("SELECT count(*) FROM sqlite_master")?;
+    if application == 0 && fold == 0 && tables == 0 {
+        return Ok(Found::Nothing);
+    }
+    if application != APPLICATION {
+        return Err(foreign(None));
+    }
+    if fold > FOLD {
+        return Err(Error::new(
+            Kind::Halt,
+            format!("{}: made by a newer version (fold {fold}, this binary knows {FOLD})", at(path)),
+        )
+        .hint("use the newer binary, or give another `--state`: it is made again from the vault"));
+    }
+    let vault = connection.query_row("SELECT value FROM meta WHERE key = 'vault'", [], |row| row.get(0))?;
+    Ok(Found::Fold(fold, vault))
+}
+
+fn delete(path: &Path) -> Result<()> {
+    for file in [path.to_owned(), beside(path, "wal"), beside(path, "shm"), beside(path, "journal")] {
+        match std::fs::remove_file(&file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(unusable(&file, &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The name SQLite gives to a file beside a database, such as `highwater.db-wal`.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-");
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn at(path: &Path) -> String {
+    format!("state file `{}`", path.display())
+}
+
+fn unusable(path: &Path, error: &std::io::Error) -> Error {
+    Error::new(Kind::Halt, format!("{}: {error}", at(path))).hint("give a `--state` path that can be written")
+}
+
+#[cfg(test)]
+mod tests;

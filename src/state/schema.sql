@@ -1,0 +1,238 @@
+-- The state file: a fold of the journal, one SQLite file. Ids are 16-byte blobs (`hex(id)` shows them); times are UTC
+-- text of fixed width. It may be deleted at any time: the journal makes it again.
+
+-- Where this file stands: vault, wiki, applied_seq, ordinal, digest, generation.
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+-- One row a sweep over the wiki. `opened_seq` is the term in which it began.
+CREATE TABLE sweep (
+    sweep INTEGER PRIMARY KEY,
+    opened_seq INTEGER NOT NULL,
+    next TEXT,
+    complete INTEGER NOT NULL DEFAULT 0,
+    planned INTEGER NOT NULL DEFAULT 0
+);
+
+-- The newest sweep's pages, people and layers, until its worklist is made.
+CREATE TABLE listed (
+    page TEXT PRIMARY KEY,
+    space TEXT NOT NULL,
+    version INTEGER,
+    history TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    locator TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE listed_layer (layer TEXT PRIMARY KEY, rule TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE skipped (what TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+
+-- What is to be done, in canonical order. `open` counts the versions of the item that are not cut yet.
+CREATE TABLE worklist (
+    sweep INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    page TEXT NOT NULL,
+    space TEXT NOT NULL,
+    work TEXT NOT NULL,
+    current INTEGER,
+    fingerprint TEXT,
+    open INTEGER NOT NULL,
+    PRIMARY KEY (sweep, position)
+) WITHOUT ROWID;
+CREATE INDEX worklist_page ON worklist (page);
+CREATE INDEX worklist_retract ON worklist (sweep, position) WHERE work = 'retract' AND open > 0;
+
+-- Work that waits for an effect, and pages that wait to be cut.
+CREATE TABLE owed_fetch (
+    page TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    locator TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    PRIMARY KEY (page, version)
+) WITHOUT ROWID;
+CREATE INDEX owed_fetch_order ON owed_fetch (position, version);
+CREATE TABLE owed_cut (
+    page TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (page, version)
+) WITHOUT ROWID;
+CREATE INDEX owed_cut_order ON owed_cut (position, version);
+CREATE TABLE parked (
+    page TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (page, version)
+) WITHOUT ROWID;
+
+CREATE TABLE epoch (
+    epoch INTEGER PRIMARY KEY,
+    sweep INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    end INTEGER NOT NULL,
+    resolver INTEGER NOT NULL,
+    gathered_seq INTEGER NOT NULL,
+    resolved_seq INTEGER
+);
+CREATE INDEX epoch_open ON epoch (epoch) WHERE resolved_seq IS NULL;
+
+-- The wiki as received.
+CREATE TABLE space (space TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE person (person TEXT PRIMARY KEY, name TEXT NOT NULL, also TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE audience (layer TEXT PRIMARY KEY, rule TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE page (
+    page TEXT PRIMARY KEY,
+    space TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    title TEXT NOT NULL,
+    parent TEXT,
+    link TEXT,
+    modified TEXT,
+    fingerprint TEXT NOT NULL DEFAULT '',
+    gone INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX page_title ON page (space, title);
+CREATE TABLE raw_page (
+    page TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    title TEXT NOT NULL,
+    modified TEXT,
+    received TEXT NOT NULL,
+    fetched_seq INTEGER NOT NULL,
+    PRIMARY KEY (page, version)
+);
+
+-- Pages as chunks.
+CREATE TABLE cut (
+    page TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    reader INTEGER NOT NULL,
+    chunker INTEGER NOT NULL,
+    structure INTEGER NOT NULL,
+    chunks BLOB NOT NULL,
+    warnings TEXT NOT NULL,
+    PRIMARY KEY (page, version)
+) WITHOUT ROWID;
+CREATE TABLE chunk (
+    row INTEGER PRIMARY KEY,
+    chunk BLOB NOT NULL UNIQUE,
+    page TEXT NOT NULL,
+    form TEXT NOT NULL,
+    path TEXT NOT NULL,
+    text TEXT NOT NULL,
+    occurrence INTEGER NOT NULL,
+    made_by TEXT NOT NULL,
+    reading TEXT NOT NULL
+);
+CREATE INDEX chunk_page ON chunk (page);
+CREATE INDEX chunk_form ON chunk (form);
+CREATE TABLE indexing_checkpoint (
+    chunk BLOB PRIMARY KEY,
+    answered_seq INTEGER,
+    resolved_seq INTEGER
+) WITHOUT ROWID;
+
+-- The graph.
+CREATE TABLE episode (
+    chunk BLOB PRIMARY KEY,
+    page TEXT NOT NULL,
+    valid_at TEXT,
+    ended TEXT,
+    end_version INTEGER,
+    end_at TEXT,
+    noticed_at TEXT,
+    changed_seq INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX episode_page ON episode (page);
+CREATE INDEX episode_live ON episode (chunk) WHERE ended IS NULL;
+CREATE TABLE node (
+    row INTEGER PRIMARY KEY,
+    node BLOB NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    normal TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    space TEXT,
+    key TEXT,
+    entity BLOB,
+    changed_seq INTEGER NOT NULL
+);
+CREATE INDEX node_normal ON node (normal);
+CREATE INDEX node_entity ON node (entity);
+CREATE TABLE name_band (band INTEGER NOT NULL, node BLOB NOT NULL, PRIMARY KEY (band, node)) WITHOUT ROWID;
+CREATE TABLE decision (
+    a BLOB NOT NULL,
+    b BLOB NOT NULL,
+    verdict TEXT NOT NULL,
+    why TEXT NOT NULL,
+    weight INTEGER NOT NULL,
+    chunk BLOB NOT NULL,
+    PRIMARY KEY (a, b, chunk)
+) WITHOUT ROWID;
+CREATE INDEX decision_b ON decision (b);
+CREATE TABLE mention (node BLOB NOT NULL, chunk BLOB NOT NULL, PRIMARY KEY (node, chunk)) WITHOUT ROWID;
+CREATE INDEX mention_chunk ON mention (chunk);
+CREATE TABLE entity (
+    entity BLOB PRIMARY KEY,
+    named TEXT NOT NULL,  -- the name that the resolver gave it
+    name TEXT NOT NULL,   -- the name shown: for a person the display name
+    kind TEXT NOT NULL,
+    changed_seq INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE fact (
+    row INTEGER PRIMARY KEY,
+    fact BLOB NOT NULL UNIQUE,
+    subject BLOB NOT NULL,
+    relation TEXT NOT NULL,
+    object BLOB,
+    value TEXT,
+    run INTEGER NOT NULL,
+    extractor TEXT NOT NULL,
+    folded_into BLOB,
+    valid_at TEXT,
+    invalid_at TEXT,
+    withdrawn INTEGER NOT NULL DEFAULT 0,
+    withdrawn_at TEXT,
+    created_at TEXT NOT NULL,
+    expired_at TEXT,
+    changed_seq INTEGER NOT NULL
+);
+CREATE INDEX fact_subject ON fact (subject);
+CREATE INDEX fact_object ON fact (object);
+CREATE INDEX fact_live ON fact (row) WHERE folded_into IS NULL AND withdrawn = 0;
+CREATE INDEX fact_folded ON fact (folded_into) WHERE folded_into IS NOT NULL;
+CREATE TABLE support (
+    fact BLOB NOT NULL,
+    chunk BLOB NOT NULL,
+    page TEXT NOT NULL,
+    sentence TEXT NOT NULL,
+    valid_at TEXT,
+    invalid_at TEXT,
+    from_version INTEGER NOT NULL,
+    asserted_from TEXT,
+    ended TEXT,
+    end_version INTEGER,
+    asserted_to TEXT,
+    noticed_at TEXT,
+    PRIMARY KEY (fact, chunk)
+) WITHOUT ROWID;
+CREATE INDEX support_page ON support (page);
+CREATE INDEX support_chunk ON support (chunk);
+
+-- Finding. Vectors are filled behind the loop and are no part of any comparison.
+CREATE VIRTUAL TABLE chunk_text USING fts5 (path, text, content = '', contentless_delete = 1, tokenize = 'porter unicode61');
+CREATE VIRTUAL TABLE node_text USING fts5 (name, content = '', contentless_delete = 1, tokenize = 'porter unicode61');
+CREATE VIRTUAL TABLE fact_text USING fts5 (statement, sentence, card, content = '', contentless_delete = 1, tokenize = 'porter unicode61');
+CREATE TABLE vector_of (kind TEXT NOT NULL, row INTEGER NOT NULL, text_hash BLOB NOT NULL, PRIMARY KEY (kind, row)) WITHOUT ROWID;
+CREATE TABLE vector (text_hash BLOB NOT NULL, model TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (text_hash, model)) WITHOUT ROWID;
+
+-- For people who look with `sqlite3`.
+CREATE VIEW statement AS
+SELECT hex(fact.fact) AS fact, coalesce(se.name, sn.name) AS subject, fact.relation,
+       coalesce(fact.value, oe.name, obj.name) AS object, fact.valid_at, fact.invalid_at, fact.withdrawn,
+       fact.extractor
+FROM fact
+JOIN node sn ON sn.node = fact.subject
+LEFT JOIN entity se ON se.entity = sn.entity
+LEFT JOIN node obj ON obj.node = fact.object
+LEFT JOIN entity oe ON oe.entity = obj.entity
+WHERE fact.folded_into IS NULL;

@@ -1,0 +1,257 @@
+//! Finding: words and meaning, over facts, entities and passages, fused into one ranking. Reads only.
+//!
+//! Invariant: what is returned holds at the asked time on the asked clock; the indexes only propose.
+
+use super::State;
+use super::candidates::collect;
+use super::look::{ChunkCard, EntityCard, Source, Statement};
+use crate::embedders::Quantised;
+use crate::error::Result;
+use knowledge::graph::Times;
+use knowledge::id::{ChunkId, FactId, NodeId};
+use knowledge::time::{Timestamp, stored};
+use knowledge::{rank, resolve};
+use rusqlite::{OptionalExtension, params};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// What is asked.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// The question, in the user's words.
+    pub text: String,
+    /// Its vector, by the model that filled the vectors.
+    pub vector: Option<Quantised>,
+    /// Only what was true in the world then.
+    pub as_of: Option<Timestamp>,
+    /// Only what the wiki said then.
+    pub wiki_at: Option<Timestamp>,
+    /// The time now: without an asked time, what has ended by now does not hold.
+    pub now: Option<Timestamp>,
+    /// How many results.
+    pub limit: usize,
+}
+
+/// A fact at a time: its times as known then, and the chunks that said it.
+struct Moment {
+    times: Times,
+    chunks: BTreeSet<ChunkId>,
+}
+
+/// A result.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Hit {
+    /// The fused score; only its order means anything.
+    pub score: f64,
+    /// What was found.
+    #[serde(flatten)]
+    pub found: Found,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Found {
+    /// A fact with the sentence that answers, and where it stands.
+    Fact {
+        /// The fact.
+        #[serde(flatten)]
+        statement: Statement,
+        /// What it stands on at the asked time, best first.
+        sources: Vec<Source>,
+    },
+    /// An entity.
+    Entity {
+        /// The entity.
+        #[serde(flatten)]
+        card: EntityCard,
+        /// Facts that hold and name it.
+        facts: u32,
+    },
+    /// A passage.
+    Passage {
+        /// The chunk.
+        #[serde(flatten)]
+        chunk: ChunkCard,
+        /// The page.
+        page: String,
+        /// The first version that has it.
+        version: u32,
+        /// Where a browser finds the page.
+        link: Option<String>,
+    },
+}
+
+/// A row of one of the three indexes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Row {
+    Fact(i64),
+    Node(i64),
+    Chunk(i64),
+}
+
+/// The best rows of a text index; `weights` are those of its columns.
+fn best_rows(index: &str, weights: &str) -> String {
+    format!(
+        "SELECT rowid, bm25({index}{weights}) AS score FROM {index} WHERE {index} MATCH ?1
+         ORDER BY score, rowid LIMIT ?2"
+    )
+}
+
+/// Rows each index proposes for one result wanted: many fall to the asked time or fold into one entity.
+const PROPOSALS: usize = 8;
+/// Rows each index proposes at least.
+const PROPOSALS_LEAST: usize = 40;
+
+impl State {
+    /// Searches. Without a vector, or before vectors are filled, words alone decide.
+    pub fn search(&self, query: &Query) -> Result<Vec<Hit>> {
+        let wanted = PROPOSALS_LEAST.max(query.limit * PROPOSALS);
+        let mut rankings = self.by_words(query, wanted)?;
+        if let Some(vector) = &query.vector {
+            rankings.extend(self.by_meaning(vector, wanted)?);
+        }
+        let mut hits = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (row, score) in rank::fuse(&rankings) {
+            if hits.len() >= query.limit {
+                break;
+            }
+            if let Some((identity, found)) = self.show(row, query)?
+                && seen.insert(identity)
+            {
+                hits.push(Hit { score, found });
+            }
+        }
+        Ok(hits)
+    }
+
+    fn by_words(&self, query: &Query, wanted: usize) -> Result<Vec<(f64, Vec<Row>)>> {
+        let terms = rank::terms(&query.text);
+        if terms.is_empty() {
+            return Ok(Vec::new());
+        }
+        let expression = rank::any_of(&terms);
+        let find = |sql: &str, row: fn(i64) -> Row| -> Result<Vec<Row>> {
+            let mut statement = self.connection().prepare_cached(sql)?;
+            collect(statement.query(params![expression, wanted as i64])?, |found| Ok(row(found.get(0)?)))
+        };
+        // `bm25()` as a value is cheaper than `rank` in this SQLite. A fact's own statement counts twice its sentence,
+        // a passage's headings twice its text; what a card says (the page tree, who edited) comes behind what people
+        // wrote.
+        Ok(vec![
+            (1.0, find(&best_rows("fact_text", ", 2.0, 1.0, 0.2"), Row::Fact)?),
+            (0.7, find(&best_rows("node_text", ""), Row::Node)?),
+            (0.9, find(&best_rows("chunk_text", ", 2.0, 1.0"), Row::Chunk)?),
+        ])
+    }
+
+    fn by_meaning(&self, query: &Quantised, wanted: usize) -> Result<Vec<(f64, Vec<Row>)>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT kind, row, vector FROM vector_of JOIN vector USING (text_hash) ORDER BY kind, row",
+        )?;
+        let mut facts = Vec::new();
+        let mut chunks = Vec::new();
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let bytes = row.get_ref(2)?.as_blob().unwrap_or_default();
+            // A vector of another length is another model's: it says nothing about this question.
+            let Ok(vector) = Quantised::from_bytes(bytes, query.dimensions()) else { continue };
+            let score = query.cosine(&vector);
+            match row.get_ref(0)?.as_str().unwrap_or_default() {
+                "fact" => facts.push((score, Row::Fact(row.get(1)?))),
+                _ => chunks.push((score, Row::Chunk(row.get(1)?))),
+            }
+        }
+        let best = |mut scored: Vec<(f32, Row)>| {
+            scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+            scored.into_iter().take(wanted).map(|(_, row)| row).collect::<Vec<_>>()
+        };
+        Ok(vec![(1.0, best(facts)), (0.9, best(chunks))])
+    }
+
+    /// A proposed row with its identity among results, if it holds at the asked time.
+    fn show(&self, row: Row, query: &Query) -> Result<Option<(String, Found)>> {
+        match row {
+            Row::Fact(row) => self.show_fact(row, query),
+            Row::Node(row) => self.show_entity(row),
+            Row::Chunk(row) => self.show_passage(row, query),
+        }
+    }
+
+    fn show_fact(&self, row: i64, query: &Query) -> Result<Option<(String, Found)>> {
+        let mut statement = self
+            .connection()
+            .prepare_cached("SELECT coalesce(folded_into, fact) FROM fact WHERE row = ?1")?;
+        let Some(fact) = statement.query_row([row], |row| row.get(0)).optional()?.map(FactId::from_bytes)
+        else {
+            return Ok(None);
+        };
+        let Some(moment) = self.moment(fact, query)? else { return Ok(None) };
+        let Some(mut statement) = self.statement(fact)? else { return Ok(None) };
+        statement.valid_at = moment.times.valid_at.map(stored);
+        statement.invalid_at = moment.times.invalid_at.map(stored);
+        statement.withdrawn = moment.times.withdrawn.is_some();
+        let mut sources = self.sources(fact)?;
+        sources.retain(|source| moment.chunks.contains(&source.chunk));
+        Ok(Some((format!("fact {fact}"), Found::Fact { statement, sources })))
+    }
+
+    /// A fact as it stood at the asked time; nothing when it did not hold. On the wiki's clock only what was said then
+    /// counts, and only as it was known then. In the world it holds from its beginning (or from when a page first said
+    /// it) until it ended or was withdrawn; unknown beginnings hold always.
+    fn moment(&self, fact: FactId, query: &Query) -> Result<Option<Moment>> {
+        let mut supports = super::candidates::supports_noticed(self.connection(), fact)?;
+        if let Some(at) = query.wiki_at {
+            supports = supports.iter().filter_map(|support| resolve::as_said_at(support, at)).collect();
+        }
+        if query.as_of.is_none() {
+            supports.retain(|support| support.end.is_none());
+        }
+        let times = resolve::times(&supports);
+        let begins = times.valid_at.or(supports.iter().filter_map(|support| support.asserted_from).min());
+        let ends = times.invalid_at.or(times.withdrawn.flatten());
+        let holds = match query.as_of {
+            Some(at) => begins.is_none_or(|begins| begins <= at) && ends.is_none_or(|ends| ends > at),
+            None => times.invalid_at.zip(query.now).is_none_or(|(ended, now)| ended > now),
+        };
+        let unknown_end = times.withdrawn.is_some() && ends.is_none();
+        let chunks = supports.iter().map(|support| support.chunk).collect();
+        Ok((holds && !unknown_end && !supports.is_empty()).then_some(Moment { times, chunks }))
+    }
+
+    fn show_entity(&self, row: i64) -> Result<Option<(String, Found)>> {
+        let mut statement = self.connection().prepare_cached("SELECT node FROM node WHERE row = ?1")?;
+        let Some(node) = statement.query_row([row], |row| row.get(0)).optional()?.map(NodeId::from_bytes)
+        else {
+            return Ok(None);
+        };
+        let Some(card) = self.entity_of(node)? else { return Ok(None) };
+        let mut statement = self.connection().prepare_cached(
+            "SELECT count(*) FROM fact JOIN node ON node.node = fact.subject OR node.node = fact.object
+             WHERE node.entity = ?1 AND folded_into IS NULL AND withdrawn = 0 AND invalid_at IS NULL",
+        )?;
+        let facts = statement.query_row([card.entity.0.as_bytes()], |row| row.get(0))?;
+        Ok(Some((format!("entity {}", card.entity), Found::Entity { card, facts })))
+    }
+
+    fn show_passage(&self, row: i64, query: &Query) -> Result<Option<(String, Found)>> {
+        let wiki_at = query.wiki_at.map(stored);
+        let mut statement = self.connection().prepare_cached(
+            "SELECT chunk.chunk, chunk.page, page.link,
+                    (SELECT min(version) FROM cut WHERE cut.page = chunk.page AND instr(cut.chunks, chunk.chunk) > 0)
+             FROM chunk JOIN episode USING (chunk) LEFT JOIN page ON page.page = chunk.page
+             WHERE chunk.row = ?1 AND ((?2 IS NULL AND ended IS NULL) OR
+                   (coalesce(valid_at, ?2) <= ?2 AND (ended IS NULL OR coalesce(end_at, noticed_at) > ?2)))",
+        )?;
+        let found = statement
+            .query_row(params![row, wiki_at], |row| {
+                Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get::<_, Option<u32>>(3)?))
+            })
+            .optional()?;
+        let Some((id, page, link, version)) = found else { return Ok(None) };
+        let Some(chunk) = self.chunk(ChunkId::from_bytes(id))? else { return Ok(None) };
+        let passage = Found::Passage { chunk, page, version: version.unwrap_or(1), link };
+        Ok(Some((format!("chunk {row}"), passage)))
+    }
+}

@@ -1,0 +1,294 @@
+//! The fold by itself: records in, rows out.
+
+use super::search::{Found, Query};
+use super::*;
+use crate::error::Kind as Kind_;
+use knowledge::audience::{Layer, LayerId, Rule};
+use knowledge::chunk::{Chunk, Form};
+use knowledge::graph::{
+    Change, Claim, Episode, Extractor, Fact, Kind, Mention, Node, Object, Reading, Support,
+};
+use knowledge::id::{ChunkId, EntityId, FactId, NodeId, PageId, PersonKey, SpaceKey, Version};
+use knowledge::page::{BodyFormat, PageKind, PageRef, Person, RawPage};
+use knowledge::record::*;
+use knowledge::time::parse;
+use vault::{Digest, Entry, Event, Ordinal, Segment, Term};
+
+fn state() -> (tempfile::TempDir, State) {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, discarded) = State::open(&folder.path().join("state.db"), "one").unwrap();
+    assert_eq!(discarded, None);
+    (folder, state)
+}
+
+fn segment(first: u64, records: Vec<Record>) -> Segment<Record> {
+    let at = parse("2026-01-01").unwrap();
+    let entry =
+        |(index, record)| Entry { seq: Seq::new(first + index as u64), at, event: Event::Record(record) };
+    Segment {
+        position: vault::Position { ordinal: Ordinal::new(first), digest: Digest::of(&first.to_le_bytes()) },
+        term: Term::new(1),
+        entries: records.into_iter().enumerate().map(entry).collect(),
+        bytes: 0,
+    }
+}
+
+fn listed(pages: &[(&str, &str)], people: &[(&str, &str)]) -> Record {
+    let page = |(id, fingerprint): &(&str, &str)| PageRef {
+        id: PageId::new(*id),
+        space: SpaceKey::new("OPS"),
+        version: None,
+        history: Vec::new(),
+        fingerprint: (*fingerprint).to_owned(),
+        locator: String::new(),
+    };
+    let person = |(key, name): &(&str, &str)| Person {
+        key: PersonKey::new(*key),
+        name: (*name).to_owned(),
+        also: Vec::new(),
+    };
+    Record::Listed(Listed {
+        sweep: 1,
+        wiki: "folder:test".to_owned(),
+        pages: pages.iter().map(page).collect(),
+        people: people.iter().map(person).collect(),
+        ..Listed::default()
+    })
+}
+
+fn worklist(pages: &[&str]) -> Record {
+    let item = |id: &&str| Item {
+        page: PageId::new(*id),
+        space: SpaceKey::new("OPS"),
+        work: Work::Fetch { versions: vec![Version(1)], locator: String::new(), fingerprint: "a".to_owned() },
+    };
+    Record::Worklist(Worklist { sweep: 1, epoch_pages: 2, items: pages.iter().map(item).collect() })
+}
+
+fn fetched(id: &str) -> Record {
+    Record::Fetched(Box::new(RawPage {
+        id: PageId::new(id),
+        space: SpaceKey::new("OPS"),
+        kind: PageKind::Page,
+        version: Version(1),
+        title: format!("Page {id}"),
+        format: BodyFormat::Plain,
+        body: "text".to_owned(),
+        created: None,
+        modified: None,
+        author: None,
+        editor: None,
+        parent: None,
+        ancestors: Vec::new(),
+        labels: Vec::new(),
+        attachments: Vec::new(),
+        link: None,
+        historical: false,
+    }))
+}
+
+/// One chunk that says that a person owns a service.
+fn cut(id: &str) -> (ChunkId, Record) {
+    let path = vec![format!("Page {id}")];
+    let text = "The ledger-service is owned by @{u1}.".to_owned();
+    let chunk = Chunk {
+        id: Chunk::identity(&PageId::new(id), &path, &text, 0),
+        form: Form::Text,
+        path,
+        text: text.clone(),
+        occurrence: 0,
+    };
+    let mention = |name: &str, kind: Kind| Mention { name: name.to_owned(), kind, key: None };
+    let claim = Claim {
+        subject: 0,
+        relation: "owned_by".to_owned(),
+        object: Object::Named(1),
+        sentence: text,
+        valid_at: None,
+        invalid_at: None,
+        single: false,
+        extractor: Extractor::Structural,
+    };
+    let mentions = vec![mention("ledger-service", Kind::COMPONENT), mention("u1", Kind::PERSON)];
+    let reading = Reading { mentions, claims: vec![claim] };
+    let cut = Cut {
+        page: PageId::new(id),
+        version: Version(1),
+        reader: 1,
+        chunker: 1,
+        structure: 1,
+        chunks: vec![Piece::New { chunk: chunk.clone(), reading }],
+        warnings: Vec::new(),
+    };
+    (chunk.id, Record::Cut(cut))
+}
+
+/// The graph changes that hold what `cut` says.
+fn changes(chunk: ChunkId) -> Vec<Change> {
+    let node = |name: &str, kind: Kind, key| Node {
+        id: NodeId::of(&[name.as_bytes()]),
+        name: name.to_owned(),
+        normal: name.to_owned(),
+        kind,
+        space: None,
+        key,
+    };
+    let service = node("ledger-service", Kind::COMPONENT, None);
+    let person = node("u1", Kind::PERSON, Some(knowledge::graph::Key::Person(PersonKey::new("u1"))));
+    let group = |node: &Node| Change::Group {
+        entity: EntityId(node.id),
+        nodes: vec![node.id],
+        name: node.name.clone(),
+        kind: node.kind.clone(),
+    };
+    let fact = FactId::of(&[b"fact"]);
+    vec![
+        Change::Episode(Episode { chunk, valid_at: None, end: None }),
+        Change::Node(service.clone()),
+        Change::Node(person.clone()),
+        Change::Mention { node: service.id, chunk },
+        Change::Mention { node: person.id, chunk },
+        group(&service),
+        group(&person),
+        Change::Fact(Fact {
+            id: fact,
+            subject: service.id,
+            relation: "owned_by".to_owned(),
+            object: Object::Named(person.id),
+            run: 0,
+            extractor: Extractor::Structural,
+        }),
+        Change::Support(Support {
+            fact,
+            chunk,
+            sentence: "The ledger-service is owned by @{u1}.".to_owned(),
+            valid_at: None,
+            invalid_at: None,
+            from_version: Version(1),
+            asserted_from: None,
+            end: None,
+        }),
+    ]
+}
+
+fn small_history() -> Vec<Segment<Record>> {
+    let (chunk, cut) = cut("p1");
+    let gathered = Gathered { epoch: 1, sweep: 1, first: 0, end: 1, resolver: 1 };
+    let resolved = Resolved { epoch: 1, changes: changes(chunk) };
+    vec![
+        segment(1, vec![listed(&[("p1", "a")], &[("u1", "Ann Example")])]),
+        segment(2, vec![worklist(&["p1"])]),
+        segment(3, vec![fetched("p1"), cut]),
+        segment(5, vec![Record::Gathered(gathered)]),
+        segment(6, vec![Record::Resolved(resolved)]),
+    ]
+}
+
+fn question(text: &str) -> Query {
+    Query { text: text.to_owned(), limit: 5, ..Query::default() }
+}
+
+#[test]
+fn applying_a_journal_twice_is_applying_it_once() {
+    let (_folder, mut state) = state();
+    for segment in small_history() {
+        state.apply(&segment).unwrap();
+    }
+    let once = state.dump().unwrap();
+    for segment in small_history() {
+        state.apply(&segment).unwrap();
+    }
+    assert_eq!(state.dump().unwrap(), once);
+    assert_eq!(state.applied().unwrap(), Seq::new(6));
+    assert!(once.contains("owned_by"));
+}
+
+#[test]
+fn a_segment_that_does_not_follow_changes_nothing() {
+    let (_folder, mut state) = state();
+    state.apply(&small_history()[0]).unwrap();
+    let before = state.dump().unwrap();
+    let error = state.apply(&small_history()[2]).unwrap_err();
+    assert_eq!(error.kind(), Kind_::Bug);
+    assert_eq!((state.dump().unwrap(), state.applied().unwrap()), (before, Seq::new(1)));
+}
+
+#[test]
+fn what_is_owed_shrinks_record_by_record() {
+    let (_folder, mut state) = state();
+    let history = small_history();
+    state.apply(&history[0]).unwrap();
+    assert!(state.sweep().unwrap().is_some_and(|sweep| sweep.complete && !sweep.planned));
+    state.apply(&history[1]).unwrap();
+    assert_eq!(state.owed_fetches(9).unwrap().len(), 1);
+    let slice = state.head_slice().unwrap().unwrap();
+    assert!(!state.is_complete(slice).unwrap());
+    state.apply(&history[2]).unwrap();
+    assert!(state.owed_fetches(9).unwrap().is_empty() && state.is_complete(slice).unwrap());
+    state.apply(&history[3]).unwrap();
+    assert_eq!(state.open_epoch().unwrap().map(|epoch| epoch.epoch), Some(1));
+    assert!(!state.is_settled().unwrap());
+    state.apply(&history[4]).unwrap();
+    assert!(state.is_settled().unwrap());
+}
+
+#[test]
+fn a_refusal_lets_the_line_pass() {
+    let (_folder, mut state) = state();
+    state.apply(&small_history()[0]).unwrap();
+    state.apply(&segment(2, vec![worklist(&["p1", "p2"]), fetched("p1"), cut("p1").1])).unwrap();
+    let slice = state.head_slice().unwrap().unwrap();
+    assert!(!state.is_complete(slice).unwrap());
+    let parked = Parked { page: PageId::new("p2"), version: Some(Version(1)), why: "too large".to_owned() };
+    state.apply(&segment(5, vec![Record::Parked(parked)])).unwrap();
+    assert!(state.is_complete(slice).unwrap());
+    assert_eq!(state.parked(9).unwrap(), [("p2".to_owned(), "too large".to_owned())]);
+}
+
+#[test]
+fn a_renamed_person_is_found_by_the_new_name_and_no_chunk_changes() {
+    let (_folder, mut state) = state();
+    for segment in small_history() {
+        state.apply(&segment).unwrap();
+    }
+    let found = |state: &State, name: &str| {
+        let hits = state.search(&question(name)).unwrap();
+        hits.iter()
+            .any(|hit| matches!(&hit.found, Found::Fact { statement, .. } if statement.object.contains(name)))
+    };
+    assert!(found(&state, "Ann Example"));
+    let chunks = |state: &State| state.dump().unwrap().lines().filter(|l| l.starts_with("chunk")).count();
+    let before = chunks(&state);
+    let mut again = match listed(&[], &[("u1", "Ann Married")]) {
+        Record::Listed(listed) => listed,
+        _ => unreachable!(),
+    };
+    again.sweep = 2;
+    state.apply(&segment(7, vec![Record::Listed(again)])).unwrap();
+    assert!(found(&state, "Ann Married") && !found(&state, "Ann Example"));
+    assert_eq!(chunks(&state), before);
+}
+
+#[test]
+fn no_question_breaks_the_query_syntax() {
+    let (_folder, mut state) = state();
+    for segment in small_history() {
+        state.apply(&segment).unwrap();
+    }
+    for text in ["C++", "a:b", "\"", "NEAR(", "foo-bar*", "^x", "{a} OR", "'; DROP TABLE fact", "", "日本語"]
+    {
+        state.search(&question(text)).unwrap();
+    }
+}
+
+#[test]
+fn a_restriction_that_is_listed_no_more_is_lifted() {
+    let (_folder, mut state) = state();
+    let layer = Layer { id: LayerId::Page(PageId::new("p1")), rule: Rule::Unknown };
+    state.apply(&segment(1, vec![Record::AudienceChanged { layers: vec![layer.clone()] }])).unwrap();
+    state.apply(&segment(2, vec![listed(&[("p1", "a")], &[])])).unwrap();
+    let lifted = state.changed_layers().unwrap();
+    assert_eq!(lifted, [Layer { rule: Rule::Everyone, ..layer }]);
+    state.apply(&segment(3, vec![Record::AudienceChanged { layers: lifted }])).unwrap();
+    assert!(state.changed_layers().unwrap().is_empty());
+}

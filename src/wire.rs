@@ -1,0 +1,190 @@
+//! Settings become components: the one file that knows them all.
+
+use crate::embedders::{self, Embedder};
+use crate::error::{Error, Kind, Result};
+use crate::settings::{Origin, Settings};
+use crate::sources;
+use crate::state::{Discarded, State};
+use crate::world::files::Files;
+use crate::world::live::Live;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use vault::{DirStore, Identity, Nonce, VaultId, Writer};
+
+/// The vault's store and what it says it is.
+pub struct Vaulted {
+    /// Where its objects are.
+    pub store: DirStore,
+    /// Its identity.
+    pub identity: Identity,
+}
+
+/// Opens the vault that the settings name. Nothing is made.
+///
+/// # Errors
+/// An empty target, a foreign environment, a newer format.
+pub async fn vault(settings: &Settings) -> Result<Vaulted> {
+    let store = DirStore::new(settings.path("vault"));
+    let identity = vault::identity(&store).await?;
+    identity.require_environment(settings.text("environment"))?;
+    Ok(Vaulted { store, identity })
+}
+
+/// Opens the vault for a run: as `vault`, but at the default place it is made when nothing is there.
+pub async fn vault_to_write(settings: &Settings) -> Result<Vaulted> {
+    let path = settings.path("vault");
+    let nothing = std::fs::read_dir(&path).map_or(true, |mut entries| entries.next().is_none());
+    if *settings.origin("vault") == Origin::Default && nothing {
+        return make_vault(settings, &path).await;
+    }
+    vault(settings).await
+}
+
+/// Makes a vault in an empty or absent folder.
+pub async fn make_vault(settings: &Settings, path: &Path) -> Result<Vaulted> {
+    let store = DirStore::new(path);
+    let identity = Identity::new(VaultId::new(random()?), settings.text("environment"));
+    vault::init(&store, &identity).await?;
+    Ok(Vaulted { store, identity })
+}
+
+/// A fresh nonce for a term: with the vault's id, the one use of unseeded randomness.
+pub fn nonce() -> Result<Nonce> {
+    Ok(Nonce::new(random()?))
+}
+
+fn random() -> Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::new(Kind::Halt, format!("reading random bytes from the system: {error}")))?;
+    Ok(bytes)
+}
+
+/// Who we are, for the term we open.
+pub fn writer() -> Writer {
+    let read =
+        |path: &str| std::fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default();
+    Writer {
+        host: read("/proc/sys/kernel/hostname"),
+        boot: read("/proc/sys/kernel/random/boot_id"),
+        pid: std::process::id(),
+        execution: std::env::var("CLOUD_RUN_EXECUTION").ok(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// The state file with the right to write it, until dropped.
+pub struct Owned {
+    /// The state.
+    pub state: State,
+    _lock: File,
+}
+
+/// Opens the state for writing and brings it up to the end of the journal. What was discarded on the way is told to
+/// `tell`.
+///
+/// # Errors
+/// Another process that writes the same file; a file that is not ours.
+pub async fn state_to_write(settings: &Settings, vaulted: &Vaulted, tell: &dyn Fn(&str)) -> Result<Owned> {
+    let path = settings.path("state");
+    let lock = lock(&path)?.ok_or_else(|| {
+        Error::new(Kind::Halt, format!("state file `{}`: another run is writing it", path.display()))
+            .hint("wait for that run to end, or give another `--state`")
+    })?;
+    let state = fold(&path, vaulted, tell).await?;
+    Ok(Owned { state, _lock: lock })
+}
+
+/// Opens the state for reading, as fresh as it can be had: brought up to the end of the journal, or, while a run is
+/// writing it, as that run has left it.
+pub async fn state_to_read(settings: &Settings, vaulted: &Vaulted, tell: &dyn Fn(&str)) -> Result<State> {
+    let path = settings.path("state");
+    if let Some(lock) = lock(&path)? {
+        drop(fold(&path, vaulted, tell).await?);
+        drop(lock);
+    }
+    State::open_to_read(&path)?.ok_or_else(|| {
+        Error::new(Kind::Later, format!("state file `{}`: another run is just making it", path.display()))
+            .hint("try again in a moment")
+    })
+}
+
+fn lock(state: &Path) -> Result<Option<File>> {
+    let mut name = state.as_os_str().to_owned();
+    name.push("-lock");
+    let path = PathBuf::from(name);
+    let failed = |error: std::io::Error| {
+        Error::new(Kind::Halt, format!("lock file `{}`: {error}", path.display()))
+            .hint("give a `--state` path that can be written")
+    };
+    if let Some(folder) = state.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let file = File::options().create(true).append(true).open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+        Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+async fn fold(path: &Path, vaulted: &Vaulted, tell: &dyn Fn(&str)) -> Result<State> {
+    let (mut state, discarded) = State::open(path, &vaulted.identity.id.to_string())?;
+    match discarded {
+        Some(Discarded::OtherVault(id)) => tell(&format!(
+            "the state file `{}` was a fold of another vault ({id}); it is made again from this one",
+            path.display()
+        )),
+        Some(Discarded::OlderFold) => tell("the state file was made by an older version; it is made again"),
+        None => {}
+    }
+    if let Err(error) = state.catch_up(&vaulted.store).await {
+        if error.kind() != Kind::Foreign {
+            return Err(error);
+        }
+        tell("the state file had taken another turn than the vault; it is made again from the vault");
+        state = state.start_over()?;
+        state.catch_up(&vaulted.store).await?;
+    }
+    Ok(state)
+}
+
+/// Makes the state again from the journal, from the first record on.
+pub async fn rebuild(settings: &Settings, vaulted: &Vaulted, tell: &dyn Fn(&str)) -> Result<Owned> {
+    let path = settings.path("state");
+    let Some(lock) = lock(&path)? else {
+        return Err(Error::new(
+            Kind::Halt,
+            format!("state file `{}`: another run is writing it", path.display()),
+        )
+        .hint("wait for that run to end"));
+    };
+    let (state, _) = State::open(&path, &vaulted.identity.id.to_string())?;
+    tell("folding the journal into a new state file");
+    let mut state = state.start_over()?;
+    state.catch_up(&vaulted.store).await?;
+    Ok(Owned { state, _lock: lock })
+}
+
+/// The world with the wiki that the settings name.
+pub fn world(settings: &Settings) -> Result<(Live, String)> {
+    let path = settings.path("source");
+    let (files, tree) = Files::open(&path)?;
+    let source: Arc<dyn sources::Source> = sources::recognise(&tree)?.into();
+    let wiki = source.wiki();
+    Ok((Live::new(source, Arc::new(files)), wiki))
+}
+
+/// What turns text into vectors; nothing when words alone are wanted.
+pub fn embedder(settings: &Settings) -> Result<Option<Box<dyn Embedder>>> {
+    let name = settings.text("embedding");
+    if name == "none" {
+        return Ok(None);
+    }
+    embedders::find(name).map(Some).ok_or_else(|| {
+        let known: Vec<&str> = embedders::settings().chain(["none"]).collect();
+        let found = format!("setting `embedding` ({}): `{name}` is not known", settings.origin("embedding"));
+        Error::new(Kind::Usage, found).hint(format!("use one of: {}", known.join(", ")))
+    })
+}

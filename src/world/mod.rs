@@ -1,0 +1,27 @@
+//! The world outside: effects, and the clock. The loop hands it tasks and gets records back; it must not know what is
+//! done with them. The simulator has a world of its own.
+
+pub mod files;
+pub mod live;
+
+use crate::error::Result;
+use crate::sources::Ask;
+use knowledge::record::Record;
+use knowledge::time::Timestamp;
+use std::future::Future;
+
+/// An effect that is owed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Ask the source for a page of a listing, or for a page.
+    Read(Ask),
+}
+
+/// Performs effects and tells the time.
+pub trait World {
+    /// Performs a task. A refusal that concerns one item is a record too; an error halts the run.
+    fn perform(&self, task: Task) -> impl Future<Output = Result<Vec<Record>>> + Send + 'static;
+
+    /// The time now.
+    fn now(&self) -> Timestamp;
+}
