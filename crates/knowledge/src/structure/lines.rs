@@ -7,23 +7,26 @@ use super::place::Place;
 use super::relations::{from_header, is_property};
 use super::saying::{Said, Saying, Stated, this_page};
 use super::tables::objects;
-use super::words::{Other, inlines_in, named, other, other_inlines, plain, plain_blocks};
+use super::words::{
+    Other, inlines_in, is_garbled, is_open, named, other, other_inlines, plain, plain_blocks,
+};
 use crate::document::{Block, Definition, Inline, Task};
 use crate::graph::{Kind, Mention, Object};
 
 /// Labels of asides; what follows them is about nothing in particular.
 #[rustfmt::skip]
 const ASIDES: &[&str] = &[
-    "ex", "note", "notes", "important", "warning", "tip", "example", "examples", "e.g", "eg", "i.e",
-    "good to know", "todo", "question", "answer", "q", "a", "nb", "info", "caution", "see also", "output",
-    "result", "input", "request", "response", "hint", "steps", "usage", "optional", "prerequisite",
-    "prerequisites", "http", "https", "please note", "reminder", "then", "first", "second", "third",
-    "finally", "for example", "disclaimer", "ps", "update", "edit", "options", "option", "if", "step",
-    "solution", "error", "expected", "actual", "expected result", "link", "links", "refer", "reference",
-    "references", "file", "where", "also", "issue", "case", "scenario", "resolution", "problem",
-    "problem statement", "context", "solution", "cause", "root cause", "background", "current", "proposed",
-    "workaround", "default", "action", "expected behaviour", "observation", "conclusion", "command",
-    "syntax", "body", "headers", "header", "payload", "curl", "api", "params", "bug", "story", "task",
+    "ex", "notice", "note", "notes", "important", "warning", "tip", "example", "examples", "e.g", "eg",
+    "i.e", "good to know", "todo", "question", "answer", "q", "a", "nb", "info", "caution", "see also",
+    "output", "result", "input", "request", "response", "hint", "steps", "usage", "optional",
+    "prerequisite", "prerequisites", "http", "https", "please note", "reminder", "then", "first", "second",
+    "third", "finally", "for example", "disclaimer", "ps", "update", "edit", "options", "option", "if",
+    "step", "solution", "error", "expected", "actual", "expected result", "link", "links", "refer",
+    "reference", "references", "file", "where", "also", "issue", "case", "scenario", "resolution",
+    "problem", "problem statement", "context", "solution", "cause", "root cause", "background", "current",
+    "proposed", "workaround", "default", "action", "expected behaviour", "observation", "conclusion",
+    "command", "syntax", "body", "headers", "header", "payload", "curl", "api", "params", "bug", "story",
+    "task",
 ];
 
 /// First words of instructions.
@@ -99,6 +102,24 @@ pub(super) fn below_label(place: &Place<'_>, inlines: &[Inline], text: &str, say
     if !too_long(&what) {
         property(place, &relation, what, text, saying);
     }
+}
+
+/// Reads a paragraph below a bold line of its own, which some write in place of a heading.
+pub(super) fn below_term(
+    place: &Place<'_>,
+    above: &str,
+    (words, text): (&str, &str),
+    saying: &mut Saying<'_>,
+) {
+    let Some(label) = above.strip_prefix("**").and_then(|rest| rest.strip_suffix("**")) else { return };
+    let first = words.split(' ').next().unwrap_or_default();
+    let says =
+        matches!(first, "This" | "It" | "A" | "An" | "Contains" | "Used" | "Provides" | "Stores" | "Holds");
+    let sized = (4..=40).contains(&words.split(' ').count());
+    if label.contains("**") || !is_term(label) || !says || !sized || is_open(words) || is_garbled(words) {
+        return;
+    }
+    describe(place.term(label), words, &format!("{above}\n\n{text}"), saying);
 }
 
 /// Reads the first paragraph of a list item.

@@ -208,7 +208,8 @@ fn name(phrase: &str, known: &Known<'_>) -> Option<Mention> {
     if let Some(sure) = sure_name(phrase, known) {
         return Some(sure);
     }
-    let single = !phrase.contains(' ') && !is_opener(phrase) && can_be_name(phrase);
+    let common = TAILS.contains(&phrase.to_lowercase().as_str());
+    let single = !phrase.contains(' ') && !is_opener(phrase) && can_be_name(phrase) && !common;
     if single
         && (known.capitals.get_or_init(|| capitals(known.text)).contains(phrase) || names::is_acronym(phrase))
     {

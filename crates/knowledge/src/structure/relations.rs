@@ -102,7 +102,7 @@ pub(super) fn from_header(header: &str) -> Option<String> {
     let snake = snake.split('_').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("_");
     let good = snake.starts_with(char::is_alphabetic)
         && (2..=RELATION_CHARS).contains(&snake.chars().count())
-        && !snake.starts_with("column_");
+        && !snake.strip_prefix("column_").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
     good.then_some(snake)
 }
 

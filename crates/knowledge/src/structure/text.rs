@@ -115,6 +115,7 @@ impl Walk<'_> {
                 self.place.enter(*level, plain(inlines));
                 self.names(&[inlines], &[text], saying);
                 self.fresh = true;
+                self.above.clear();
                 return;
             }
             Block::Paragraph(inlines) => self.paragraph(inlines, text, fresh, saying),
@@ -158,6 +159,7 @@ impl Walk<'_> {
         }
         if !matches!(block, Block::Paragraph(_)) {
             self.place.lead.clear();
+            self.above.clear();
         }
     }
 
@@ -177,6 +179,7 @@ impl Walk<'_> {
         if fresh {
             self.under_heading(inlines, &words, text, saying);
         }
+        lines::below_term(&self.place, &self.above, (&words, text), saying);
         lines::below_label(&self.place, inlines, &format!("{}\n\n{text}", self.above), saying);
         lines::paragraph(&self.place, inlines, text, saying);
         self.sentences(inlines, &words, text, saying);
