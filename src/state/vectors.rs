@@ -25,8 +25,8 @@ const TEXTS: &str = "
     FROM chunk JOIN episode USING (chunk) WHERE chunk.form = '\"text\"'
       AND NOT EXISTS (SELECT 1 FROM vector_of v WHERE v.kind = 'chunk' AND v.row = chunk.row)
     UNION ALL
-    SELECT 'node', node.row, node.name
-    FROM node WHERE node.entity IS NOT NULL AND node.key IS NULL AND node.kind <> 'Person' AND length(node.name) BETWEEN 4 AND 60
+    SELECT 'node', node.row, node.name FROM node
+    WHERE node.entity IS NOT NULL AND node.key IS NULL AND node.kind <> 'Person' AND length(node.name) BETWEEN 4 AND 60
       AND instr(node.name, '@{') = 0
       AND NOT EXISTS (SELECT 1 FROM vector_of v WHERE v.kind = 'node' AND v.row = node.row)";
 
