@@ -37,6 +37,7 @@ pub(super) fn fill(
         bar.set(seen as u64);
     }
     bar.finish();
+    state.note_alike(embedder.name(), embedder.dimensions())?;
     Ok(embedded)
 }
 

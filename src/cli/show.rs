@@ -105,6 +105,9 @@ fn print_shown(shown: &Shown) -> Result<()> {
             if !card.also.is_empty() {
                 print(&format!("  also: {}\n", card.also.join(", ")))?;
             }
+            for other in &card.perhaps {
+                print(&format!("  perhaps: {} ({:.2})  {}\n", other.name, other.score, other.entity))?;
+            }
             facts.iter().try_for_each(|fact| print(&format!("  {}  [{}]\n", line(fact), fact.fact)))
         }
         Shown::Page(page) => print_page(page),

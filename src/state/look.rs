@@ -1,6 +1,7 @@
 //! Looking at the state: entities, pages and facts for people, and the counts of a report. Reads only.
 
 use super::State;
+use super::alike::Alike;
 use super::candidates::collect;
 use crate::error::Result;
 use knowledge::id::{ChunkId, EntityId, FactId, NodeId};
@@ -52,7 +53,7 @@ pub struct Source {
 }
 
 /// An entity with its names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EntityCard {
     /// Its id.
     pub entity: EntityId,
@@ -62,6 +63,8 @@ pub struct EntityCard {
     pub kind: String,
     /// Other names it goes by.
     pub also: Vec<String>,
+    /// Entities whose names mean nearly the same; kept apart until somebody judges them.
+    pub perhaps: Vec<Alike>,
 }
 
 /// A page with its chunks.
@@ -209,7 +212,8 @@ impl State {
         )?;
         let also = collect(statement.query(params![entity.0.as_bytes(), named])?, |row| Ok(row.get(0)?))?;
         let name = with_names(self.connection(), &named)?;
-        Ok(Some(EntityCard { entity, name, kind, also }))
+        let perhaps = self.alike(entity)?;
+        Ok(Some(EntityCard { entity, name, kind, also, perhaps }))
     }
 
     /// Entities by shown name or by the name of a node, best known first.

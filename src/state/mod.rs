@@ -4,6 +4,7 @@
 //! same transaction as the rows, so after a power loss the file is merely behind. It must not read pages, cut, or
 //! decide anything. One process writes at a time; readers open the same file read-only.
 
+pub mod alike;
 mod apply;
 mod candidates;
 mod changes;

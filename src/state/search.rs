@@ -49,7 +49,7 @@ pub struct Hit {
 }
 
 /// What was found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Found {
     /// A fact with the sentence that answers, and where it stands.
@@ -148,7 +148,8 @@ impl State {
 
     fn by_meaning(&self, query: &Quantised, wanted: usize) -> Result<Vec<(f64, Vec<Row>)>> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT kind, row, vector FROM vector_of JOIN vector USING (text_hash) ORDER BY kind, row",
+            "SELECT kind, row, vector FROM vector_of JOIN vector USING (text_hash)
+             WHERE kind <> 'node' ORDER BY kind, row",
         )?;
         let mut facts = Vec::new();
         let mut chunks = Vec::new();

@@ -292,3 +292,45 @@ fn a_restriction_that_is_listed_no_more_is_lifted() {
     state.apply(&segment(3, vec![Record::AudienceChanged { layers: lifted }])).unwrap();
     assert!(state.changed_layers().unwrap().is_empty());
 }
+
+#[test]
+fn names_that_mean_the_same_are_noted_and_kept_apart() {
+    let (_folder, mut state) = state();
+    let (chunk, cut) = cut("p1");
+    state.apply(&segment(1, vec![cut])).unwrap();
+    let mut all = vec![Change::Episode(Episode { chunk, valid_at: None, end: None })];
+    for name in ["Content Store", "content-store", "Zebra crossing", "Release 5.1", "Release 5.2"] {
+        let id = NodeId::of(&[name.as_bytes()]);
+        let node = Node {
+            id,
+            name: name.to_owned(),
+            normal: name.to_lowercase(),
+            kind: Kind::THING,
+            space: None,
+            key: None,
+        };
+        all.push(Change::Node(node));
+        all.push(Change::Group {
+            entity: EntityId(id),
+            nodes: vec![id],
+            name: name.to_owned(),
+            kind: Kind::THING,
+        });
+    }
+    state.apply(&segment(2, vec![Record::Resolved(Resolved { epoch: 1, changes: all })])).unwrap();
+    let before = state.dump().unwrap();
+    let embedder = crate::embedders::find("builtin").unwrap();
+    let texts = state.texts_without_vector(embedder.name(), 99).unwrap();
+    let words: Vec<&str> = texts.iter().map(|text| text.text.as_str()).collect();
+    let vectors: Vec<_> = embedder.embed(&words).iter().map(|v| crate::embedders::Quantised::of(v)).collect();
+    state.keep_vectors(embedder.name(), &texts, &vectors).unwrap();
+    state.note_alike(embedder.name(), embedder.dimensions()).unwrap();
+    let perhaps = |name: &str| {
+        let card = state.entities_named(name, 1).unwrap().remove(0);
+        card.perhaps.into_iter().map(|other| other.name).collect::<Vec<_>>()
+    };
+    assert_eq!(perhaps("Content Store"), ["content-store"]);
+    assert!(perhaps("Release 5.1").is_empty(), "names that differ in a number are not alike");
+    assert!(perhaps("Zebra crossing").is_empty());
+    assert_eq!(state.dump().unwrap(), before, "a note is no part of the graph");
+}

@@ -23,7 +23,12 @@ const TEXTS: &str = "
     SELECT 'chunk', chunk.row, (SELECT group_concat(value, ' / ') FROM json_each(chunk.path)) || char(10) ||
            substr(chunk.text, 1, 1000)
     FROM chunk JOIN episode USING (chunk) WHERE chunk.form = '\"text\"'
-      AND NOT EXISTS (SELECT 1 FROM vector_of v WHERE v.kind = 'chunk' AND v.row = chunk.row)";
+      AND NOT EXISTS (SELECT 1 FROM vector_of v WHERE v.kind = 'chunk' AND v.row = chunk.row)
+    UNION ALL
+    SELECT 'node', node.row, node.name FROM node
+    WHERE node.entity IS NOT NULL AND node.key IS NULL AND node.kind <> 'Person' AND length(node.name) BETWEEN 4 AND 60
+      AND instr(node.name, '@{') = 0
+      AND NOT EXISTS (SELECT 1 FROM vector_of v WHERE v.kind = 'node' AND v.row = node.row)";
 
 /// A text that is owed a vector.
 pub struct Text {

@@ -108,7 +108,13 @@ pub fn draw(rng: &mut Rng, counts: &Counts) -> Vec<Aim> {
     let mut aims: Vec<Aim> = Vec::new();
     for _ in 0..wanted {
         let day = rng.below(counts.len());
-        let there = |kind: &str| counts[day].get(kind).copied().unwrap_or(0);
+        let there = |kind: &str| match kind {
+            // Answers that become no record of their own are not sure to come again.
+            ANSWER => {
+                ["listed", "fetched", "parked", "gone"].iter().filter_map(|kind| counts[day].get(kind)).sum()
+            }
+            _ => counts[day].get(kind).copied().unwrap_or(0),
+        };
         let weights: Vec<usize> =
             LIKED.iter().map(|(kind, weight)| if there(kind) > 0 { *weight } else { 0 }).collect();
         let (kind, _) = LIKED[rng.weighted(&weights)];
@@ -145,6 +151,7 @@ pub struct Fate {
     /// What became durable, by day.
     pub durable: Counts,
     fetched: BTreeSet<(usize, PageId, Version)>,
+    gone: BTreeSet<(usize, PageId)>,
     /// Kill at this many more reads of the store.
     reads_left: Option<u32>,
     /// Steps taken and allowed: a life that needs more makes no progress.
@@ -243,9 +250,23 @@ impl Fate {
         if self.doomed == Some(Manner::Refused) {
             return Some(Manner::Refused);
         }
-        let mut here: BTreeMap<&'static str, u32> = BTreeMap::new();
-        entries.iter().for_each(|entry| *here.entry(kind(&entry.event)).or_default() += 1);
-        self.aimed(&here)
+        self.aimed(&self.count(entries))
+    }
+
+    /// Entries by kind. A page counts as gone once a day: how many of its versions are asked for before the first
+    /// answer says so depends on how many calls run at once.
+    fn count(&self, entries: &[Entry<Record>]) -> BTreeMap<&'static str, u32> {
+        let (mut here, mut gone) = (BTreeMap::new(), BTreeSet::new());
+        for entry in entries {
+            let again = match &entry.event {
+                Event::Record(Record::Gone { page }) => {
+                    self.gone.contains(&(self.day, page.clone())) || !gone.insert(page)
+                }
+                _ => false,
+            };
+            *here.entry(kind(&entry.event)).or_default() += u32::from(!again);
+        }
+        here
     }
 
     fn aimed(&mut self, here: &BTreeMap<&'static str, u32>) -> Option<Manner> {
@@ -287,10 +308,18 @@ impl Fate {
 
     /// These entries are in the journal now.
     pub fn is_durable(&mut self, entries: &[Entry<Record>]) {
+        for (kind, count) in self.count(entries) {
+            *self.durable[self.day].entry(kind).or_default() += count;
+        }
         for entry in entries {
-            *self.durable[self.day].entry(kind(&entry.event)).or_default() += 1;
-            if let Event::Record(Record::Fetched(page)) = &entry.event {
-                self.fetched.insert((self.day, page.id.clone(), page.version));
+            match &entry.event {
+                Event::Record(Record::Fetched(page)) => {
+                    self.fetched.insert((self.day, page.id.clone(), page.version));
+                }
+                Event::Record(Record::Gone { page }) => {
+                    self.gone.insert((self.day, page.clone()));
+                }
+                _ => {}
             }
         }
         let (day, durable) = (self.day, &self.durable[self.day]);

@@ -84,9 +84,7 @@ impl Region {
                 self.was.insert(id, was);
             }
             for decision in after.decisions(id)? {
-                if decision.verdict == Verdict::Same {
-                    open.push(if decision.a == id { decision.b } else { decision.a });
-                }
+                open.extend(other_end(&decision, id));
                 if after.stands(&decision)? {
                     self.weigh(&decision);
                 }
@@ -109,4 +107,10 @@ impl Region {
             Verdict::Doubt => {}
         }
     }
+}
+
+/// The node that a decision says is the same as this one.
+fn other_end(decision: &Decision, node: NodeId) -> Option<NodeId> {
+    let other = if decision.a == node { decision.b } else { decision.a };
+    (decision.verdict == Verdict::Same).then_some(other)
 }
