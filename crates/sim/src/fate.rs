@@ -1,8 +1,9 @@
-//! What happens to a life and when: where it is killed and how, what is durable by then, and what must never happen.
+//! What happens to a life and when: where it is killed and how, what is durable by then, and what must never
+//! happen.
 //!
-//! Store and world ask here before each step. Kills are aimed at records, not at times: "the put that holds the third
-//! `resolved` of day two". So whether a kill point was reached is known, and a life that misses one fails. This file
-//! must not know how a step is done.
+//! Store and world ask here before each step. Kills are aimed at records, not at times: "the put that holds
+//! the third `resolved` of day two". So whether a kill point was reached is known, and a life that misses one
+//! fails. This file must not know how a step is done.
 
 use crate::rng::Rng;
 use knowledge::id::{PageId, Version};
@@ -253,8 +254,8 @@ impl Fate {
         self.aimed(&self.count(entries))
     }
 
-    /// Entries by kind. A page counts as gone once a day: how many of its versions are asked for before the first
-    /// answer says so depends on how many calls run at once.
+    /// Entries by kind. A page counts as gone once a day: how many of its versions are asked for before the
+    /// first answer says so depends on how many calls run at once.
     fn count(&self, entries: &[Entry<Record>]) -> BTreeMap<&'static str, u32> {
         let (mut here, mut gone) = (BTreeMap::new(), BTreeSet::new());
         for entry in entries {
