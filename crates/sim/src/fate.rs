@@ -110,10 +110,8 @@ pub fn draw(rng: &mut Rng, counts: &Counts) -> Vec<Aim> {
     for _ in 0..wanted {
         let day = rng.below(counts.len());
         let there = |kind: &str| match kind {
-            // Answers that become no record of their own are not sure to come again.
-            ANSWER => {
-                ["listed", "fetched", "parked", "gone"].iter().filter_map(|kind| counts[day].get(kind)).sum()
-            }
+            // What surely is the answer to a question; a page may be gone without one.
+            ANSWER => ["listed", "fetched", "parked"].iter().filter_map(|kind| counts[day].get(kind)).sum(),
             _ => counts[day].get(kind).copied().unwrap_or(0),
         };
         let weights: Vec<usize> =

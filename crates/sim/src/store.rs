@@ -7,6 +7,9 @@ use knowledge::record::Record;
 use std::sync::{Arc, Mutex, PoisonError};
 use vault::{Entry, Error, Kind, ObjectStore, Put, Result};
 
+/// A name and its bytes.
+type Object = (String, Vec<u8>);
+
 /// A store that fails on purpose. Clones are handles on the same store.
 #[derive(Clone, Debug)]
 pub struct FaultyStore<S> {
@@ -14,7 +17,7 @@ pub struct FaultyStore<S> {
     fates: Fates,
     disk: Disk,
     /// A put that its process did not live to see arrive.
-    late: Arc<Mutex<Option<(String, Vec<u8>)>>>,
+    late: Arc<Mutex<Option<Object>>>,
 }
 
 impl<S: ObjectStore> FaultyStore<S> {
