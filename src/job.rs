@@ -9,6 +9,9 @@ use crate::state::State;
 use crate::world::{Task, World};
 use knowledge::record::Record;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Notify;
 use tokio::task::{Id, JoinSet};
 use vault::{ObjectStore, Seq, Vault};
 
@@ -41,7 +44,7 @@ pub async fn run<S: ObjectStore>(
         running.start(plan.tasks, world);
         let records = match plan.settled.is_empty() {
             false => plan.settled,
-            true => running.finished().await?,
+            true => running.finished(&limits.interrupt).await?,
         };
         if !records.is_empty() {
             let segment = vault.append(world.now(), records).await?;
@@ -50,8 +53,36 @@ pub async fn run<S: ObjectStore>(
     }
     let segment = vault.close(world.now()).await?;
     state.advance(&segment)?;
-    let interrupted = limits.interrupted.load(std::sync::atomic::Ordering::Relaxed);
+    let interrupted = limits.interrupt.is_raised();
     Ok(Report { durable: state.applied()?, interrupted })
+}
+
+/// The word to stop: shared between the loop and whoever catches signals. Once raised it stays raised.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt(Arc<(AtomicBool, Notify)>);
+
+impl Interrupt {
+    /// Says the word.
+    pub fn raise(&self) {
+        self.0.0.store(true, Ordering::SeqCst);
+        self.0.1.notify_waiters();
+    }
+
+    /// Whether it was said.
+    pub fn is_raised(&self) -> bool {
+        self.0.0.load(Ordering::SeqCst)
+    }
+
+    /// Waits until it is said.
+    async fn raised(&self) {
+        let heard = self.0.1.notified();
+        tokio::pin!(heard);
+        heard.as_mut().enable();
+        // The flag is looked at after listening began, so that no word falls between the two.
+        if !self.is_raised() {
+            heard.await;
+        }
+    }
 }
 
 /// Effects under way.
@@ -87,10 +118,19 @@ impl Running {
         }
     }
 
-    /// Waits for one effect to finish and takes all that have finished by then.
-    async fn finished(&mut self) -> Result<Vec<Record>> {
+    /// Waits for one effect to finish and takes all that have finished by then. When the run is interrupted, what has
+    /// not finished is given up: it is owed again by the next run.
+    async fn finished(&mut self, interrupt: &Interrupt) -> Result<Vec<Record>> {
         let mut records = Vec::new();
-        let mut next = self.set.join_next_with_id().await;
+        let mut next = tokio::select! {
+            biased;
+            next = self.set.join_next_with_id() => next,
+            () = interrupt.raised() => {
+                self.set.abort_all();
+                *self = Self::default();
+                return Ok(records);
+            }
+        };
         while let Some(outcome) = next {
             let (id, outcome) = outcome.map_err(|error| {
                 Error::new(Kind::Bug, format!("an effect did not end as it should: {error}"))

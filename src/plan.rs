@@ -3,7 +3,7 @@
 //! over as records; effects are handed over as tasks.
 
 use crate::error::{Error, Kind, Result};
-use crate::job::Running;
+use crate::job::{Interrupt, Running};
 use crate::sources::Ask;
 use crate::state::State;
 use crate::state::owed::{Compared, Listing, Sweep};
@@ -16,8 +16,6 @@ use knowledge::record::{Cut, Gathered, Item, Piece, Record, Resolved, Work, Work
 use knowledge::resolve::RESOLVER;
 use knowledge::structure::STRUCTURE;
 use knowledge::{read, resolve, structure};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How far a run goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,8 +45,8 @@ pub struct Limits {
     pub chunk_chars: usize,
     /// How many pages an epoch takes.
     pub epoch_pages: u32,
-    /// Set to stop: what is under way is recorded, nothing new is begun.
-    pub interrupted: Arc<AtomicBool>,
+    /// Raised to stop: what has arrived is recorded, nothing new is begun.
+    pub interrupt: Interrupt,
 }
 
 impl Default for Limits {
@@ -63,7 +61,7 @@ impl Default for Limits {
             chunk_chars: 3_500,
             // Large enough for shared questions and few segments, small enough that a resolution takes milliseconds.
             epoch_pages: 64,
-            interrupted: Arc::new(AtomicBool::new(false)),
+            interrupt: Interrupt::default(),
         }
     }
 }
@@ -102,7 +100,7 @@ const VANISHED_FEW: usize = 5;
 /// What to do next. A new sweep, or a re-indexing, begins only when the last worklist is in the graph to its end, so
 /// that there is at most one worklist to speak of.
 pub fn plan(state: &State, running: &Running, limits: &Limits) -> Result<Plan> {
-    if limits.interrupted.load(Ordering::Relaxed) {
+    if limits.interrupt.is_raised() {
         return Ok(Plan::default());
     }
     let work = plan_work(state, running, limits)?;
@@ -207,15 +205,23 @@ fn plan_sweep(state: &State, limits: &Limits) -> Result<Plan> {
         |sweep, cursor| Plan { tasks: vec![Task::Read(Ask::List { sweep, cursor })], settled: Vec::new() };
     match state.sweep()? {
         None if limits.sweep => Ok(list(1, None)),
-        Some(Sweep { sweep, next: Some(cursor), complete: false, .. }) => Ok(list(sweep, Some(cursor))),
-        Some(Sweep { sweep, complete: true, planned: false, .. }) => plan_worklist(state, sweep, limits),
+        // A listing of an earlier run may be of a wiki that has changed since, or of one that was not whole: a new
+        // run lists anew, which costs no model call and fetches nothing twice.
         Some(Sweep { sweep, of_this_term: false, .. }) if limits.sweep => Ok(list(sweep + 1, None)),
+        Some(Sweep { sweep, next: Some(cursor), complete: false, of_this_term: true, .. }) => {
+            Ok(list(sweep, Some(cursor)))
+        }
+        Some(sweep) if sweep.complete && !sweep.planned && sweep.of_this_term => {
+            plan_worklist(state, &sweep, limits)
+        }
         _ => Ok(Plan::default()),
     }
 }
 
-fn plan_worklist(state: &State, sweep: u32, limits: &Limits) -> Result<Plan> {
-    let compared = state.compared()?;
+fn plan_worklist(state: &State, sweep: &Sweep, limits: &Limits) -> Result<Plan> {
+    let mut compared = state.compared()?;
+    // What a damaged listing lacks may still be there.
+    compared.retain(|page| page.listed.is_some() || !sweep.incomplete || limits.accept_deletes);
     guard_deletes(&compared, limits)?;
     let mut items = Vec::new();
     for page in compared {
@@ -228,7 +234,7 @@ fn plan_worklist(state: &State, sweep: u32, limits: &Limits) -> Result<Plan> {
     if !layers.is_empty() {
         records.push(Record::AudienceChanged { layers });
     }
-    records.push(Record::Worklist(Worklist { sweep, epoch_pages: limits.epoch_pages, items }));
+    records.push(Record::Worklist(Worklist { sweep: sweep.sweep, epoch_pages: limits.epoch_pages, items }));
     Ok(Plan::settled(records))
 }
 

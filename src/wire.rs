@@ -4,13 +4,29 @@ use crate::embedders::{self, Embedder};
 use crate::error::{Error, Kind, Result};
 use crate::settings::{Origin, Settings};
 use crate::sources;
-use crate::state::{Discarded, State};
+use crate::state::{Standing, State};
 use crate::world::files::Files;
 use crate::world::live::Live;
 use std::fs::File;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vault::{DirStore, Identity, Nonce, VaultId, Writer};
+
+/// Refuses settings that no component could be built from, before anything is begun.
+pub fn check(settings: &Settings) -> Result<()> {
+    settings.number("chunk_chars", CHUNK_CHARS)?;
+    settings.number("epoch_pages", EPOCH_PAGES)?;
+    settings.number("concurrency", CONCURRENCY)?;
+    embedder(settings).map(|_| ())
+}
+
+/// What the cap of a chunk may be: less than a paragraph makes no chunk, more than this no model reads with care.
+pub const CHUNK_CHARS: RangeInclusive<usize> = 500..=20_000;
+/// How many pages an epoch may take.
+pub const EPOCH_PAGES: RangeInclusive<usize> = 1..=10_000;
+/// How many reads may be under way at once.
+pub const CONCURRENCY: RangeInclusive<usize> = 1..=256;
 
 /// The vault's store and what it says it is.
 pub struct Vaulted {
@@ -88,18 +104,24 @@ pub struct Owned {
 /// Another process that writes the same file; a file that is not ours.
 pub async fn state_to_write(settings: &Settings, vaulted: &Vaulted, tell: &dyn Fn(&str)) -> Result<Owned> {
     let path = settings.path("state");
-    let lock = lock(&path)?.ok_or_else(|| {
-        Error::new(Kind::Halt, format!("state file `{}`: another run is writing it", path.display()))
-            .hint("wait for that run to end, or give another `--state`")
-    })?;
+    let lock = lock(&path)?.ok_or_else(|| busy(&path))?;
     let state = fold(&path, vaulted, tell).await?;
     Ok(Owned { state, _lock: lock })
 }
 
 /// Opens the state for reading, as fresh as it can be had: brought up to the end of the journal, or, while a run is
 /// writing it, as that run has left it.
+///
+/// # Errors
+/// A state file of another vault is refused: looking is no reason to give it up.
 pub async fn state_to_read(settings: &Settings, vaulted: &Vaulted, tell: &dyn Fn(&str)) -> Result<State> {
     let path = settings.path("state");
+    if let Standing::OtherVault(id) = State::standing(&path, &vaulted.identity.id.to_string())? {
+        let text = format!("state file `{}`: it is a fold of another vault ({id})", path.display());
+        return Err(Error::new(Kind::Vault, text).hint(
+            "give the `--state` that belongs to this `--vault`, or a new one: it is made from the vault",
+        ));
+    }
     if let Some(lock) = lock(&path)? {
         drop(fold(&path, vaulted, tell).await?);
         drop(lock);
@@ -130,41 +152,42 @@ fn lock(state: &Path) -> Result<Option<File>> {
 }
 
 async fn fold(path: &Path, vaulted: &Vaulted, tell: &dyn Fn(&str)) -> Result<State> {
-    let (mut state, discarded) = State::open(path, &vaulted.identity.id.to_string())?;
-    match discarded {
-        Some(Discarded::OtherVault(id)) => tell(&format!(
-            "the state file `{}` was a fold of another vault ({id}); it is made again from this one",
-            path.display()
-        )),
-        Some(Discarded::OlderFold) => tell("the state file was made by an older version; it is made again"),
-        None => {}
-    }
-    if let Err(error) = state.catch_up(&vaulted.store).await {
-        if error.kind() != Kind::Foreign {
-            return Err(error);
-        }
-        tell("the state file had taken another turn than the vault; it is made again from the vault");
-        state = state.start_over()?;
-        state.catch_up(&vaulted.store).await?;
-    }
+    let id = vaulted.identity.id.to_string();
+    let why = match State::standing(path, &id)? {
+        Standing::Absent | Standing::Ours => match catch_up(path, &id, vaulted).await {
+            Err(error) if error.kind() == Kind::Foreign => {
+                "it had taken another turn than the vault".to_owned()
+            }
+            done => return done,
+        },
+        Standing::OtherVault(other) => format!("it was a fold of another vault ({other})"),
+        Standing::OlderFold => "it was made by an older version".to_owned(),
+        Standing::Damaged => "it is damaged".to_owned(),
+    };
+    tell(&format!("the state file `{}` is made again from the vault: {why}", path.display()));
+    State::fold_anew(path, &id, &vaulted.store).await
+}
+
+async fn catch_up(path: &Path, id: &str, vaulted: &Vaulted) -> Result<State> {
+    let mut state = State::open(path, id)?;
+    state.catch_up(&vaulted.store).await?;
     Ok(state)
 }
 
-/// Makes the state again from the journal, from the first record on.
+/// Makes the state again from the journal, from the first record on. The old file stays until the new one is complete.
 pub async fn rebuild(settings: &Settings, vaulted: &Vaulted, tell: &dyn Fn(&str)) -> Result<Owned> {
     let path = settings.path("state");
-    let Some(lock) = lock(&path)? else {
-        return Err(Error::new(
-            Kind::Halt,
-            format!("state file `{}`: another run is writing it", path.display()),
-        )
-        .hint("wait for that run to end"));
-    };
-    let (state, _) = State::open(&path, &vaulted.identity.id.to_string())?;
+    let Some(lock) = lock(&path)? else { return Err(busy(&path)) };
+    let id = vaulted.identity.id.to_string();
+    State::standing(&path, &id)?;
     tell("folding the journal into a new state file");
-    let mut state = state.start_over()?;
-    state.catch_up(&vaulted.store).await?;
+    let state = State::fold_anew(&path, &id, &vaulted.store).await?;
     Ok(Owned { state, _lock: lock })
+}
+
+fn busy(path: &Path) -> Error {
+    Error::new(Kind::Halt, format!("state file `{}`: another run is writing it", path.display()))
+        .hint("wait for that run to end, or give another `--state`")
 }
 
 /// The world with the wiki that the settings name.

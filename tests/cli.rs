@@ -357,3 +357,99 @@ fn two_runs_on_one_state_file_do_not_mix() {
     place.refused(&["pipeline", "wiki"], 1, &["another run"]);
     place.done(&["status"]);
 }
+
+#[test]
+fn pages_that_came_back_are_listed_anew_after_a_refusal() {
+    let place = Place::new();
+    place.fill(30);
+    place.done(&["pipeline", "wiki", "--quiet"]);
+    let before = place.dump();
+    std::fs::rename(place.wiki().join("OPS"), place.path("away")).unwrap();
+    place.write("OPS/service-1.md", "# service-1\n\nAlone.\n");
+    place.refused(&["pipeline", "wiki"], 1, &["vanished at once"]);
+    std::fs::remove_dir_all(place.wiki().join("OPS")).unwrap();
+    std::fs::rename(place.path("away"), place.wiki().join("OPS")).unwrap();
+    place.done(&["pipeline", "wiki", "--quiet"]);
+    assert_eq!(place.dump(), before);
+}
+
+#[test]
+fn looking_at_another_vault_does_not_cost_the_state_file() {
+    let place = Place::new();
+    place.fill(4);
+    place.done(&["pipeline", "wiki", "--quiet"]);
+    let before = std::fs::read(place.path("highwater.db")).unwrap();
+    place.done(&["vault", "init", "second"]);
+    place.refused(&["status", "--vault", "second"], 4, &["another vault", "--state"]);
+    assert_eq!(std::fs::read(place.path("highwater.db")).unwrap(), before);
+    place.done(&["status", "--vault", "second", "--state", "second.db"]);
+}
+
+#[test]
+fn a_rebuild_from_a_damaged_journal_keeps_the_state_it_has() {
+    let place = Place::new();
+    place.fill(40);
+    place.done(&["pipeline", "wiki", "--quiet"]);
+    let before = place.dump();
+    let mut segments: Vec<PathBuf> =
+        std::fs::read_dir(place.path("vault/journal")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    segments.sort();
+    let middle = &segments[segments.len() / 2];
+    let mut bytes = std::fs::read(middle).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    std::fs::write(middle, bytes).unwrap();
+    let name = middle.file_name().unwrap().to_string_lossy().into_owned();
+    place.refused(&["vault", "rebuild"], 4, &[&name]);
+    assert_eq!(place.dump(), before);
+}
+
+#[test]
+fn a_damaged_state_file_is_made_again_and_said_so() {
+    let place = Place::new();
+    place.fill(40);
+    place.done(&["pipeline", "wiki", "--quiet"]);
+    let before = place.dump();
+    let state = place.path("highwater.db");
+    let whole = std::fs::read(&state).unwrap();
+    std::fs::write(&state, &whole[..whole.len() / 3]).unwrap();
+    std::fs::remove_file(place.path("highwater.db-wal")).ok();
+    let output = place.run(&["vault", "rebuild"]);
+    assert!(output.status.success(), "{}", talk(&output));
+    assert_eq!(place.dump(), before);
+}
+
+#[test]
+fn what_is_mistyped_is_refused_before_anything_is_made() {
+    let place = Place::new();
+    place.fill(2);
+    place.refused(&["pipeline", "nowhere"], 1, &["nowhere"]);
+    let output = place.command(&["pipeline", "wiki"]).env("HIGHWATER_EMBEDDING", "magic").output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", talk(&output));
+    assert!(talk(&output).contains("builtin"));
+    assert!(!place.path("vault").exists() && !place.path("highwater.db").exists());
+}
+
+#[test]
+fn what_a_page_writes_never_steers_the_terminal() {
+    let place = Place::new();
+    place.write(
+        "OPS/evil.md",
+        "# Evil \u{1b}[31mred\u{7}\n\nThe `evil-service` depends on `other-service`.\n",
+    );
+    let report = place.done(&["pipeline", "wiki"]);
+    let shown = place.done(&["search", "evil"]) + &place.done(&["show", "OPS/evil.md"]) + &report;
+    assert!(!shown.contains('\u{1b}') && !shown.contains('\u{7}'), "{shown:?}");
+}
+
+#[test]
+fn nothing_is_found_at_a_time_before_anything_was_said() {
+    let place = Place::new();
+    place.write(
+        "OPS/a.md",
+        "---\nupdated: 2024-01-01\n---\n# ledger-service\n\nIt depends on `billing-db`.\n",
+    );
+    place.done(&["pipeline", "wiki", "--quiet"]);
+    let hits = place.json(&["search", "ledger-service", "--wiki-at", "1990-01-01", "--json"]);
+    assert_eq!(hits.as_array().map(Vec::len), Some(0), "{hits}");
+}

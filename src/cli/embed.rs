@@ -4,9 +4,9 @@ use super::Call;
 use super::progress::Bar;
 use crate::embedders::{Embedder, Quantised};
 use crate::error::Result;
+use crate::job::Interrupt;
 use crate::state::State;
 use crate::state::vectors::Text;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Texts embedded between two transactions: a second or two of work.
 const BATCH: usize = 256;
@@ -16,7 +16,7 @@ pub(super) fn fill(
     call: &Call,
     state: &State,
     embedder: &dyn Embedder,
-    interrupted: &AtomicBool,
+    interrupt: &Interrupt,
 ) -> Result<usize> {
     let owed = state.count_without_vector()?;
     if owed == 0 {
@@ -24,7 +24,7 @@ pub(super) fn fill(
     }
     let bar = Bar::new(call, "embed", owed);
     let (mut seen, mut embedded) = (0, 0);
-    while !interrupted.load(Ordering::Relaxed) {
+    while !interrupt.is_raised() {
         let texts = state.texts_without_vector(embedder.name(), BATCH)?;
         if texts.is_empty() {
             break;
@@ -37,7 +37,9 @@ pub(super) fn fill(
         bar.set(seen as u64);
     }
     bar.finish();
-    state.note_alike(embedder.name(), embedder.dimensions())?;
+    if !interrupt.is_raised() {
+        state.note_alike(embedder.name(), embedder.dimensions())?;
+    }
     Ok(embedded)
 }
 
@@ -51,6 +53,10 @@ fn embed_on_all_cores(embedder: &dyn Embedder, texts: &[Text]) -> Vec<Quantised>
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> = texts.chunks(share).map(|part| scope.spawn(move || embed(part))).collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+        // A panic in one share must not shift the vectors of the others onto wrong texts.
+        let join = |thread: std::thread::ScopedJoinHandle<'_, Vec<Quantised>>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().flat_map(join).collect()
     })
 }

@@ -11,6 +11,7 @@ mod vault;
 
 use crate::error::{Error, Kind, Result};
 use crate::settings::Settings;
+use crate::wire;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -143,7 +144,8 @@ fn dispatch(typed: Typed) -> Result<Exit> {
         .enable_all()
         .build()
         .map_err(|error| Error::new(Kind::Halt, format!("starting the runtime: {error}")))?;
-    runtime.block_on(async {
+    wire::check(&call.settings)?;
+    let done = runtime.block_on(async {
         match verb {
             Verb::Pipeline(typed) => pipeline::run(&call, &typed).await,
             Verb::Status => status::run(&call).await,
@@ -152,12 +154,18 @@ fn dispatch(typed: Typed) -> Result<Exit> {
             Verb::Vault(verb) => vault::run(&call, &verb).await,
             Verb::Config => config::run(&call),
         }
-    })
+    });
+    // Reads that were given up may still hang in the system; the process does not wait for them.
+    runtime.shutdown_background();
+    done
 }
 
-/// Prints data on stdout. A reader that has gone away (`| head`) is no error.
+/// Prints data on stdout. A reader that has gone away (`| head`) is no error. Wiki text is foreign: its control
+/// characters never reach the terminal.
 fn print(text: &str) -> Result<()> {
     use std::io::Write;
+    let plain = |c: char| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c };
+    let text: String = text.chars().map(plain).collect();
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::new(Kind::Halt, format!("writing to stdout: {error}")))

@@ -3,6 +3,7 @@
 use super::progress::Watch;
 use super::{Call, Exit, embed, print, print_json};
 use crate::error::{Error, Kind, Result};
+use crate::job::Interrupt;
 use crate::plan::{Limits, Until};
 use crate::state::State;
 use crate::{job, wire, world};
@@ -63,34 +64,45 @@ struct Report {
     durable_seq: Seq,
     resumed_from_seq: Seq,
     seconds: f64,
+    skipped: Vec<Skipped>,
+}
+
+/// What was passed over or guessed, and how often.
+#[derive(Debug, Serialize)]
+struct Skipped {
+    what: String,
+    count: u64,
 }
 
 pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let started = world::live::now();
     let limits = limits(call, typed)?;
+    let embedder = wire::embedder(&call.settings)?;
+    let (world, wiki) = wire::world(&call.settings)?;
+    let loading = Arc::new(AtomicBool::new(true));
+    catch_signals(limits.interrupt.clone(), loading.clone());
     let vaulted = wire::vault_to_write(&call.settings).await?;
     let mut owned = wire::state_to_write(&call.settings, &vaulted, &|text| call.tell(text)).await?;
-    let (world, wiki) = wire::world(&call.settings)?;
     check_wiki(&owned.state, &wiki)?;
     let resumed_from = owned.state.applied()?;
     announce(call, &owned.state, typed)?;
     let mut vault =
         Vault::open(vaulted.store.clone(), wire::writer(), wire::nonce()?, world::live::now()).await?;
     owned.state.catch_up(&vaulted.store).await?;
-    catch_signals(limits.interrupted.clone());
+    loading.store(false, Ordering::Relaxed);
     let watch = Watch::begin(call, owned.state.path().to_owned());
     let outcome = job::run(&world, &mut vault, &mut owned.state, &limits).await;
     drop(watch);
     let outcome = outcome?;
     if limits.until == Until::Indexed
         && !outcome.interrupted
-        && let Some(embedder) = wire::embedder(&call.settings)?
+        && let Some(embedder) = &embedder
     {
-        embed::fill(call, &owned.state, &*embedder, &limits.interrupted)?;
+        embed::fill(call, &owned.state, &**embedder, &limits.interrupt)?;
     }
     let milliseconds = world::live::now().as_millisecond() - started.as_millisecond();
     report(call, &owned.state, (resumed_from, milliseconds))?;
-    match outcome.interrupted || limits.interrupted.load(Ordering::Relaxed) {
+    match outcome.interrupted || limits.interrupt.is_raised() {
         true => {
             call.tell(
                 "interrupted; everything up to the durable record is kept, and the same command goes on",
@@ -116,10 +128,10 @@ fn limits(call: &Call, typed: &Typed) -> Result<Limits> {
         sweep: !typed.reindex,
         reindex: typed.reindex,
         accept_deletes: typed.accept_deletes,
-        concurrency: call.settings.number("concurrency", 1..=256)?,
-        chunk_chars: call.settings.number("chunk_chars", 500..=20_000)?,
-        epoch_pages: u32::try_from(call.settings.number("epoch_pages", 1..=10_000)?).unwrap_or(1),
-        interrupted: Arc::new(AtomicBool::new(false)),
+        concurrency: call.settings.number("concurrency", wire::CONCURRENCY)?,
+        chunk_chars: call.settings.number("chunk_chars", wire::CHUNK_CHARS)?,
+        epoch_pages: u32::try_from(call.settings.number("epoch_pages", wire::EPOCH_PAGES)?).unwrap_or(1),
+        interrupt: Interrupt::default(),
     })
 }
 
@@ -152,9 +164,9 @@ fn announce(call: &Call, state: &State, typed: &Typed) -> Result<()> {
     Ok(())
 }
 
-/// SIGTERM and Ctrl-C stop planning; what is under way is recorded. A second Ctrl-C ends the process: nothing that was
-/// acknowledged is lost by that either.
-fn catch_signals(interrupted: Arc<AtomicBool>) {
+/// SIGTERM and Ctrl-C stop planning; what has arrived is recorded. While the state is still loading there is nothing to
+/// record, and the process ends at once; so it does at a second Ctrl-C. Nothing acknowledged is lost by either.
+fn catch_signals(interrupt: Interrupt, loading: Arc<AtomicBool>) {
     tokio::spawn(async move {
         let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         else {
@@ -164,8 +176,10 @@ fn catch_signals(interrupted: Arc<AtomicBool>) {
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
         }
-        interrupted.store(true, Ordering::Relaxed);
-        tokio::signal::ctrl_c().await.ok();
+        interrupt.raise();
+        if !loading.load(Ordering::Relaxed) {
+            tokio::signal::ctrl_c().await.ok();
+        }
         std::process::exit(Exit::Interrupted as i32);
     });
 }
@@ -184,6 +198,7 @@ fn report(call: &Call, state: &State, run: (Seq, i64)) -> Result<()> {
         durable_seq: state.applied()?,
         resumed_from_seq: run.0,
         seconds: run.1 as f64 / 1000.0,
+        skipped: state.skipped()?.into_iter().map(|(what, count)| Skipped { what, count }).collect(),
     };
     if call.json {
         return print_json(&report);
@@ -196,6 +211,9 @@ fn report(call: &Call, state: &State, run: (Seq, i64)) -> Result<()> {
         "0 model calls, {} parked, durable to record {} (this run began at {})\n",
         report.parked, report.durable_seq, report.resumed_from_seq
     ))?;
+    for Skipped { what, count } in &report.skipped {
+        print(&format!("skipped or guessed: {count} × {what}\n"))?;
+    }
     suggest(state)
 }
 
@@ -205,5 +223,6 @@ fn suggest(state: &State) -> Result<()> {
     if !questions.is_empty() {
         print("try:\n")?;
     }
-    questions.iter().try_for_each(|question| print(&format!("  highwater search {question}\n")))
+    let program = std::env::args().next().unwrap_or_else(|| "highwater".to_owned());
+    questions.iter().try_for_each(|question| print(&format!("  {program} search {question}\n")))
 }

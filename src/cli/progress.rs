@@ -163,15 +163,19 @@ fn watch_lines(path: &std::path::Path, stop: &AtomicBool) {
     let mut before: Option<(&'static str, u64)> = None;
     look(path, stop, LINE, |glance| {
         let rate = match before {
-            Some((step, done)) if step == glance.step => glance.done.saturating_sub(done) / LINE.as_secs(),
-            _ => 0,
+            Some((step, done)) if step == glance.step => {
+                glance.done.saturating_sub(done) as f64 / LINE.as_secs_f64()
+            }
+            _ => 0.0,
         };
         let eta = match rate {
-            0 => String::new(),
-            rate => format!(", about {} s left", glance.of.saturating_sub(glance.done) / rate),
+            rate if rate > 0.0 => {
+                format!(", about {:.0} s left", glance.of.saturating_sub(glance.done) as f64 / rate)
+            }
+            _ => String::new(),
         };
         eprintln!(
-            "{}: {} of {}, {rate}/s{eta}, durable to record {}",
+            "{}: {} of {}, {rate:.1}/s{eta}, durable to record {}",
             glance.step, glance.done, glance.of, glance.durable
         );
         before = Some((glance.step, glance.done));

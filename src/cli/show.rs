@@ -13,7 +13,7 @@ use serde::Serialize;
 /// Show an entity, a page, a fact or a chunk
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  highwater show ledger-service\n  highwater show \"Deploy runbook\"\n  \
-                        highwater show 0f3c… (an id that `search` printed)")]
+                        highwater show ID, with an id that `search` printed")]
 pub(super) struct Typed {
     /// A name, a page title or id, or an id that `search` printed
     #[arg(required = true, num_args = 1.., value_name = "NAME")]

@@ -36,7 +36,7 @@ pub(super) async fn run(call: &Call) -> Result<Exit> {
     print(&format!("vault     {} in `{place}`, durable to record {applied}\n", vaulted.identity.id))?;
     print(&format!(
         "held      {} pages ({} versions), {} chunks, {} entities, {} facts\n",
-        counts.pages, counts.versions, counts.episodes, counts.entities, counts.facts
+        counts.pages, counts.versions, counts.chunks, counts.entities, counts.facts
     ))?;
     print(&match counts.owed_fetches + counts.owed_cuts + counts.owed_pages {
         0 => "owed      nothing; `highwater pipeline` looks for changes\n".to_owned(),

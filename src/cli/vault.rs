@@ -12,8 +12,8 @@ pub(super) enum Verb {
     /// Make a vault in an empty or absent folder
     #[command(after_help = "Example: highwater vault init /mnt/wiki-vault")]
     Init {
-        /// The folder
-        target: PathBuf,
+        /// The folder [default: the setting `vault`]
+        target: Option<PathBuf>,
     },
     /// Check every digest and every link of the journal
     #[command(after_help = "Example: highwater vault verify --vault /mnt/wiki-vault")]
@@ -25,7 +25,10 @@ pub(super) enum Verb {
 
 pub(super) async fn run(call: &Call, verb: &Verb) -> Result<Exit> {
     match verb {
-        Verb::Init { target } => init(call, target).await,
+        Verb::Init { target } => {
+            let target = target.clone().unwrap_or_else(|| call.settings.path("vault"));
+            init(call, &target).await
+        }
         Verb::Verify => verify(call).await,
         Verb::Rebuild => rebuild(call).await,
     }

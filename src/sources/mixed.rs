@@ -3,6 +3,7 @@
 //! It must not know which kinds its parts are. Invariant: a page id is listed once; the first part in order
 //! has it, and the others' pages of that id are counted as skipped.
 
+use super::BROKEN;
 use super::{Ask, Input, Kind, Part, Skipped, Source, SourceError, Step, Tree};
 use knowledge::document::Warning;
 use knowledge::id::PageId;
@@ -111,7 +112,9 @@ impl Mixed {
             Some(inner) => Some(format!("{number}:{inner}")),
             None => (number + 1 < self.parts.len()).then(|| format!("{}:", number + 1)),
         };
-        Record::Listed(Listed { wiki: self.wiki.clone(), skipped: skipped.warnings(), next, ..listed })
+        let skipped = skipped.warnings();
+        let incomplete = skipped.iter().any(|skipped| skipped.what == BROKEN);
+        Record::Listed(Listed { wiki: self.wiki.clone(), skipped, incomplete, next, ..listed })
     }
 
     /// The part that a locator points into, and the part's own locator. Of two parts that fit, the longer

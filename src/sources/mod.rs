@@ -18,6 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::BufRead;
 
+/// The reason under which a part of a wiki that could not be read is counted: such a listing retracts nothing.
+pub(crate) const BROKEN: &str = "object that is broken";
+
 /// What a source is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {

@@ -132,8 +132,8 @@ fn apply_listed(step: &Step<'_>, listed: &Listed) -> Result<()> {
         }
     }
     step.run(
-        "UPDATE sweep SET next = ?2, complete = ?2 IS NULL WHERE sweep = ?1",
-        params![listed.sweep, listed.next],
+        "UPDATE sweep SET next = ?2, complete = ?2 IS NULL, incomplete = max(incomplete, ?3) WHERE sweep = ?1",
+        params![listed.sweep, listed.next, listed.incomplete],
     )?;
     for page in &listed.pages {
         step.run(
@@ -190,7 +190,7 @@ fn apply_person(step: &Step<'_>, person: &Person) -> Result<()> {
 fn apply_worklist(step: &Step<'_>, worklist: &Worklist) -> Result<()> {
     step.run("UPDATE sweep SET planned = 1 WHERE sweep = ?1", [worklist.sweep])?;
     // The worklist of a re-indexing comes from no listing; its sweep counts as begun before any term.
-    step.run("INSERT OR IGNORE INTO sweep VALUES (?1, 0, NULL, 1, 1)", [worklist.sweep])?;
+    step.run("INSERT OR IGNORE INTO sweep VALUES (?1, 0, NULL, 1, 1, 0)", [worklist.sweep])?;
     step.run(
         "INSERT OR IGNORE INTO meta SELECT 'reindexing_planned', value FROM meta WHERE key = 'reindexing'",
         [],
@@ -289,7 +289,7 @@ fn apply_fetched(step: &Step<'_>, page: &RawPage) -> Result<()> {
     )?;
     // A page that was refused and can be had now is no longer parked.
     step.run(
-        "DELETE FROM parked WHERE page = ?1 AND version <= ?2",
+        "DELETE FROM parked WHERE page = ?1 AND version = ?2",
         params![page.id.as_str(), page.version.0],
     )?;
     settle_fetch(step, &page.id, page.version)

@@ -140,7 +140,10 @@ impl State {
         Ok(Counts {
             pages: count("SELECT count(*) FROM page WHERE gone = 0")?,
             versions: count("SELECT count(*) FROM raw_page")?,
-            chunks: count("SELECT count(*) FROM chunk WHERE form = '\"text\"'")?,
+            chunks: count(
+                "SELECT count(*) FROM chunk LEFT JOIN episode USING (chunk)
+                 WHERE chunk.form = '\"text\"' AND ended IS NULL",
+            )?,
             episodes: count("SELECT count(*) FROM episode WHERE ended IS NULL")?,
             entities: count("SELECT count(*) FROM entity")?,
             facts: count("SELECT count(*) FROM fact WHERE folded_into IS NULL AND withdrawn = 0")?,
@@ -304,6 +307,7 @@ impl State {
                  WHERE fact.folded_into IS NULL AND fact.withdrawn = 0 AND fact.invalid_at IS NULL
                    AND chunk.form = '\"text\"' AND length(entity.name) BETWEEN 4 AND 40
                    AND entity.kind NOT IN ('Person', 'Label', 'File', 'Space')
+                   AND entity.name NOT GLOB '*[^A-Za-z0-9 ._-]*'
                    AND fact.relation NOT IN (SELECT value FROM json_each(?1))),
              named AS (SELECT name, count(*) AS facts FROM told GROUP BY name),
              best AS (SELECT relation, count(*) AS times FROM told GROUP BY relation
@@ -314,7 +318,7 @@ impl State {
         )?;
         collect(statement.query(params![VAGUE, limit as i64])?, |row| {
             let (relation, name): (String, String) = (row.get(0)?, row.get(1)?);
-            Ok(format!("{} of {name}", relation.replace('_', " ")))
+            Ok(format!("{name} {}", relation.replace('_', " ")))
         })
     }
 

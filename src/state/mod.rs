@@ -33,33 +33,54 @@ pub struct State {
     path: PathBuf,
 }
 
-/// Why a state file that was there is not used.
+/// What stands at a state file's path.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Discarded {
+pub enum Standing {
+    /// Nothing yet.
+    Absent,
+    /// A fold of this vault.
+    Ours,
     /// It was folded by an older binary.
     OlderFold,
     /// It belongs to another vault.
     OtherVault(String),
+    /// It is a state file that SQLite cannot read any more.
+    Damaged,
 }
 
 impl State {
-    /// Opens the state file for a vault, or makes an empty one. A file of another vault or of an older fold is replaced
-    /// by an empty one, and the reason returned: it is only a cache.
+    /// Looks at what stands at a path, and changes nothing.
     ///
     /// # Errors
-    /// A file that is not ours, or that a newer version has made, is refused and left alone.
-    pub fn open(path: &Path, vault_id: &str) -> Result<(Self, Option<Discarded>)> {
-        let discarded = match examine(path)? {
-            Found::Nothing => None,
-            Found::Fold(fold, _) if fold < FOLD => Some(Discarded::OlderFold),
-            Found::Fold(_, id) if id == vault_id => None,
-            Found::Fold(_, id) => Some(Discarded::OtherVault(id)),
-        };
-        if discarded.is_some() {
-            delete(path)?;
-        }
-        let state = Self::create_or_open(path, vault_id)?;
-        Ok((state, discarded))
+    /// A file that is not ours, or that a newer version has made.
+    pub fn standing(path: &Path, vault_id: &str) -> Result<Standing> {
+        Ok(match examine(path)? {
+            Found::Nothing => Standing::Absent,
+            Found::Damaged => Standing::Damaged,
+            Found::Fold(fold, _) if fold < FOLD => Standing::OlderFold,
+            Found::Fold(_, id) if id == vault_id => Standing::Ours,
+            Found::Fold(_, id) => Standing::OtherVault(id),
+        })
+    }
+
+    /// Opens the state file of a vault, or makes an empty one.
+    pub fn open(path: &Path, vault_id: &str) -> Result<Self> {
+        Self::create_or_open(path, vault_id)
+    }
+
+    /// Folds the whole journal into a new file, which takes the place of the one at `path` only when it is complete.
+    /// Vectors are taken over where they can be read: they belong to texts, not to records.
+    pub async fn fold_anew<S: ObjectStore>(path: &Path, vault_id: &str, store: &S) -> Result<Self> {
+        let fold = beside(path, "fold");
+        delete(&fold)?;
+        let mut fresh = Self::create_or_open(&fold, vault_id)?;
+        fresh.catch_up(store).await?;
+        // A cache that cannot be read has no vectors worth stopping for: they are computed again.
+        fresh.adopt_vectors(path).ok();
+        let mut state = fresh.take_the_place_of(path)?;
+        delete(&generation::next_to(&fold))?;
+        state.catch_up(store).await?;
+        Ok(state)
     }
 
     fn create_or_open(path: &Path, vault_id: &str) -> Result<Self> {
@@ -135,17 +156,6 @@ impl State {
         Ok(())
     }
 
-    /// Gives up the file and makes an empty one in its place, keeping vectors (they belong to texts, not to records).
-    pub fn start_over(self) -> Result<Self> {
-        let (path, vault_id) = (self.path.clone(), self.vault_id()?);
-        let next = beside(&path, "next");
-        delete(&next)?;
-        let fresh = Self::create_or_open(&next, &vault_id)?;
-        fresh.adopt_vectors(&path)?;
-        drop(self);
-        fresh.take_the_place_of(&path)
-    }
-
     /// Copies the vectors of another state file.
     pub fn adopt_vectors(&self, other: &Path) -> Result<()> {
         self.connection.execute("ATTACH ?1 AS other", [other.to_string_lossy()])?;
@@ -187,6 +197,7 @@ fn tune(connection: &Connection) -> Result<()> {
 
 enum Found {
     Nothing,
+    Damaged,
     Fold(i32, String),
 }
 
@@ -203,21 +214,19 @@ fn examine(path: &Path) -> Result<Found> {
         Ok(_) => {}
     }
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let foreign = |_: Option<rusqlite::Error>| {
-        Error::new(Kind::Halt, format!("{}: this is not a state file of Highwater", at(path)))
-            .hint("it was left alone; give another `--state`")
+    let read = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i32>(0));
+    let seen = || Ok((read("PRAGMA application_id")?, read("PRAGMA user_version")?, read(TABLES)?));
+    let (application, fold, tables) = match seen() {
+        Ok(seen) => seen,
+        Err(error) if is_busy(&error) => return Err(error.into()),
+        Err(_) if bears_our_mark(path) => return Ok(Found::Damaged),
+        Err(_) => return Err(foreign(path)),
     };
-    let read = |sql: &str| -> Result<i32> {
-        connection.query_row(sql, [], |row| row.get(0)).map_err(|error| foreign(Some(error)))
-    };
-    let application = read("PRAGMA application_id")?;
-    let fold = read("PRAGMA user_version")?;
-    let tables = read("SELECT count(*) FROM sqlite_master")?;
     if application == 0 && fold == 0 && tables == 0 {
         return Ok(Found::Nothing);
     }
     if application != APPLICATION {
-        return Err(foreign(None));
+        return Err(foreign(path));
     }
     if fold > FOLD {
         return Err(Error::new(
@@ -226,8 +235,32 @@ fn examine(path: &Path) -> Result<Found> {
         )
         .hint("use the newer binary, or give another `--state`: it is made again from the vault"));
     }
-    let vault = connection.query_row("SELECT value FROM meta WHERE key = 'vault'", [], |row| row.get(0))?;
-    Ok(Found::Fold(fold, vault))
+    match connection.query_row("SELECT value FROM meta WHERE key = 'vault'", [], |row| row.get(0)) {
+        Ok(vault) => Ok(Found::Fold(fold, vault)),
+        Err(error) if is_busy(&error) => Err(error.into()),
+        Err(_) => Ok(Found::Damaged),
+    }
+}
+
+const TABLES: &str = "SELECT count(*) FROM sqlite_master";
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
+}
+
+fn foreign(path: &Path) -> Error {
+    Error::new(Kind::Halt, format!("{}: this is not a state file of Highwater", at(path)))
+        .hint("it was left alone; give another `--state`")
+}
+
+/// Whether a file that SQLite cannot read has our mark at the place where SQLite keeps it (bytes 68 to 71 of the
+/// header, big-endian; SQLite file format, section 1.3).
+fn bears_our_mark(path: &Path) -> bool {
+    use std::io::Read;
+    let mut header = [0; 72];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    read.is_ok() && header.starts_with(b"SQLite format 3\0") && header[68..] == APPLICATION.to_be_bytes()
 }
 
 fn delete(path: &Path) -> Result<()> {

@@ -27,6 +27,8 @@ pub struct Sweep {
     pub complete: bool,
     /// Its worklist is recorded.
     pub planned: bool,
+    /// Part of the wiki could not be read.
+    pub incomplete: bool,
 }
 
 /// A page as a complete listing and the state see it.
@@ -72,7 +74,7 @@ impl State {
     /// The newest sweep, if there was one.
     pub fn sweep(&self) -> Result<Option<Sweep>> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT sweep, next, complete, planned,
+            "SELECT sweep, next, complete, planned, incomplete,
                     opened_seq >= coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'opened_seq'), 0)
              FROM sweep ORDER BY sweep DESC LIMIT 1",
         )?;
@@ -82,7 +84,8 @@ impl State {
                 next: row.get(1)?,
                 complete: row.get(2)?,
                 planned: row.get(3)?,
-                of_this_term: row.get(4)?,
+                incomplete: row.get(4)?,
+                of_this_term: row.get(5)?,
             })
         });
         Ok(found.optional()?)

@@ -10,7 +10,8 @@ CREATE TABLE sweep (
     opened_seq INTEGER NOT NULL,
     next TEXT,
     complete INTEGER NOT NULL DEFAULT 0,
-    planned INTEGER NOT NULL DEFAULT 0
+    planned INTEGER NOT NULL DEFAULT 0,
+    incomplete INTEGER NOT NULL DEFAULT 0
 );
 
 -- The newest sweep's pages, people and layers, until its worklist is made.

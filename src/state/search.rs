@@ -65,7 +65,7 @@ pub enum Found {
         /// The entity.
         #[serde(flatten)]
         card: EntityCard,
-        /// Facts that hold and name it.
+        /// Facts that hold and name it, at most a thousand.
         facts: u32,
     },
     /// A passage.
@@ -89,6 +89,9 @@ enum Row {
     Node(i64),
     Chunk(i64),
 }
+
+/// Facts looked at to count those of an entity: a result list needs the size, not the sum.
+const FACTS_COUNTED: i64 = 1_000;
 
 /// The best rows of a text index; `weights` are those of its columns.
 fn best_rows(index: &str, weights: &str) -> String {
@@ -175,7 +178,7 @@ impl State {
     fn show(&self, row: Row, query: &Query) -> Result<Option<(String, Found)>> {
         match row {
             Row::Fact(row) => self.show_fact(row, query),
-            Row::Node(row) => self.show_entity(row),
+            Row::Node(row) => self.show_entity(row, query),
             Row::Chunk(row) => self.show_passage(row, query),
         }
     }
@@ -221,7 +224,8 @@ impl State {
         Ok((holds && !unknown_end && !supports.is_empty()).then_some(Moment { times, chunks }))
     }
 
-    fn show_entity(&self, row: i64) -> Result<Option<(String, Found)>> {
+    /// An entity with the facts that hold at the asked time. At a time other than now, one without any is not shown.
+    fn show_entity(&self, row: i64, query: &Query) -> Result<Option<(String, Found)>> {
         let mut statement = self.connection().prepare_cached("SELECT node FROM node WHERE row = ?1")?;
         let Some(node) = statement.query_row([row], |row| row.get(0)).optional()?.map(NodeId::from_bytes)
         else {
@@ -229,11 +233,20 @@ impl State {
         };
         let Some(card) = self.entity_of(node)? else { return Ok(None) };
         let mut statement = self.connection().prepare_cached(
-            "SELECT count(*) FROM fact JOIN node ON node.node = fact.subject OR node.node = fact.object
-             WHERE node.entity = ?1 AND folded_into IS NULL AND withdrawn = 0 AND invalid_at IS NULL",
+            "SELECT DISTINCT fact FROM fact JOIN node ON node.node = fact.subject OR node.node = fact.object
+             WHERE node.entity = ?1 AND folded_into IS NULL ORDER BY fact LIMIT ?2",
         )?;
-        let facts = statement.query_row([card.entity.0.as_bytes()], |row| row.get(0))?;
-        Ok(Some((format!("entity {}", card.entity), Found::Entity { card, facts })))
+        let facts = collect(statement.query(params![card.entity.0.as_bytes(), FACTS_COUNTED])?, |row| {
+            Ok(FactId::from_bytes(row.get(0)?))
+        })?;
+        let mut holding = 0;
+        for fact in facts {
+            holding += u32::from(self.moment(fact, query)?.is_some());
+        }
+        if holding == 0 && (query.as_of.is_some() || query.wiki_at.is_some()) {
+            return Ok(None);
+        }
+        Ok(Some((format!("entity {}", card.entity), Found::Entity { card, facts: holding })))
     }
 
     fn show_passage(&self, row: i64, query: &Query) -> Result<Option<(String, Found)>> {

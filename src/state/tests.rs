@@ -16,8 +16,7 @@ use vault::{Digest, Entry, Event, Ordinal, Segment, Term};
 
 fn state() -> (tempfile::TempDir, State) {
     let folder = tempfile::tempdir().unwrap();
-    let (state, discarded) = State::open(&folder.path().join("state.db"), "one").unwrap();
-    assert_eq!(discarded, None);
+    let state = State::open(&folder.path().join("state.db"), "one").unwrap();
     (folder, state)
 }
 
@@ -384,7 +383,7 @@ fn a_second_file_that_is_complete_takes_the_place_of_the_first_after_a_kill() {
     state.apply(&segment(8, vec![Record::Reindexed { generation: 1 }])).unwrap();
     let path = state.path().to_owned();
     drop(state);
-    let (mut state, _) = State::open(&path, "one").unwrap();
+    let mut state = State::open(&path, "one").unwrap();
     state.resume_generation().unwrap();
     drop(state);
     let seen = State::open_to_read(&path).unwrap().unwrap();

@@ -71,6 +71,9 @@ pub struct Listed {
     /// What the source passed over, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Warning>,
+    /// Part of the wiki could not be read: what is missing from this sweep may still be there, so nothing is retracted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
     /// Where to go on; none means that the sweep is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,

@@ -67,7 +67,7 @@ pub async fn at_the_end<S: ObjectStore>(
 }
 
 fn open(path: &Path, identity: &Identity) -> Result<State, Error> {
-    State::open(path, &identity.id.to_string()).map(|(state, _)| state)
+    State::open(path, &identity.id.to_string())
 }
 
 async fn rebuild<S: ObjectStore>(store: &S, disk: &Disk, identity: &Identity) -> Result<State, Error> {

@@ -301,13 +301,13 @@ async fn work(
     vault_id: &str,
     (world, nonce, limits): (&FalseWorld, Nonce, &Limits),
 ) -> Result<(), Error> {
-    let (mut state, _) = State::open(path, vault_id)?;
+    let mut state = State::open(path, vault_id)?;
     if let Err(error) = state.catch_up(store).await {
         if error.kind() != Kind::Foreign {
             return Err(error);
         }
-        state = state.start_over()?;
-        state.catch_up(store).await?;
+        drop(state);
+        state = State::fold_anew(path, vault_id, store).await?;
     }
     let writer =
         Writer { host: "simulated".to_owned(), pid: 1, version: "0".to_owned(), ..Writer::default() };

@@ -5,6 +5,7 @@
 //! a body, so an export of any size needs memory for its count of objects only.
 
 use super::objects::{Object, Span, Tally};
+use crate::sources::BROKEN;
 use crate::sources::Skipped;
 use jiff::Timestamp;
 use knowledge::time;
@@ -173,7 +174,7 @@ impl Index {
 
     /// Ends the pass: bodies find their owners.
     pub(crate) fn end(&mut self, tally: Tally) {
-        self.skipped.count("object that is broken", tally.broken);
+        self.skipped.count(BROKEN, tally.broken);
         self.skipped.count("invalid UTF-8 that was replaced (properties)", tally.invalid_text);
         self.by_id = self.contents.iter().enumerate().rev().map(|(i, row)| (row.id, i as u32)).collect();
         let twice = self.contents.len() - self.by_id.len();
