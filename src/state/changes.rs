@@ -56,7 +56,10 @@ fn apply_one(step: &Step<'_>, change: &Change, touched: &mut Touched) -> Result<
             apply_fact(step, fact)
         }
         Change::Support(support) => {
-            touched.facts.insert(support.fact);
+            // A fact shows the supports of those folded into it, also when they change later.
+            touched
+                .facts
+                .extend([Some(support.fact), folded_into(step, support.fact)?].into_iter().flatten());
             apply_support(step, support)
         }
         Change::Fold { fact, into } => {

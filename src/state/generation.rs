@@ -1,5 +1,5 @@
-//! Re-indexing: a second file grows beside the state file and takes its place when it is complete, so that readers see
-//! the old graph whole until they see the new one whole.
+//! Re-indexing: a second file grows beside the state file and takes its place when it is complete, so that
+//! readers see the old graph whole until they see the new one whole.
 //!
 //! The switch hangs on records alone: `Reindexing` makes the second file from what was received and answered,
 //! `Reindexed` moves it over the first. A lost second file is made again from the first one and the journal.
@@ -52,7 +52,8 @@ impl State {
         let next = next_to(&self.path);
         let vault_id = self.vault_id()?;
         match State::create_or_open(&next, &vault_id) {
-            // A file left from an earlier re-indexing, or one that was cut short while it was made, is of no use.
+            // A file left from an earlier re-indexing, or one that was cut short while it was made, is of no
+            // use.
             Ok(found) if found.applied()? >= self.applied()? && found.meta("growing")?.is_some() => {
                 self.connection = found.connection;
                 // Killed after the second file took in `Reindexed` and before the files changed places.

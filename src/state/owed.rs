@@ -133,7 +133,8 @@ impl State {
         found.map(|bytes| Ok(ChunkId::from_bytes(bytes?))).collect()
     }
 
-    /// Pages of the newest worklist that are to be retracted and are not recorded as gone yet, at most `limit`.
+    /// Pages of the newest worklist that are to be retracted and are not recorded as gone yet, at most
+    /// `limit`.
     pub fn owed_retractions(&self, limit: usize) -> Result<Vec<PageId>> {
         let mut statement = self.connection().prepare_cached(
             "SELECT page FROM worklist WHERE sweep = (SELECT max(sweep) FROM worklist) AND work = 'retract' AND open > 0
@@ -275,8 +276,8 @@ impl State {
         found.map(|version| Ok(Version(version?))).collect()
     }
 
-    /// All pages of which anything is held, in canonical order: also those that are gone, since what they once
-    /// said is part of the graph, and those of which only older versions could be had.
+    /// All pages of which anything is held, in canonical order: also those that are gone, since what they
+    /// once said is part of the graph, and those of which only older versions could be had.
     pub fn pages(&self) -> Result<Vec<(SpaceKey, PageId)>> {
         let mut statement = self.connection().prepare_cached(
             "SELECT space, page FROM page
@@ -288,8 +289,8 @@ impl State {
         })
     }
 
-    /// The layers whose rule the complete listing shows otherwise than it is held. A layer that is not listed any more
-    /// restricts nobody.
+    /// The layers whose rule the complete listing shows otherwise than it is held. A layer that is not listed
+    /// any more restricts nobody.
     pub fn changed_layers(&self) -> Result<Vec<Layer>> {
         let mut statement = self.connection().prepare_cached(
             "SELECT layer, rule FROM listed_layer

@@ -334,3 +334,59 @@ fn names_that_mean_the_same_are_noted_and_kept_apart() {
     assert!(perhaps("Zebra crossing").is_empty());
     assert_eq!(state.dump().unwrap(), before, "a note is no part of the graph");
 }
+
+#[test]
+fn a_fact_follows_the_supports_of_those_folded_into_it() {
+    let (_folder, mut state) = state();
+    small_history().iter().for_each(|segment| state.apply(segment).unwrap());
+    let mut changes = changes(cut("p1").0);
+    let (Some(Change::Support(mut support)), Some(Change::Fact(mut other))) = (changes.pop(), changes.pop())
+    else {
+        panic!("the last changes are a fact and its support")
+    };
+    let shown = std::mem::replace(&mut other.id, FactId::of(&[b"other"]));
+    support.fact = other.id;
+    let folded = vec![
+        Change::Fact(other.clone()),
+        Change::Support(support.clone()),
+        Change::Fold { fact: other.id, into: Some(shown) },
+    ];
+    support.valid_at = parse("2024-11-15");
+    let later = vec![Change::Support(support)];
+    for (seq, changes) in [(7, folded), (8, later)] {
+        state.apply(&segment(seq, vec![Record::Resolved(Resolved { epoch: 1, changes })])).unwrap();
+    }
+    let valid_at: Option<String> = state
+        .connection()
+        .query_row("SELECT valid_at FROM fact WHERE fact = ?1", [shown.as_bytes()], |row| row.get(0))
+        .unwrap();
+    assert_eq!(valid_at.as_deref(), Some("2024-11-15T00:00:00.000Z"));
+}
+
+#[test]
+fn reading_the_journal_again_begins_no_reindexing_again() {
+    let (_folder, mut state) = state();
+    let mut history = small_history();
+    history.push(segment(7, vec![Record::Reindexing { generation: 1 }]));
+    history.push(segment(8, vec![Record::Reindexed { generation: 1 }]));
+    history.iter().for_each(|segment| state.advance(segment).unwrap());
+    let before = (state.dump().unwrap(), state.generation().unwrap());
+    history.iter().for_each(|segment| state.advance(segment).unwrap());
+    assert_eq!((state.dump().unwrap(), state.generation().unwrap()), before);
+    assert!(!super::generation::next_to(state.path()).exists());
+}
+
+#[test]
+fn a_second_file_that_is_complete_takes_the_place_of_the_first_after_a_kill() {
+    let (_folder, mut state) = state();
+    small_history().iter().for_each(|segment| state.advance(segment).unwrap());
+    state.advance(&segment(7, vec![Record::Reindexing { generation: 1 }])).unwrap();
+    state.apply(&segment(8, vec![Record::Reindexed { generation: 1 }])).unwrap();
+    let path = state.path().to_owned();
+    drop(state);
+    let (mut state, _) = State::open(&path, "one").unwrap();
+    state.resume_generation().unwrap();
+    drop(state);
+    let seen = State::open_to_read(&path).unwrap().unwrap();
+    assert_eq!((seen.generation().unwrap(), seen.applied().unwrap()), (1, Seq::new(8)));
+}

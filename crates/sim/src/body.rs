@@ -1,5 +1,5 @@
-//! Page bodies of the false wiki: sections of blocks, written as Confluence storage format. Few names are shared by
-//! many pages, in several spellings, so that entities merge and come apart again as pages change.
+//! Page bodies of the false wiki: sections of blocks, written as Confluence storage format. Few names are
+//! shared by many pages, in several spellings, so that entities merge and come apart again as pages change.
 
 use crate::rng::Rng;
 
@@ -79,23 +79,27 @@ pub struct Body {
     removed: Vec<Block>,
 }
 
+fn word(rng: &mut Rng, from: &[&'static str]) -> &'static str {
+    from[rng.below(from.len())]
+}
+
 fn block(rng: &mut Rng, titles: &[String]) -> Block {
-    let name = |rng: &mut Rng| *rng.pick(&NAMES);
+    let name = |rng: &mut Rng| word(rng, &NAMES);
     match rng.below(13) {
-        0 | 1 => Block::Card(*rng.pick(&TEAMS), *rng.pick(&STATUSES)),
-        2 => Block::Properties(*rng.pick(&TEAMS), *rng.pick(&STATUSES)),
+        0 | 1 => Block::Card(word(rng, &TEAMS), word(rng, &STATUSES)),
+        2 => Block::Properties(word(rng, &TEAMS), word(rng, &STATUSES)),
         3 => {
-            let row = |rng: &mut Rng| (*rng.pick(&NAMES), *rng.pick(&TEAMS), *rng.pick(&STATUSES));
+            let row = |rng: &mut Rng| (word(rng, &NAMES), word(rng, &TEAMS), word(rng, &STATUSES));
             Block::Grid((0..rng.between(1, 3)).map(|_| row(rng)).collect())
         }
         4 | 5 => Block::Depends(name(rng), name(rng)),
         6 => Block::Replaced(name(rng), name(rng)),
-        7 => Block::Since(name(rng), *rng.pick(&TEAMS), *rng.pick(&DATES)),
+        7 => Block::Since(name(rng), word(rng, &TEAMS), word(rng, &DATES)),
         8 => Block::Span(name(rng)),
         9 if !titles.is_empty() => Block::Link(rng.pick(titles).clone()),
         10 => Block::Task(rng.chance(50), rng.below(8), name(rng)),
         11 => Block::List((0..rng.between(1, 3)).map(|_| name(rng)).collect()),
-        _ => Block::Prose(*rng.pick(&PROSE)),
+        _ => Block::Prose(word(rng, &PROSE)),
     }
 }
 
@@ -105,12 +109,13 @@ impl Body {
         let mut sections = vec![Section { heading: None, blocks: vec![block(rng, titles)] }];
         for _ in 0..rng.below(4) {
             let blocks = (0..rng.between(1, 3)).map(|_| block(rng, titles)).collect();
-            sections.push(Section { heading: Some(*rng.pick(&HEADINGS)), blocks });
+            sections.push(Section { heading: Some(word(rng, &HEADINGS)), blocks });
         }
         Self { sections, removed: Vec::new() }
     }
 
-    /// One edit, as people make them: most change a value or a line, some move, remove, restore or repeat one.
+    /// One edit, as people make them: most change a value or a line, some move, remove, restore or repeat
+    /// one.
     pub fn edit(&mut self, rng: &mut Rng, titles: &[String]) {
         let section = rng.below(self.sections.len());
         let blocks = &mut self.sections[section].blocks;
@@ -130,7 +135,7 @@ impl Body {
             }
             7 if !blocks.is_empty() => blocks.push(blocks[at].clone()),
             8 => {
-                let heading = Some(*rng.pick(&HEADINGS));
+                let heading = Some(word(rng, &HEADINGS));
                 self.sections.push(Section { heading, blocks: vec![block(rng, titles)] });
             }
             _ => blocks.push(block(rng, titles)),
@@ -155,24 +160,25 @@ fn change_value(block: &mut Block, rng: &mut Rng) {
     match block {
         Block::Card(owner, status) | Block::Properties(owner, status) => match rng.chance(50) {
             true => *owner = TEAMS[rng.below(3)],
-            false => *status = *rng.pick(&STATUSES[..2]),
+            false => *status = word(rng, &STATUSES[..2]),
         },
         Block::Grid(rows) => {
             let row = rng.below(rows.len());
-            rows[row].1 = *rng.pick(&TEAMS[1..3]);
+            rows[row].1 = word(rng, &TEAMS[1..3]);
         }
-        Block::Depends(_, to) | Block::Replaced(_, to) => *to = *rng.pick(&NAMES),
-        Block::Since(_, owner, _) => *owner = *rng.pick(&TEAMS[..2]),
+        Block::Depends(_, to) | Block::Replaced(_, to) => *to = word(rng, &NAMES),
+        Block::Since(_, owner, _) => *owner = word(rng, &TEAMS[..2]),
         Block::Task(done, ..) => *done = !*done,
-        Block::Span(name) => *name = *rng.pick(&NAMES),
-        Block::List(names) => names.push(*rng.pick(&NAMES)),
-        Block::Link(_) | Block::Prose(_) => *block = Block::Prose(*rng.pick(&PROSE)),
+        Block::Span(name) => *name = word(rng, &NAMES),
+        Block::List(names) => names.push(word(rng, &NAMES)),
+        Block::Link(_) | Block::Prose(_) => *block = Block::Prose(word(rng, &PROSE)),
     }
 }
 
 fn card(owner: &str, status: &str) -> String {
     format!(
-        "<table><tbody><tr><th>Owner</th><td>{owner}</td></tr><tr><th>Status</th><td>{status}</td></tr></tbody></table>"
+        "<table><tbody><tr><th>Owner</th><td>{owner}</td></tr>\
+         <tr><th>Status</th><td>{status}</td></tr></tbody></table>"
     )
 }
 
@@ -180,7 +186,8 @@ fn write_block(text: &mut String, block: &Block, people: &[String]) {
     let written = match block {
         Block::Card(owner, status) => card(owner, status),
         Block::Properties(owner, status) => format!(
-            "<ac:structured-macro ac:name=\"details\"><ac:rich-text-body>{}</ac:rich-text-body></ac:structured-macro>",
+            "<ac:structured-macro ac:name=\"details\"><ac:rich-text-body>\
+             {}</ac:rich-text-body></ac:structured-macro>",
             card(owner, status)
         ),
         Block::Grid(rows) => {

@@ -1,5 +1,6 @@
-//! What must hold of a life that is over, besides the comparison with an undisturbed one: the journal is whole, the
-//! state is nothing but its fold, applying twice is applying once, and what is live is what the current pages say.
+//! What must hold of a life that is over, besides the comparison with an undisturbed one: the journal is
+//! whole, the state is nothing but its fold, applying twice is applying once, and what is live is what the
+//! current pages say.
 
 use crate::disk::Disk;
 use highwater::error::Error;
@@ -92,7 +93,8 @@ const NEVER: [(&str, &str); 6] = [
     ("an episode of a page that is gone is live",
      "SELECT count(*) FROM episode JOIN page USING (page) WHERE ended IS NULL AND gone"),
     ("a live support stands on a chunk that has ended",
-     "SELECT count(*) FROM support s JOIN episode e USING (chunk) WHERE s.ended IS NULL AND e.ended IS NOT NULL"),
+     "SELECT count(*) FROM support s JOIN episode e USING (chunk)
+         WHERE s.ended IS NULL AND e.ended IS NOT NULL"),
     ("a node without live mentions is in an entity",
      "SELECT count(*) FROM node WHERE entity IS NOT NULL AND NOT EXISTS (SELECT 1 FROM mention JOIN episode
       USING (chunk) WHERE mention.node = node.node AND ended IS NULL)"),
@@ -100,8 +102,8 @@ const NEVER: [(&str, &str); 6] = [
      "SELECT count(*) FROM entity WHERE NOT EXISTS (SELECT 1 FROM node WHERE node.entity = entity.entity)"),
 ];
 
-/// Checks the graph against the pages as they are kept: every version is cut as the rules cut it, and the live
-/// episodes are the chunks of the newest versions.
+/// Checks the graph against the pages as they are kept: every version is cut as the rules cut it, and the
+/// live episodes are the chunks of the newest versions.
 fn live_is_what_pages_say(state: &State, chunk_chars: usize) -> Result<(), String> {
     for (sentence, sql) in NEVER {
         let rows = count(state, sql)?;
@@ -113,7 +115,8 @@ fn live_is_what_pages_say(state: &State, chunk_chars: usize) -> Result<(), Strin
     let mut statement = state
         .connection()
         .prepare(
-            "SELECT raw.received, cut.chunks, (SELECT max(version) FROM cut c WHERE c.page = raw.page) = raw.version
+            "SELECT raw.received, cut.chunks,
+                    (SELECT max(version) FROM cut c WHERE c.page = raw.page) = raw.version
                     AND coalesce((SELECT gone FROM page p WHERE p.page = raw.page), 0) = 0
              FROM raw_page raw LEFT JOIN cut USING (page, version)",
         )

@@ -1,5 +1,5 @@
-//! The local disk of a life: the state file and what SQLite and a re-indexing keep beside it. It can be lost, set back
-//! to an older day, half written, or refuse in the middle of a transaction. It must not know why.
+//! The local disk of a life: the state file and what SQLite and a re-indexing keep beside it. It can be lost,
+//! set back to an older day, half written, or refuse in the middle of a transaction. It must not know why.
 
 use crate::fate::kind;
 use knowledge::record::Record;
@@ -32,7 +32,8 @@ impl Drop for Folder {
     }
 }
 
-/// Where the disks of lives are: in memory where the system has such a place, since each life syncs a thousand times.
+/// Where the disks of lives are: in memory where the system has such a place, since each life syncs a
+/// thousand times.
 fn home() -> PathBuf {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() }
@@ -76,8 +77,8 @@ impl Disk {
         self.file("-next").exists()
     }
 
-    /// Makes the transaction that will take in these entries fail on its way, as a kill would cut it: `place` chooses
-    /// the table and the row. Whatever else happens, it does not pass the last row it writes.
+    /// Makes the transaction that will take in these entries fail on its way, as a kill would cut it: `place`
+    /// chooses the table and the row. Whatever else happens, it does not pass the last row it writes.
     pub fn plant(&self, entries: &[Entry<Record>], place: usize) -> rusqlite::Result<()> {
         if let Some(sql) = between_files(entries, place) {
             return self.on_each(sql);
@@ -136,8 +137,8 @@ impl Disk {
     }
 }
 
-/// A kill between the transaction and the change of files that follows it: while the second file is made, or before it
-/// takes the place of the first.
+/// A kill between the transaction and the change of files that follows it: while the second file is made, or
+/// before it takes the place of the first.
 fn between_files(entries: &[Entry<Record>], place: usize) -> Option<&'static str> {
     let holds = |wanted: &str| entries.iter().any(|entry| kind(&entry.event) == wanted);
     match place % 2 {

@@ -1,8 +1,9 @@
-//! What happens to a life and when: where it is killed and how, what is durable by then, and what must never happen.
+//! What happens to a life and when: where it is killed and how, what is durable by then, and what must never
+//! happen.
 //!
-//! Store and world ask here before each step. Kills are aimed at records, not at times: "the put that holds the third
-//! `resolved` of day two". So whether a kill point was reached is known, and a life that misses one fails. This file
-//! must not know how a step is done.
+//! Store and world ask here before each step. Kills are aimed at records, not at times: "the put that holds
+//! the third `resolved` of day two". So whether a kill point was reached is known, and a life that misses one
+//! fails. This file must not know how a step is done.
 
 use crate::rng::Rng;
 use knowledge::id::{PageId, Version};
@@ -109,10 +110,8 @@ pub fn draw(rng: &mut Rng, counts: &Counts) -> Vec<Aim> {
     for _ in 0..wanted {
         let day = rng.below(counts.len());
         let there = |kind: &str| match kind {
-            // Answers that become no record of their own are not sure to come again.
-            ANSWER => {
-                ["listed", "fetched", "parked", "gone"].iter().filter_map(|kind| counts[day].get(kind)).sum()
-            }
+            // What surely is the answer to a question; a page may be gone without one.
+            ANSWER => ["listed", "fetched", "parked"].iter().filter_map(|kind| counts[day].get(kind)).sum(),
             _ => counts[day].get(kind).copied().unwrap_or(0),
         };
         let weights: Vec<usize> =
@@ -253,8 +252,8 @@ impl Fate {
         self.aimed(&self.count(entries))
     }
 
-    /// Entries by kind. A page counts as gone once a day: how many of its versions are asked for before the first
-    /// answer says so depends on how many calls run at once.
+    /// Entries by kind. A page counts as gone once a day: how many of its versions are asked for before the
+    /// first answer says so depends on how many calls run at once.
     fn count(&self, entries: &[Entry<Record>]) -> BTreeMap<&'static str, u32> {
         let (mut here, mut gone) = (BTreeMap::new(), BTreeSet::new());
         for entry in entries {

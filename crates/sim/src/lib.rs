@@ -1,7 +1,8 @@
 //! A false world for the main job. This page is the contents.
 //!
-//! `life` lives a seed: it runs the production loop, plan, state and vault against a false `wiki` behind a false
-//! `world`, over a `store` and a `disk` that fail where `fate` says. Nothing in production names this crate.
+//! `life` lives a seed: it runs the production loop, plan, state and vault against a false `wiki` behind a
+//! false `world`, over a `store` and a `disk` that fail where `fate` says. Nothing in production names this
+//! crate.
 
 pub mod body;
 pub mod checks;

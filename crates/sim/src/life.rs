@@ -1,6 +1,6 @@
-//! One life of a vault: for each day of a false wiki, processes are begun and killed until one ends by itself. The same
-//! graph must come out as in a life that nothing disturbs. What a process does is production code: the state, the
-//! vault and `job::run`; only the world and the store under it are false.
+//! One life of a vault: for each day of a false wiki, processes are begun and killed until one ends by
+//! itself. The same graph must come out as in a life that nothing disturbs. What a process does is production
+//! code: the state, the vault and `job::run`; only the world and the store under it are false.
 
 use crate::checks;
 use crate::disk::{Disk, Image};

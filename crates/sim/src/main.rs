@@ -1,5 +1,5 @@
-//! `sim`: lives many seeds, or one, and says what came of it. Exit code 1 when a life ended otherwise than it should,
-//! or when the lives together did not reach what a crash test must reach.
+//! `sim`: lives many seeds, or one, and says what came of it. Exit code 1 when a life ended otherwise than it
+//! should, or when the lives together did not reach what a crash test must reach.
 
 use clap::Parser;
 use sim::{life, tally};
@@ -56,7 +56,8 @@ fn many(typed: &Typed) -> ExitCode {
     let seconds = began.elapsed().as_secs_f64();
     println!("{}", tally.table());
     println!(
-        "{} lives in {seconds:.1} s ({:.0} a minute), {} crashed, {} inside resolution or retraction; {} deaths, {} \
+        "{} lives in {seconds:.1} s ({:.0} a minute), {} crashed, \
+         {} inside resolution or retraction; {} deaths, {} \
          kill points overtaken, {} rows a graph",
         tally.lives,
         tally.lives as f64 * 60.0 / seconds,

@@ -1,5 +1,5 @@
-//! Numbers that look random and are made of a seed alone (splitmix64). It must not read anything else: a life is
-//! repeated from its seed, on any machine.
+//! Numbers that look random and are made of a seed alone (splitmix64). It must not read anything else: a life
+//! is repeated from its seed, on any machine.
 
 /// A stream of numbers.
 #[derive(Clone, Debug)]
@@ -19,7 +19,8 @@ impl Rng {
     }
 
     /// The next number.
-    #[allow(clippy::should_implement_trait)] // A stream without an end is no iterator that anyone would collect.
+    // A stream without an end is no iterator that anyone would collect.
+    #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(STEP);
         let mut mixed = self.0;

@@ -1,11 +1,14 @@
-//! A store that fails as fate wills: killed before, after and in the middle of a put, unclear answers, and puts of the
-//! dead that arrive late. It wraps a store that works; nothing in the vault knows.
+//! A store that fails as fate wills: killed before, after and in the middle of a put, unclear answers, and
+//! puts of the dead that arrive late. It wraps a store that works; nothing in the vault knows.
 
 use crate::disk::Disk;
 use crate::fate::{Fates, Manner};
 use knowledge::record::Record;
 use std::sync::{Arc, Mutex, PoisonError};
 use vault::{Entry, Error, Kind, ObjectStore, Put, Result};
+
+/// A name and its bytes.
+type Object = (String, Vec<u8>);
 
 /// A store that fails on purpose. Clones are handles on the same store.
 #[derive(Clone, Debug)]
@@ -14,7 +17,7 @@ pub struct FaultyStore<S> {
     fates: Fates,
     disk: Disk,
     /// A put that its process did not live to see arrive.
-    late: Arc<Mutex<Option<(String, Vec<u8>)>>>,
+    late: Arc<Mutex<Option<Object>>>,
 }
 
 impl<S: ObjectStore> FaultyStore<S> {
@@ -128,8 +131,8 @@ impl<S: ObjectStore> ObjectStore for FaultyStore<S> {
     }
 }
 
-/// The entries of a segment that is being put: the lines after its header. The format is the vault's; what cannot be
-/// read is no segment, and no kill is aimed at it.
+/// The entries of a segment that is being put: the lines after its header. The format is the vault's; what
+/// cannot be read is no segment, and no kill is aimed at it.
 pub fn entries(bytes: &[u8]) -> Vec<Entry<Record>> {
     let lines = zstd::decode_all(bytes).unwrap_or_default();
     lines.split(|byte| *byte == b'\n').skip(1).filter_map(|line| serde_json::from_slice(line).ok()).collect()

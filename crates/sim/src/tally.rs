@@ -1,4 +1,5 @@
-//! Many lives, and what they came to together: the histogram of deaths, and whether it shows what a crash test must.
+//! Many lives, and what they came to together: the histogram of deaths, and whether it shows what a crash
+//! test must.
 
 use crate::fate::Histogram;
 use crate::life::{Outcome, live};
@@ -68,7 +69,8 @@ impl Tally {
         let mut lacks = Vec::new();
         if self.in_resolution * 100 < self.lives * IN_RESOLUTION_PERCENT {
             lacks.push(format!(
-                "only {} of {} lives crashed inside resolution or retraction, expected {IN_RESOLUTION_PERCENT} %",
+                "only {} of {} lives crashed inside resolution or retraction, \
+                 expected {IN_RESOLUTION_PERCENT} %",
                 self.in_resolution, self.lives
             ));
         }

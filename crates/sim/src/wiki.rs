@@ -1,5 +1,6 @@
-//! A wiki that is not there: pages over a few days, each day with edits, moves, renames, deletions, restored pages,
-//! renamed people and changed restrictions. All of it follows from a seed; it must not know who reads it, or when.
+//! A wiki that is not there: pages over a few days, each day with edits, moves, renames, deletions, restored
+//! pages, renamed people and changed restrictions. All of it follows from a seed; it must not know who reads
+//! it, or when.
 
 use crate::body::Body;
 use crate::rng::Rng;
@@ -14,8 +15,8 @@ use std::collections::BTreeMap;
 pub struct Wiki {
     /// The days in order; there is at least one.
     pub days: Vec<Day>,
-    /// Every change makes a new version and no page changes its space, so that what was received on the way is all
-    /// there is to know: such a wiki gives the same graph when it is read again from what is kept.
+    /// Every change makes a new version and no page changes its space, so that what was received on the way
+    /// is all there is to know: such a wiki gives the same graph when it is read again from what is kept.
     pub strict: bool,
 }
 

@@ -65,6 +65,15 @@ struct Pair {
     rest: Vec<Inline>,
 }
 
+/// A line with its shape.
+struct Line<'a> {
+    pair: Pair,
+    /// The list it is an item of.
+    listed: Option<Listed>,
+    /// How it reads in the chunk.
+    text: &'a str,
+}
+
 /// How sure a list makes of its lines.
 #[derive(Clone, Copy)]
 pub(super) struct Listed {
@@ -82,7 +91,7 @@ pub(super) fn paragraph(place: &Place<'_>, inlines: &[Inline], text: &str, sayin
     for (at, run) in runs.iter().enumerate() {
         let line = if whole { text } else { lines.get(at).copied().unwrap_or_default() };
         if let Some(pair) = pair(place, run) {
-            line_of(place, pair, None, line, saying);
+            line_of(place, Line { pair, listed: None, text: line }, saying);
         }
     }
 }
@@ -100,7 +109,7 @@ pub(super) fn below_label(place: &Place<'_>, inlines: &[Inline], text: &str, say
     }
     let what = other_inlines(inlines, place.page);
     if !too_long(&what) {
-        property(place, &relation, what, text, saying);
+        property(place, (&relation, text), what, saying);
     }
 }
 
@@ -125,14 +134,14 @@ pub(super) fn below_term(
 /// Reads the first paragraph of a list item.
 pub(super) fn item(
     place: &Place<'_>,
-    inlines: &[Inline],
+    (inlines, text): (&[Inline], &str),
     listed: Listed,
-    text: &str,
     saying: &mut Saying<'_>,
 ) {
     let run = inlines.split(|inline| *inline == Inline::Break).next().unwrap_or_default();
     if let Some(pair) = pair(place, run) {
-        line_of(place, pair, Some(listed), text.lines().next().unwrap_or_default(), saying);
+        let line = text.lines().next().unwrap_or_default();
+        line_of(place, Line { pair, listed: Some(listed), text: line }, saying);
     }
 }
 
@@ -205,7 +214,8 @@ fn plain_pair(text: &str, after: &[Inline]) -> Option<Pair> {
 }
 
 /// Decides what a label and its rest say.
-fn line_of(place: &Place<'_>, pair: Pair, listed: Option<Listed>, line: &str, saying: &mut Saying<'_>) {
+fn line_of(place: &Place<'_>, line: Line<'_>, saying: &mut Saying<'_>) {
+    let Line { pair, listed, text: line } = line;
     let Pair { label, form, name, colon, rest } = pair;
     let label = names::bare(&label).to_owned();
     if !is_label(&label) || is_order(&plain(&rest)) {
@@ -215,7 +225,7 @@ fn line_of(place: &Place<'_>, pair: Pair, listed: Option<Listed>, line: &str, sa
     let relation = from_header(&label);
     if let Some(relation) = relation.as_deref().filter(|relation| is_property(relation)) {
         if colon && form != Form::Name && !too_long(&what) {
-            property(place, relation, what, line, saying);
+            property(place, (relation, line), what, saying);
         }
         return;
     }
@@ -230,7 +240,7 @@ fn line_of(place: &Place<'_>, pair: Pair, listed: Option<Listed>, line: &str, sa
     let shaped = form == Form::Name || names::is_identifier(&label);
     match relation {
         Some(relation) if short && colon && !shaped && label.split(' ').count() <= 4 => {
-            property(place, &relation, what, line, saying);
+            property(place, (&relation, line), what, saying);
         }
         _ => {
             let term = name.unwrap_or_else(|| place.term(&label));
@@ -246,7 +256,8 @@ fn too_long(what: &Other) -> bool {
     matches!(what, Other::Words(words) if words.chars().count() > 120) || matches!(what, Other::Part(_))
 }
 
-fn property(place: &Place<'_>, relation: &str, what: Other, line: &str, saying: &mut Saying<'_>) {
+/// A property of what the section is about, standing on `line`.
+fn property(place: &Place<'_>, (relation, line): (&str, &str), what: Other, saying: &mut Saying<'_>) {
     let subject = place.subject(saying);
     let objects = objects(what, relation, saying);
     let single = objects.len() == 1;
@@ -324,7 +335,7 @@ pub(super) fn definition(place: &Place<'_>, definition: &Definition, text: &str,
     let line = if saying.holds(text) { text } else { text.lines().nth(1).unwrap_or_default() };
     let what = other(&definition.blocks, place.page);
     match (from_header(label).filter(|relation| is_property(relation)), &what) {
-        (Some(relation), _) if !too_long(&what) => property(place, &relation, what, line, saying),
+        (Some(relation), _) if !too_long(&what) => property(place, (&relation, line), what, saying),
         (_, Other::Words(words) | Other::Part(words)) => {
             let name = match definition.term.as_slice() {
                 [only] => named(only, place.page),

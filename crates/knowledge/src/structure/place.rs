@@ -39,6 +39,8 @@ pub(super) struct Place<'a> {
     fixed: usize,
     /// The page is named by an identifier, as the runbook of an alert is.
     identifier: bool,
+    /// Inside page properties.
+    pub properties: bool,
     /// The paragraph just before, which says what a list or a table is about.
     pub lead: String,
 }
@@ -46,8 +48,14 @@ pub(super) struct Place<'a> {
 impl<'a> Place<'a> {
     /// At the start of a chunk.
     pub fn at(page: &'a RawPage, path: &[String]) -> Self {
-        let mut place =
-            Place { page, fixed: 0, headings: Vec::new(), lead: String::new(), identifier: false };
+        let mut place = Place {
+            page,
+            fixed: 0,
+            headings: Vec::new(),
+            lead: String::new(),
+            identifier: false,
+            properties: false,
+        };
         path.iter().skip(1).for_each(|heading| place.enter(u8::MAX, heading.clone()));
         place.fixed = place.headings.len();
         place.headings.iter_mut().for_each(|(level, _)| *level = 0);

@@ -26,19 +26,20 @@ const KEY_HEADERS: &[&str] = &[
 const VALUE_HEADERS: &[&str] =
     &["value", "values", "info", "details", "detail", "data", "configuration", "", "answer", "setting"];
 
-/// Reads a table; `text` is how it reads in the chunk, `properties` says that it is a block of page properties.
-pub(super) fn table(place: &Place<'_>, table: &Table, text: &str, properties: bool, saying: &mut Saying<'_>) {
+/// Reads a table; `text` is how it reads in the chunk.
+pub(super) fn table(place: &Place<'_>, table: &Table, text: &str, saying: &mut Saying<'_>) {
+    let properties = place.properties;
     let Some(columns) = table.rows.first().map(Vec::len) else { return };
     let Some(lines) = row_lines(table, text) else { return };
     let rows: Vec<Row<'_>> = table.rows.iter().zip(lines).map(|(cells, line)| Row { cells, line }).collect();
     let headed = columns > 1 && is_header(&table.rows[0]) && rows.len() > 1;
     let keyed = rows.iter().all(|row| row.cells[0].header) || !headed;
     if properties && columns == 2 || columns == 2 && keyed && !headed {
-        pairs(place, &rows, properties, saying);
+        pairs(place, &rows, saying);
     } else if properties && headed && rows.len() == 2 {
         turned(place, &rows[0], &rows[1], saying);
     } else if headed && columns == 2 && lists_properties(&table.rows[0]) {
-        pairs(place, &rows[1..], false, saying);
+        pairs(place, &rows[1..], saying);
     } else if headed {
         entities(place, &rows[0], &rows[1..], saying);
     }
@@ -88,7 +89,8 @@ fn lists_properties(header: &[Cell]) -> bool {
 }
 
 /// Rows of a key and a value: properties of what the section is about, or values of settings that have a name.
-fn pairs(place: &Place<'_>, rows: &[Row<'_>], properties: bool, saying: &mut Saying<'_>) {
+fn pairs(place: &Place<'_>, rows: &[Row<'_>], saying: &mut Saying<'_>) {
+    let properties = place.properties;
     let keys: Vec<String> =
         rows.iter().map(|row| names::bare(&plain_blocks(&row.cells[0].blocks)).to_owned()).collect();
     let short = keys.iter().filter(|key| names::can_be_name(key.trim_end_matches(':'))).count();

@@ -76,7 +76,6 @@ pub(super) fn read(page: &RawPage, part: &Part<'_>) -> Reading {
         capitals: OnceCell::new(),
         this,
         above: String::new(),
-        properties: false,
         fresh: false,
         led: false,
         lead_names: Vec::new(),
@@ -95,8 +94,6 @@ struct Walk<'a> {
     this: Said,
     /// How the paragraph of `place.lead` is written.
     above: String,
-    /// Inside page properties.
-    properties: bool,
     /// Right behind a heading.
     fresh: bool,
     /// Right behind a heading and one line that leads in.
@@ -137,9 +134,9 @@ impl Walk<'_> {
                 self.inside(blocks, saying);
             }
             Block::Properties(blocks) => {
-                let before = std::mem::replace(&mut self.properties, true);
+                let before = std::mem::replace(&mut self.place.properties, true);
                 self.inside(blocks, saying);
-                self.properties = before;
+                self.place.properties = before;
             }
             Block::Definitions(list) => {
                 for definition in list {
@@ -167,7 +164,7 @@ impl Walk<'_> {
         for block in blocks {
             // A table of page properties is written differently from another.
             let text = match block {
-                Block::Table(_) if self.properties => rendered(&Block::Properties(vec![block.clone()])),
+                Block::Table(_) if self.place.properties => rendered(&Block::Properties(vec![block.clone()])),
                 _ => rendered(block),
             };
             self.block(block, &text, saying);
@@ -289,23 +286,26 @@ impl Walk<'_> {
         let lead = self.place.lead.clone();
         for item in items {
             self.place.lead.clone_from(&lead);
-            for (at, block) in item.iter().enumerate() {
-                let text = rendered(block);
-                match block {
-                    Block::Paragraph(inlines) => {
-                        if at == 0 {
-                            lines::item(&self.place, inlines, listed, &text, saying);
-                        }
-                        self.sentences(inlines, &plain(inlines), &text, saying);
-                    }
-                    _ => self.block(block, &text, saying),
-                }
+            self.item(item, listed, saying);
+        }
+    }
+
+    fn item(&mut self, item: &[Block], listed: Listed, saying: &mut Saying<'_>) {
+        for (at, block) in item.iter().enumerate() {
+            let text = rendered(block);
+            let Block::Paragraph(inlines) = block else {
+                self.block(block, &text, saying);
+                continue;
+            };
+            if at == 0 {
+                lines::item(&self.place, (inlines, &text), listed, saying);
             }
+            self.sentences(inlines, &plain(inlines), &text, saying);
         }
     }
 
     fn table(&mut self, table: &Table, text: &str, saying: &mut Saying<'_>) {
-        tables::table(&self.place, table, text, self.properties, saying);
+        tables::table(&self.place, table, text, saying);
         let lines: Vec<&str> = text.lines().collect();
         for cell in table.rows.iter().flatten() {
             let mut runs = Vec::new();
@@ -370,7 +370,7 @@ impl Walk<'_> {
                         Inline::Person { key, .. } => format!("@{{{key}}}"),
                         _ => plain(std::slice::from_ref(other)),
                     };
-                    self.note(name, relation, &shown, written, saying);
+                    self.note((name, relation), &shown, written, saying);
                 }
             }
         }
@@ -384,15 +384,15 @@ impl Walk<'_> {
             let word = word.trim_matches(|c: char| !c.is_alphanumeric());
             if let Some(name) = names::shaped(word) {
                 let relation = matches!(name.key, Some(Key::Issue(_))).then_some("refers_to");
-                self.note(name, relation, word, written, saying);
+                self.note((name, relation), word, written, saying);
             }
         }
     }
 
+    /// Adds a name, and what the page does by it, standing on the first line that shows it.
     fn note(
         &self,
-        name: Mention,
-        relation: Option<&str>,
+        (name, relation): (Mention, Option<&str>),
         shown: &str,
         written: &[&str],
         saying: &mut Saying<'_>,
