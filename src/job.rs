@@ -42,8 +42,9 @@ pub async fn run<S: ObjectStore>(
             break;
         }
         running.start(plan.tasks, world);
+        // What finished meanwhile shares the segment, and its flush, with what was decided.
         let records = match plan.settled.is_empty() {
-            false => plan.settled,
+            false => running.finished_by_now(plan.settled)?,
             true => running.finished(&limits.interrupt).await?,
         };
         if !records.is_empty() {
@@ -92,6 +93,9 @@ pub struct Running {
     tasks: BTreeMap<Id, Task>,
 }
 
+/// How an effect ended, with its id.
+type Outcome = std::result::Result<(Id, Result<Vec<Record>>), tokio::task::JoinError>;
+
 /// Records gathered from finished effects for one append, at most: a segment stays small enough to be read at once.
 const BATCH: usize = 256;
 
@@ -121,16 +125,29 @@ impl Running {
     /// Waits for one effect to finish and takes all that have finished by then. When the run is interrupted, what has
     /// not finished is given up: it is owed again by the next run.
     async fn finished(&mut self, interrupt: &Interrupt) -> Result<Vec<Record>> {
-        let mut records = Vec::new();
-        let mut next = tokio::select! {
+        let first = tokio::select! {
             biased;
             next = self.set.join_next_with_id() => next,
             () = interrupt.raised() => {
                 self.set.abort_all();
                 *self = Self::default();
-                return Ok(records);
+                return Ok(Vec::new());
             }
         };
+        self.gather(first, Vec::new())
+    }
+
+    /// Takes all that have finished, behind records that are decided.
+    fn finished_by_now(&mut self, decided: Vec<Record>) -> Result<Vec<Record>> {
+        if decided.len() >= BATCH {
+            return Ok(decided);
+        }
+        let first = self.set.try_join_next_with_id();
+        self.gather(first, decided)
+    }
+
+    fn gather(&mut self, first: Option<Outcome>, mut records: Vec<Record>) -> Result<Vec<Record>> {
+        let mut next = first;
         while let Some(outcome) = next {
             let (id, outcome) = outcome.map_err(|error| {
                 Error::new(Kind::Bug, format!("an effect did not end as it should: {error}"))

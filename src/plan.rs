@@ -103,6 +103,7 @@ pub fn plan(state: &State, running: &Running, limits: &Limits) -> Result<Plan> {
     if limits.interrupt.is_raised() {
         return Ok(Plan::default());
     }
+    let _reading = state.reading()?;
     let work = plan_work(state, running, limits)?;
     if !work.owes_nothing() || !running.is_empty() || !state.is_settled()? {
         return Ok(work);

@@ -207,10 +207,10 @@ fn until_stops_where_it_is_told_and_the_next_run_goes_on() {
 #[test]
 fn killed_again_and_again_the_graph_is_the_same() {
     let undisturbed = Place::new();
-    undisturbed.fill(400);
+    undisturbed.fill(1600);
     undisturbed.done(&["pipeline", "wiki", "--quiet"]);
     let killed = Place::new();
-    killed.fill(400);
+    killed.fill(1600);
     let mut landed = 0;
     for round in 0..25u64 {
         let mut child = killed

@@ -4,7 +4,7 @@
 use super::Call;
 use crate::error::Result;
 use crate::state::State;
-use crate::state::look::Counts;
+use crate::state::owed::Ahead;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -111,15 +111,8 @@ struct Glance {
 }
 
 fn glance(state: &State) -> Result<Glance> {
-    let counts: Counts = state.counts()?;
     let durable = state.applied()?.get();
-    let (step, of, owed) = match &counts {
-        Counts { owed_fetches, .. } if *owed_fetches > 0 => {
-            ("fetch", counts.versions + owed_fetches, *owed_fetches)
-        }
-        Counts { owed_cuts, .. } if *owed_cuts > 0 => ("cut", counts.versions, *owed_cuts),
-        _ => ("resolve", counts.worklist, counts.owed_pages),
-    };
+    let Ahead { step, of, owed } = state.ahead()?;
     Ok(Glance { step, done: of.saturating_sub(owed), of, durable })
 }
 
@@ -129,7 +122,7 @@ fn look(path: &std::path::Path, stop: &AtomicBool, pause: Duration, mut show: im
     while !stop.load(Ordering::Relaxed) {
         std::thread::park_timeout(pause);
         if state.is_none() {
-            state = State::open_to_read(path).ok().flatten();
+            state = State::open_to_watch(path).ok().flatten();
         }
         if let Some(Ok(glance)) = state.as_ref().map(glance)
             && !stop.load(Ordering::Relaxed)

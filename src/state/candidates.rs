@@ -9,6 +9,7 @@ use knowledge::id::{ChunkId, EntityId, FactId, NodeId, PageId, SpaceKey, Version
 use knowledge::resolve::{Band, Group, Held, HeldFact};
 use knowledge::time::{Timestamp, parse};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::BTreeMap;
 
 impl Held for State {
     type Error = Error;
@@ -23,20 +24,26 @@ impl Held for State {
     }
 
     fn nodes_in_bands(&self, bands: &[Band]) -> Result<Vec<Node>> {
-        let bands: Vec<i64> = bands.iter().map(|band| band.0.cast_signed()).collect();
-        nodes(
-            self.connection(),
-            "WHERE node IN (SELECT node FROM name_band WHERE band IN (SELECT value FROM json_each(?1))) ORDER BY node",
-            [serde_json::to_string(&bands)?],
-        )
+        let mut found = BTreeMap::new();
+        for band in bands {
+            let in_band = nodes(
+                self.connection(),
+                "JOIN name_band USING (node) WHERE band = ?1",
+                [band.0.cast_signed()],
+            )?;
+            found.extend(in_band.into_iter().map(|node| (node.id, node)));
+        }
+        Ok(found.into_values().collect())
     }
 
     fn decisions(&self, node: NodeId) -> Result<Vec<Decision>> {
         let mut statement = self.connection().prepare_cached(
             "SELECT a, b, verdict, why, weight, chunk FROM decision WHERE a = ?1
-             UNION SELECT a, b, verdict, why, weight, chunk FROM decision WHERE b = ?1 ORDER BY 1, 2, 6",
+             UNION ALL SELECT a, b, verdict, why, weight, chunk FROM decision WHERE b = ?1 AND a <> ?1",
         )?;
-        collect(statement.query([node.as_bytes()])?, decision)
+        let mut found = collect(statement.query([node.as_bytes()])?, decision)?;
+        found.sort_unstable_by_key(|decision| (decision.a, decision.b, decision.chunk));
+        Ok(found)
     }
 
     fn live_mentions(&self, node: NodeId, limit: usize) -> Result<Vec<ChunkId>> {
@@ -75,9 +82,11 @@ impl Held for State {
     }
 
     fn facts_at(&self, node: NodeId) -> Result<Vec<HeldFact>> {
-        let sql = format!("{FACT} WHERE subject = ?1 UNION {FACT} WHERE object = ?1 ORDER BY 1");
+        let sql = format!("{FACT} WHERE subject = ?1 UNION ALL {FACT} WHERE object = ?1 AND subject <> ?1");
         let mut statement = self.connection().prepare_cached(&sql)?;
-        collect(statement.query([node.as_bytes()])?, held_fact)
+        let mut found = collect(statement.query([node.as_bytes()])?, held_fact)?;
+        found.sort_unstable_by_key(|held| held.fact.id);
+        Ok(found)
     }
 
     fn episodes_of(&self, page: &PageId) -> Result<Vec<Episode>> {
@@ -108,20 +117,24 @@ impl Held for State {
 
 /// The supports that a fact shows: its own and those of the facts folded into it.
 pub(super) fn supports_shown_by(connection: &Connection, fact: FactId) -> Result<Vec<Support>> {
-    let sql = format!(
-        "{SUPPORT} WHERE fact = ?1 OR fact IN (SELECT fact FROM fact WHERE folded_into = ?1) ORDER BY fact, chunk"
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
-    collect(statement.query([fact.as_bytes()])?, support)
+    shown_by(connection, SUPPORT, fact)
 }
 
 /// The same, an end of unknown date being dated by when it was noticed: at a time after that, the wiki did not say it.
 pub(super) fn supports_noticed(connection: &Connection, fact: FactId) -> Result<Vec<Support>> {
+    shown_by(connection, NOTICED, fact)
+}
+
+/// Two searches, sorted here: the one that says it all makes SQLite build and drop two tables for every fact.
+fn shown_by(connection: &Connection, columns: &str, fact: FactId) -> Result<Vec<Support>> {
     let sql = format!(
-        "{NOTICED} WHERE fact = ?1 OR fact IN (SELECT fact FROM fact WHERE folded_into = ?1) ORDER BY fact, chunk"
+        "{columns} WHERE fact = ?1 UNION ALL
+         {columns} JOIN (SELECT fact FROM fact WHERE folded_into = ?1) USING (fact)"
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    collect(statement.query([fact.as_bytes()])?, support)
+    let mut found = collect(statement.query([fact.as_bytes()])?, support)?;
+    found.sort_by_key(|support| (support.fact, support.chunk));
+    Ok(found)
 }
 
 const NOTICED: &str = "SELECT fact, chunk, sentence, valid_at, invalid_at, from_version, asserted_from,

@@ -6,7 +6,7 @@
 use super::apply::Step;
 use super::look::with_names;
 use crate::error::Result;
-use knowledge::graph::{Change, Decision, Ended, Episode, Fact, Kind, Node, Object, Support, Verdict};
+use knowledge::graph::{Change, Decision, Ended, Episode, Fact, Key, Kind, Node, Object, Support, Verdict};
 use knowledge::id::{ChunkId, EntityId, FactId, NodeId};
 use knowledge::page::Person;
 use knowledge::resolve;
@@ -350,11 +350,11 @@ pub(super) fn index_chunk(step: &Step<'_>, chunk: ChunkId) -> Result<()> {
 
 /// A person has another name now: what is shown and found by name follows; no chunk changes.
 pub(super) fn rename_person(step: &Step<'_>, person: &Person) -> Result<()> {
-    let mut statement = step.transaction.prepare_cached(
-        "SELECT node, entity FROM node WHERE kind = 'Person' AND json_extract(key, '$.person') = ?1",
-    )?;
+    let mut statement = step
+        .transaction
+        .prepare_cached("SELECT node, entity FROM node WHERE kind = 'Person' AND key = ?1")?;
     let nodes = statement
-        .query_map([person.key.as_str()], |row| {
+        .query_map([serde_json::to_string(&Key::Person(person.key.clone()))?], |row| {
             Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, Option<[u8; 16]>>(1)?))
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;

@@ -16,7 +16,8 @@ pub mod search;
 pub mod vectors;
 
 use crate::error::{Error, Kind, Result};
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 use std::path::{Path, PathBuf};
 use vault::{ObjectStore, Position, Seq};
 
@@ -113,6 +114,21 @@ impl State {
         Ok(Some(Self { connection, path: path.to_owned() }))
     }
 
+    /// As `open_to_read`, for looking at a run under way again and again: nothing is mapped, so that the file does not
+    /// count as memory of the process that writes it.
+    pub fn open_to_watch(path: &Path) -> Result<Option<Self>> {
+        let state = Self::open_to_read(path)?;
+        if let Some(state) = &state {
+            state.connection.pragma_update(None, "mmap_size", 0)?;
+        }
+        Ok(state)
+    }
+
+    /// One read transaction for many reads, until dropped: each would take and give back the file's locks otherwise.
+    pub fn reading(&self) -> Result<Transaction<'_>> {
+        Ok(self.connection.unchecked_transaction()?)
+    }
+
     /// Where the file is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -179,8 +195,8 @@ impl State {
 
 /// Reading may map this much of the file; more than any state we expect on one machine would need to be fast.
 const MMAP_BYTES: i64 = 1 << 30;
-/// Statements kept compiled: about as many as the rooms of the state have.
-const STATEMENTS: usize = 128;
+/// Statements kept compiled: more than the rooms of the state have, since one too few compiles them all in turn.
+const STATEMENTS: usize = 256;
 /// How long one process waits for another one's transaction; the longest of ours takes well under a second.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -191,6 +207,11 @@ fn tune(connection: &Connection) -> Result<()> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // 64 MB of pages: an epoch touches the indexes of a few hundred names and facts at random.
     connection.pragma_update(None, "cache_size", -65_536)?;
+    // 64 MB of log before it is folded into the file: ids are hashes, so a turn touches pages everywhere, and folding
+    // the log after every 4 MB wrote each of them again and again.
+    connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
+    // A plan that may depend on a bound value is made again at every binding, which took a fifth of a run.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(())
 }

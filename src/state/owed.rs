@@ -70,7 +70,43 @@ pub struct Slice {
     pub epoch: u32,
 }
 
+/// The step in progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    /// How the step is called.
+    pub step: &'static str,
+    /// How many of what it takes there are.
+    pub of: u64,
+    /// How many of them it still owes.
+    pub owed: u64,
+}
+
 impl State {
+    /// The step in progress. Asked several times a second while a run writes: only narrow indexes are counted.
+    pub fn ahead(&self) -> Result<Ahead> {
+        let count = |sql: &str| -> Result<u64> {
+            let mut statement = self.connection().prepare_cached(sql)?;
+            Ok(statement.query_row([], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)?)
+        };
+        let owed = count("SELECT count(*) FROM owed_fetch")?;
+        if owed > 0 {
+            return Ok(Ahead { step: "fetch", of: owed + count("SELECT count(*) FROM raw_page")?, owed });
+        }
+        let owed = count("SELECT count(*) FROM owed_cut")?;
+        if owed > 0 {
+            return Ok(Ahead { step: "cut", of: count("SELECT count(*) FROM raw_page")?, owed });
+        }
+        let of = count(
+            "SELECT coalesce((SELECT position + 1 FROM worklist ORDER BY sweep DESC, position DESC LIMIT 1), 0)",
+        )?;
+        // Epochs take the worklist from its front.
+        let done = count(
+            "SELECT coalesce((SELECT end FROM epoch WHERE resolved_seq IS NOT NULL
+             AND sweep = (SELECT max(sweep) FROM worklist) ORDER BY epoch DESC LIMIT 1), 0)",
+        )?;
+        Ok(Ahead { step: "resolve", of, owed: of.saturating_sub(done) })
+    }
+
     /// The newest sweep, if there was one.
     pub fn sweep(&self) -> Result<Option<Sweep>> {
         let mut statement = self.connection().prepare_cached(

@@ -159,6 +159,7 @@ CREATE TABLE node (
 );
 CREATE INDEX node_normal ON node (normal);
 CREATE INDEX node_entity ON node (entity);
+CREATE INDEX node_person ON node (key) WHERE kind = 'Person';
 CREATE TABLE name_band (band INTEGER NOT NULL, node BLOB NOT NULL, PRIMARY KEY (band, node)) WITHOUT ROWID;
 CREATE TABLE decision (
     a BLOB NOT NULL,

@@ -30,7 +30,11 @@ const TASKS: [Task; 7] = [
         about: "simulated lives: --seeds N, or --seed S for one with its story",
         run: test::sim,
     },
-    Task { name: "bench", about: "the benches, or those named", run: bench::bench },
+    Task {
+        name: "bench",
+        about: "the measurements of `docs/benchmarks.md`, or the one named",
+        run: bench::bench,
+    },
     Task {
         name: "docs",
         about: "write `docs/reference.md` and build the documentation of the code",
