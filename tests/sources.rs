@@ -576,7 +576,8 @@ proptest::proptest! {
             && let Ok(listed) = sweep(&*source, &files)
         {
             for page in &listed.pages {
-                drop(answer(&*source, &ask(page, page.version.unwrap()), &files));
+                let versions = page.version.iter().chain(&page.history);
+                versions.for_each(|version| drop(answer(&*source, &ask(page, *version), &files)));
             }
         }
     }
