@@ -260,6 +260,11 @@ fn work_on(state: &State, page: &Compared) -> Result<Option<Work>> {
     let held = state.versions_held(&page.page)?;
     let newest = held.last().map_or(Version(0), |version| *version);
     let Listing { version, history, fingerprint, locator } = listed;
+    if page.held.is_some() && version.is_some_and(|version| version < newest) {
+        // An older export, or a wiki put back from a backup: what is held was written later, and stays. It is counted
+        // among what was passed over (`state/apply.rs`).
+        return Ok(None);
+    }
     let current = version.unwrap_or(Version(newest.0 + 1));
     let mut versions: Vec<Version> =
         history.iter().copied().filter(|old| *old < current && !held.contains(old)).collect();

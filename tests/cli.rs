@@ -191,6 +191,31 @@ fn a_value_that_changed_is_found_as_it_was_and_as_it_is() {
 }
 
 #[test]
+fn what_is_older_than_what_is_held_changes_nothing_and_is_counted() {
+    let place = Place::new();
+    let export = |version: u32, owner: &str| {
+        format!(
+            r#"<hibernate-generic><object class="Space" package="com.atlassian.confluence.spaces"><id name="id">1</id>
+            <property name="key">OPS</property></object><object class="Page"><id name="id">7</id>
+            <property name="title">ledger-service</property><property name="version">{version}</property>
+            <property name="contentStatus">current</property>
+            <property name="space" class="Space"><id name="id">1</id></property></object>
+            <object class="BodyContent"><id name="id">8</id><property name="bodyType">2</property>
+            <property name="body"><![CDATA[<p>Owned by {owner}.</p>]]></property>
+            <property name="content" class="Page"><id name="id">7</id></property></object></hibernate-generic>"#
+        )
+    };
+    place.write("entities.xml", &export(5, "Team Blue"));
+    place.done(&["pipeline", "wiki", "--quiet"]);
+    let before = place.dump();
+    assert!(before.contains("Team Blue"), "{before}");
+    place.write("entities.xml", &export(3, "Team Red"));
+    let report = place.json(&["pipeline", "wiki", "--json"]);
+    assert_eq!(place.dump(), before);
+    assert!(report["skipped"].to_string().contains("older here than what is held"), "{report}");
+}
+
+#[test]
 fn until_stops_where_it_is_told_and_the_next_run_goes_on() {
     let place = Place::new();
     place.fill(6);

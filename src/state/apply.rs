@@ -187,6 +187,18 @@ fn apply_person(step: &Step<'_>, person: &Person) -> Result<()> {
     Ok(())
 }
 
+/// Counts the pages of which a later version is held than the listing has: they were not worked on.
+fn count_older(step: &Step<'_>) -> Result<()> {
+    step.run(
+        "INSERT OR REPLACE INTO skipped
+         SELECT 'page that is older here than what is held, which stays', count(*) FROM listed
+         JOIN page USING (page) WHERE gone = 0 AND listed.version <
+             (SELECT max(version) FROM raw_page WHERE raw_page.page = listed.page)
+         HAVING count(*) > 0",
+        [],
+    )
+}
+
 fn apply_worklist(step: &Step<'_>, worklist: &Worklist) -> Result<()> {
     step.run("UPDATE sweep SET planned = 1 WHERE sweep = ?1", [worklist.sweep])?;
     // The worklist of a re-indexing comes from no listing; its sweep counts as begun before any term.
@@ -196,6 +208,7 @@ fn apply_worklist(step: &Step<'_>, worklist: &Worklist) -> Result<()> {
         [],
     )?;
     set(step.transaction, "epoch_pages", &worklist.epoch_pages.to_string())?;
+    count_older(step)?;
     for table in ["listed", "listed_layer"] {
         step.run(&format!("DELETE FROM {table}"), [])?;
     }
