@@ -16,10 +16,12 @@ const STOP_WORDS: [&str; 60] = [
 pub const QUERY_TERMS: usize = 16;
 
 /// The words of a question to look up: lower case, without stop words (unless nothing else is left), without repeats.
+/// `KubeAPIDown` is looked up as it stands and as `kube`, `api`, `down`: pages write such names either way.
 pub fn terms(question: &str) -> Vec<String> {
     let words: Vec<String> = question
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
+        .flat_map(|word| std::iter::once(word).chain(humps(word)))
         .map(str::to_lowercase)
         .collect();
     let meaningful = |word: &&String| !STOP_WORDS.contains(&word.as_str());
@@ -34,6 +36,23 @@ pub fn terms(question: &str) -> Vec<String> {
         }
     }
     kept
+}
+
+/// The parts of a word in camel case: `KubeAPIDown` is Kube, API, Down. A word of one part has none.
+fn humps(word: &str) -> Vec<&str> {
+    let signs: Vec<(usize, char)> = word.char_indices().collect();
+    let begins = |at: usize| {
+        let (before, here) = (signs[at - 1].1, signs[at].1);
+        let ends_acronym = signs.get(at + 1).is_some_and(|(_, after)| after.is_lowercase());
+        here.is_uppercase() && (before.is_lowercase() || (before.is_uppercase() && ends_acronym))
+    };
+    let mut cuts: Vec<usize> = (1..signs.len()).filter(|at| begins(*at)).map(|at| signs[at].0).collect();
+    if cuts.is_empty() {
+        return Vec::new();
+    }
+    cuts.insert(0, 0);
+    cuts.push(word.len());
+    cuts.windows(2).map(|ends| &word[ends[0]..ends[1]]).collect()
 }
 
 /// The terms as an FTS5 expression: each quoted, so that no text of a user is ever syntax, and joined by OR.
@@ -64,6 +83,8 @@ mod tests {
     fn questions_lose_their_function_words_only_while_others_are_left() {
         assert_eq!(terms("Who owns the ledger-service?"), ["owns", "ledger", "service"]);
         assert_eq!(terms("who is it"), ["who", "is", "it"]);
+        assert_eq!(terms("impact of KubeAPIDown"), ["impact", "kubeapidown", "kube", "api", "down"]);
+        assert_eq!(terms("OPS Übung"), ["ops", "übung"]);
         assert_eq!(terms("C++ a:b NEAR("), ["c", "b", "near"]);
         assert_eq!(terms(" \"' "), Vec::<String>::new());
     }

@@ -1,14 +1,18 @@
 //! `bench`: the measurements that `docs/benchmarks.md` cites, on this machine. A measurement of the whole binary is
-//! here (`pipeline`); those of a part stand beside the part, and this file only knows how to start them.
+//! here (`pipeline`, `export`); those of a part stand beside the part, and this file only knows how to start them.
 
 mod child;
+mod export;
 mod pages;
 mod pipeline;
 
 use crate::tools::{Done, cargo, run};
 
-/// The word of the measurement that is no cargo bench.
-const PIPELINE: &str = "pipeline";
+/// Measures the whole binary, with the words that follow its name.
+type Whole = fn(&[String]) -> Done;
+
+/// The measurements of the whole binary.
+const WHOLE: [(&str, Whole); 2] = [("pipeline", pipeline::bench), ("export", export::bench)];
 
 /// A measurement that stands beside the part it measures: how cargo starts it, under which name.
 const PARTS: [(&str, &[&str]); 4] = [
@@ -22,16 +26,17 @@ const PARTS: [(&str, &[&str]); 4] = [
 pub fn bench(words: &[String]) -> Done {
     let Some((name, rest)) = words.split_first() else {
         PARTS.iter().try_for_each(|(_, arguments)| run(cargo(arguments)))?;
-        return pipeline::bench(&[]);
+        return WHOLE.iter().try_for_each(|(_, bench)| bench(&[]));
     };
-    if name == PIPELINE {
-        return pipeline::bench(rest);
+    if let Some((_, bench)) = WHOLE.iter().find(|(whole, _)| whole == name) {
+        return bench(rest);
     }
     match PARTS.iter().find(|(part, _)| part == name) {
         Some((_, arguments)) if rest.is_empty() => run(cargo(arguments)),
         Some(_) => Err(format!("`bench {name}` takes nothing more, found `{}`", rest.join(" "))),
         None => {
-            let known: Vec<&str> = PARTS.iter().map(|(part, _)| *part).chain([PIPELINE]).collect();
+            let known: Vec<&str> =
+                PARTS.iter().map(|(part, _)| *part).chain(WHOLE.map(|(whole, _)| whole)).collect();
             Err(format!("there is no bench `{name}`, expected one of: {}", known.join(", ")))
         }
     }

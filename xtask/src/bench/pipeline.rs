@@ -16,7 +16,7 @@ const USAGE: &str = "expected `[--wiki FOLDER] [--pages N]`";
 /// The first segment after a start says that a term began; the second is work.
 const OPENED: usize = 1;
 /// The setting that leaves vectors out.
-const WITHOUT_VECTORS: (&str, &str) = ("HIGHWATER_EMBEDDING", "none");
+pub(super) const WITHOUT_VECTORS: (&str, &str) = ("HIGHWATER_EMBEDDING", "none");
 
 struct Typed {
     wiki: PathBuf,
@@ -26,13 +26,8 @@ struct Typed {
 /// Measures, and prints a Markdown table.
 pub(super) fn bench(words: &[String]) -> Done {
     let typed = typed(words)?;
-    run(cargo(&["build", "--release", "--locked", "--package", "highwater"]))?;
-    let folder = Folder(target().join(format!("bench-{}", std::process::id())));
-    fs::create_dir_all(&folder.0).map_err(|why| format!("making `{}`: {why}", folder.0.display()))?;
-    // A copy: a build of somebody else may replace the binary meanwhile.
-    let binary = folder.0.join("highwater");
-    fs::copy(target().join("release/highwater"), &binary)
-        .map_err(|why| format!("copying the binary: {why}"))?;
+    let folder = Folder::new("bench-pipeline")?;
+    let binary = built(&folder)?;
     let synthetic = folder.0.join("synthetic");
     fs::create_dir_all(&synthetic).map_err(|why| format!("making `{}`: {why}", synthetic.display()))?;
     eprintln!("writing {} pages made of those in `{}`", typed.pages, typed.wiki.display());
@@ -70,8 +65,17 @@ fn typed(words: &[String]) -> Result<Typed, String> {
     Ok(typed)
 }
 
+/// The binary, built and copied into the folder: a build of somebody else may replace it meanwhile.
+pub(super) fn built(folder: &Folder) -> Result<PathBuf, String> {
+    run(cargo(&["build", "--release", "--locked", "--package", "highwater"]))?;
+    let binary = folder.0.join("highwater");
+    fs::copy(target().join("release/highwater"), &binary)
+        .map_err(|why| format!("copying the binary: {why}"))?;
+    Ok(binary)
+}
+
 /// Says what this is measured on, and how busy it is: a number from a loaded machine is no number.
-fn machine() {
+pub(super) fn machine() {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cpus = read("/proc/cpuinfo");
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
@@ -182,7 +186,7 @@ fn told_of_sizes(binary: &Path, many: &Bench<'_>, journal: &Ran) -> Done {
     Ok(())
 }
 
-fn megabytes(bytes: u64) -> String {
+pub(super) fn megabytes(bytes: u64) -> String {
     match bytes {
         0 => "unknown".to_owned(),
         _ => format!("{:.1} MB", bytes as f64 / 1e6),
@@ -190,7 +194,16 @@ fn megabytes(bytes: u64) -> String {
 }
 
 /// A folder that goes when we do.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
+
+impl Folder {
+    /// A new folder below `target/`, its name made this process's own.
+    pub(super) fn new(name: &str) -> Result<Self, String> {
+        let folder = Self(target().join(format!("{name}-{}", std::process::id())));
+        fs::create_dir_all(&folder.0).map_err(|why| format!("making `{}`: {why}", folder.0.display()))?;
+        Ok(folder)
+    }
+}
 
 impl Drop for Folder {
     fn drop(&mut self) {
