@@ -11,6 +11,7 @@ use std::fs::File;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use vault::{DirStore, Identity, Nonce, VaultId, Writer};
 
 /// Refuses settings that no component could be built from, before anything is begun.
@@ -18,6 +19,17 @@ pub fn check(settings: &Settings) -> Result<()> {
     settings.number("chunk_chars", CHUNK_CHARS)?;
     settings.number("epoch_pages", EPOCH_PAGES)?;
     settings.number("concurrency", CONCURRENCY)?;
+    for name in ["source", "vault", "state", "environment"] {
+        if settings.text(name).is_empty() {
+            let found = format!("setting `{name}` ({}) is empty", settings.origin(name));
+            return Err(Error::new(Kind::Usage, found).hint("give a value, or leave the setting out"));
+        }
+    }
+    if settings.path("state").starts_with(settings.path("vault")) {
+        let found = format!("state file `{}`: it is inside the vault", settings.path("state").display());
+        return Err(Error::new(Kind::Usage, found)
+            .hint("give a `--state` outside: the vault holds nothing but the journal"));
+    }
     embedder(settings).map(|_| ())
 }
 
@@ -104,7 +116,7 @@ pub struct Owned {
 /// Another process that writes the same file; a file that is not ours.
 pub async fn state_to_write(settings: &Settings, vaulted: &Vaulted, tell: &dyn Fn(&str)) -> Result<Owned> {
     let path = settings.path("state");
-    let lock = lock(&path)?.ok_or_else(|| busy(&path))?;
+    let lock = lock_soon(&path, tell).await?;
     let state = fold(&path, vaulted, tell).await?;
     Ok(Owned { state, _lock: lock })
 }
@@ -112,24 +124,53 @@ pub async fn state_to_write(settings: &Settings, vaulted: &Vaulted, tell: &dyn F
 /// Opens the state for reading, as fresh as it can be had: brought up to the end of the journal, or, while a run is
 /// writing it, as that run has left it.
 ///
+/// Where nothing may be written, an existing state file is read as it stands.
+///
 /// # Errors
 /// A state file of another vault is refused: looking is no reason to give it up.
 pub async fn state_to_read(settings: &Settings, vaulted: &Vaulted, tell: &dyn Fn(&str)) -> Result<State> {
     let path = settings.path("state");
-    if let Standing::OtherVault(id) = State::standing(&path, &vaulted.identity.id.to_string())? {
+    let standing = State::standing(&path, &vaulted.identity.id.to_string())?;
+    if let Standing::OtherVault(id) = standing {
         let text = format!("state file `{}`: it is a fold of another vault ({id})", path.display());
         return Err(Error::new(Kind::Vault, text).hint(
             "give the `--state` that belongs to this `--vault`, or a new one: it is made from the vault",
         ));
     }
-    if let Some(lock) = lock(&path)? {
-        drop(fold(&path, vaulted, tell).await?);
-        drop(lock);
+    match lock(&path) {
+        Ok(Some(lock)) => {
+            drop(fold(&path, vaulted, tell).await?);
+            drop(lock);
+        }
+        Ok(None) => {}
+        Err(error) if standing == Standing::Ours => {
+            tell(&format!("the state file `{}` may be behind the vault: {error}", path.display()));
+        }
+        Err(error) => return Err(error),
     }
     State::open_to_read(&path)?.ok_or_else(|| {
         Error::new(Kind::Later, format!("state file `{}`: another run is just making it", path.display()))
             .hint("try again in a moment")
     })
+}
+
+/// How often, and how many times, a lock that another process holds is asked for: a command that only looks holds it
+/// for less than this, a run for longer.
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
+const LOCK_TRIES: u32 = 100;
+
+/// The right to write the state file, after a command that was only looking has let go of it.
+async fn lock_soon(path: &Path, tell: &dyn Fn(&str)) -> Result<File> {
+    for attempt in 0..LOCK_TRIES {
+        if let Some(lock) = lock(path)? {
+            return Ok(lock);
+        }
+        if attempt == LOCK_TRIES / 10 {
+            tell(&format!("waiting for another command to let go of the state file `{}`", path.display()));
+        }
+        tokio::time::sleep(LOCK_PAUSE).await;
+    }
+    Err(busy(path))
 }
 
 fn lock(state: &Path) -> Result<Option<File>> {
@@ -177,7 +218,7 @@ async fn catch_up(path: &Path, id: &str, vaulted: &Vaulted) -> Result<State> {
 /// Makes the state again from the journal, from the first record on. The old file stays until the new one is complete.
 pub async fn rebuild(settings: &Settings, vaulted: &Vaulted, tell: &dyn Fn(&str)) -> Result<Owned> {
     let path = settings.path("state");
-    let Some(lock) = lock(&path)? else { return Err(busy(&path)) };
+    let lock = lock_soon(&path, tell).await?;
     let id = vaulted.identity.id.to_string();
     State::standing(&path, &id)?;
     tell("folding the journal into a new state file");
@@ -197,6 +238,11 @@ pub fn world(settings: &Settings) -> Result<(Live, String)> {
     let source: Arc<dyn sources::Source> = sources::recognise(&tree)?.into();
     let wiki = source.wiki();
     Ok((Live::new(source, Arc::new(files)), wiki))
+}
+
+/// The world of a run that needs nothing but what is kept.
+pub fn world_without_wiki() -> Live {
+    Live::without_wiki()
 }
 
 /// What turns text into vectors; nothing when words alone are wanted.

@@ -478,3 +478,96 @@ fn nothing_is_found_at_a_time_before_anything_was_said() {
     let hits = place.json(&["search", "ledger-service", "--wiki-at", "1990-01-01", "--json"]);
     assert_eq!(hits.as_array().map(Vec::len), Some(0), "{hits}");
 }
+
+#[test]
+fn what_could_not_be_read_is_named_and_nothing_is_taken_back() {
+    let place = Place::new();
+    let line = |number: usize| {
+        format!(
+            r#"{{"id": "{number}", "space": "OPS", "title": "Page {number}", "body_storage": "<p>x</p>"}}"#
+        )
+    };
+    let lines: Vec<String> = (1..=3).map(line).collect();
+    place.write("pages.jsonl", &lines.join("\n"));
+    place.write("large.md", "# Large");
+    assert_eq!(place.json(&["pipeline", "wiki", "--json"])["pages"], 4);
+    let half = &lines[2][..30];
+    place.write("pages.jsonl", &[&lines[0], &lines[1], half].join("\n"));
+    place.write("large.md", &"large ".repeat(5 << 20));
+    let report = place.json(&["pipeline", "wiki", "--json"]);
+    assert_eq!(report["pages"], 4, "{report}");
+    let skipped = report["skipped"].to_string();
+    assert!(skipped.contains("pages.jsonl, line 3") && skipped.contains("large.md"), "{skipped}");
+    let alone = Place::new();
+    alone.write("large.md", &"large ".repeat(5 << 20));
+    alone.refused(&["pipeline", "wiki"], 1, &["large.md", "over 20 MB"]);
+}
+
+#[test]
+fn passages_are_those_of_the_asked_date() {
+    let place = Place::new();
+    let page =
+        |day: &str, owner: &str| format!("---\nupdated: {day}\n---\n# Duty\n\nThe pager is with {owner}.\n");
+    place.write("OPS/duty.md", &page("2024-01-01", "the red crew"));
+    place.done(&["pipeline", "wiki", "--quiet"]);
+    place.write("OPS/duty.md", &page("2024-07-01", "the blue crew"));
+    place.done(&["pipeline", "wiki", "--quiet"]);
+    let then = place.done(&["search", "pager", "crew", "--as-of", "2024-03-01"]);
+    assert!(then.contains("red crew") && !then.contains("blue crew"), "{then}");
+    assert!(!place.done(&["search", "pager", "crew", "--as-of", "2020-01-01"]).contains("crew"));
+}
+
+#[test]
+fn a_run_waits_for_a_command_that_only_looks() {
+    let place = Place::new();
+    place.fill(5);
+    place.done(&["pipeline", "wiki", "--quiet"]);
+    let lock = std::fs::File::options().append(true).open(place.path("highwater.db-lock")).unwrap();
+    lock.lock().unwrap();
+    let mut run = place.command(&["pipeline", "wiki"]).stderr(Stdio::piped()).spawn().unwrap();
+    let talk = std::io::BufReader::new(run.stderr.take().unwrap());
+    let mut lines = std::io::BufRead::lines(talk).map_while(|line| line.ok());
+    assert!(lines.any(|line| line.contains("waiting for another command")));
+    lock.unlock().unwrap();
+    lines.for_each(drop);
+    assert!(run.wait().unwrap().success());
+}
+
+#[test]
+fn suggested_searches_work_as_they_are_printed() {
+    let place = Place::new();
+    place.fill(9);
+    place.done(&["vault", "init", "my vault"]);
+    let told = place.done(&["pipeline", "wiki", "--vault", "my vault", "--state", "my.db"]);
+    let line = told.lines().find(|line| line.contains(" search ")).unwrap();
+    let output = Command::new("sh").args(["-c", line]).current_dir(place.folder.path()).output().unwrap();
+    assert!(output.status.success(), "{line}: {}", talk(&output));
+}
+
+#[test]
+fn reindexing_needs_no_wiki() {
+    let place = Place::new();
+    place.fill(5);
+    place.done(&["pipeline", "wiki", "--quiet"]);
+    let before = place.dump();
+    std::fs::remove_dir_all(place.wiki()).unwrap();
+    place.done(&["pipeline", "wiki", "--reindex", "--quiet"]);
+    assert_eq!(place.dump(), before);
+}
+
+#[test]
+fn status_says_when_nothing_was_listed_yet() {
+    let place = Place::new();
+    place.done(&["vault", "init"]);
+    assert!(place.done(&["status"]).contains("never begun"));
+    assert_eq!(place.json(&["status", "--json"])["listing"], "never begun");
+}
+
+#[test]
+fn a_state_file_inside_the_vault_and_empty_values_are_refused() {
+    let place = Place::new();
+    place.fill(1);
+    place.refused(&["pipeline", "wiki", "--state", "vault/journal/s.db"], 2, &["inside the vault"]);
+    place.refused(&["pipeline", "wiki", "--state", ""], 2, &["`state`", "empty"]);
+    place.refused(&["search", "!!!"], 2, &["no word"]);
+}

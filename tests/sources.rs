@@ -125,7 +125,7 @@ fn a_folder_of_pages_is_one_wiki_with_a_tree() {
         skipped(&listed),
         [
             ("file that is not a page (.png)", 1),
-            ("line that is not a page (JSON with `id` and `body_storage`)", 1)
+            ("line that is not a page (JSON with `id` and `body_storage`): `pages.jsonl, line 2`", 1)
         ]
     );
     let disk = fetch(&*source, &files, find(&listed, "ops/disk.md"), Version(3));
@@ -235,7 +235,7 @@ fn invalid_text_is_replaced_and_counted() {
     fs::write(folder.path().join("a.md"), b"# A\n\xff\xfe text").unwrap();
     let (source, files) = open(folder.path()).unwrap();
     let listed = sweep(&*source, &files).unwrap();
-    assert_eq!(skipped(&listed), [("invalid UTF-8 that was replaced (files)", 1)]);
+    assert_eq!(skipped(&listed), [("invalid UTF-8 that was replaced: `a.md`", 1)]);
     assert!(current(&*source, &files, &listed.pages[0]).body.contains('\u{fffd}'));
 }
 
@@ -254,10 +254,16 @@ fn a_page_of_50_mb_is_passed_over_with_the_reason() {
     let (source, files) = open(folder.path()).unwrap();
     let listed = sweep(&*source, &files).unwrap();
     assert_eq!(listed.pages.iter().map(|page| page.id.as_str()).collect::<Vec<_>>(), ["a.md", "y"]);
+    let over: Vec<_> = skipped(&listed).into_iter().filter(|(what, _)| what.contains("over 20 MB")).collect();
     assert_eq!(
-        listed.skipped.iter().filter(|w| w.what == "page over 20 MB").map(|w| w.count).sum::<u32>(),
-        3
+        over,
+        [
+            ("page over 20 MB: `5`", 1),
+            ("page over 20 MB: `large.md`", 1),
+            ("page over 20 MB: `lines.jsonl, line 1`", 1)
+        ]
     );
+    assert!(listed.incomplete, "what was not read may still be there");
     assert_eq!(current(&*source, &files, find(&listed, "y")).title, "y");
 }
 

@@ -10,7 +10,7 @@ mod status;
 mod vault;
 
 use crate::error::{Error, Kind, Result};
-use crate::settings::Settings;
+use crate::settings::{Origin, Settings};
 use crate::wire;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -87,11 +87,24 @@ enum Verb {
 /// What every verb gets: settings, and how to talk.
 pub(crate) struct Call {
     settings: Settings,
+    config: Option<PathBuf>,
     json: bool,
     quiet: bool,
 }
 
 impl Call {
+    /// The flags that say which vault, state and settings are meant, as a shell takes them again, with a space before
+    /// each.
+    fn flags_as_typed(&self) -> String {
+        let typed = |name: &str| match self.settings.origin(name) {
+            Origin::Flag => Some((name.to_owned(), self.settings.text(name).to_owned())),
+            _ => None,
+        };
+        let config = self.config.as_ref().map(|path| ("config".to_owned(), path.display().to_string()));
+        let flags = ["vault", "state"].into_iter().filter_map(typed).chain(config);
+        flags.map(|(name, value)| format!(" --{name} {}", in_shell(&value))).collect()
+    }
+
     /// Says something to the person at the terminal.
     fn tell(&self, text: &str) {
         if !self.quiet {
@@ -137,7 +150,7 @@ fn dispatch(typed: Typed) -> Result<Exit> {
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let settings = Settings::load(common.config.as_deref(), environment, &flags)?;
-    let call = Call { settings, json: common.json, quiet: common.quiet };
+    let call = Call { settings, config: common.config, json: common.json, quiet: common.quiet };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // The loop lives on the main thread; these serve timers, signals and blocking reads.
         .worker_threads(2)
@@ -146,6 +159,10 @@ fn dispatch(typed: Typed) -> Result<Exit> {
         .map_err(|error| Error::new(Kind::Halt, format!("starting the runtime: {error}")))?;
     wire::check(&call.settings)?;
     let done = runtime.block_on(async {
+        // A run catches signals by itself: it has something to record first.
+        if !matches!(verb, Verb::Pipeline(_)) {
+            tokio::spawn(pipeline::end_at_a_signal());
+        }
         match verb {
             Verb::Pipeline(typed) => pipeline::run(&call, &typed).await,
             Verb::Status => status::run(&call).await,
@@ -158,6 +175,14 @@ fn dispatch(typed: Typed) -> Result<Exit> {
     // Reads that were given up may still hang in the system; the process does not wait for them.
     runtime.shutdown_background();
     done
+}
+
+/// A word as a shell takes it: quoted where it holds anything a shell might read otherwise.
+fn in_shell(word: &str) -> String {
+    match word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+=:".contains(c)) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
 }
 
 /// Prints data on stdout. A reader that has gone away (`| head`) is no error. Wiki text is foreign: its control

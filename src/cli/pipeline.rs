@@ -78,12 +78,16 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let started = world::live::now();
     let limits = limits(call, typed)?;
     let embedder = wire::embedder(&call.settings)?;
-    let (world, wiki) = wire::world(&call.settings)?;
+    // A re-indexing reads what is kept: the wiki may be away.
+    let (world, wiki) = match limits.sweep {
+        true => wire::world(&call.settings).map(|(world, wiki)| (world, Some(wiki)))?,
+        false => (wire::world_without_wiki(), None),
+    };
     let loading = Arc::new(AtomicBool::new(true));
     catch_signals(limits.interrupt.clone(), loading.clone());
     let vaulted = wire::vault_to_write(&call.settings).await?;
     let mut owned = wire::state_to_write(&call.settings, &vaulted, &|text| call.tell(text)).await?;
-    check_wiki(&owned.state, &wiki)?;
+    check_wiki(&owned.state, wiki.as_deref())?;
     let resumed_from = owned.state.applied()?;
     announce(call, &owned.state, typed)?;
     let mut vault =
@@ -136,9 +140,9 @@ fn limits(call: &Call, typed: &Typed) -> Result<Limits> {
 }
 
 /// A vault holds one wiki for life: another wiki's listing would retract the whole graph.
-fn check_wiki(state: &State, wiki: &str) -> Result<()> {
-    match state.meta("wiki")? {
-        Some(held) if held != wiki => Err(Error::new(
+fn check_wiki(state: &State, wiki: Option<&str>) -> Result<()> {
+    match (state.meta("wiki")?, wiki) {
+        (Some(held), Some(wiki)) if held != wiki => Err(Error::new(
             Kind::Vault,
             format!("this vault holds the wiki `{held}`, the source is `{wiki}`"),
         )
@@ -168,13 +172,8 @@ fn announce(call: &Call, state: &State, typed: &Typed) -> Result<()> {
 /// record, and the process ends at once; so it does at a second Ctrl-C. Nothing acknowledged is lost by either.
 fn catch_signals(interrupt: Interrupt, loading: Arc<AtomicBool>) {
     tokio::spawn(async move {
-        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        else {
+        if !signalled().await {
             return;
-        };
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
         }
         interrupt.raise();
         if !loading.load(Ordering::Relaxed) {
@@ -182,6 +181,23 @@ fn catch_signals(interrupt: Interrupt, loading: Arc<AtomicBool>) {
         }
         std::process::exit(Exit::Interrupted as i32);
     });
+}
+
+/// Waits for SIGTERM or Ctrl-C; false when the system does not let us.
+async fn signalled() -> bool {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return false };
+    tokio::select! {
+        _ = terminate.recv() => true,
+        ended = tokio::signal::ctrl_c() => ended.is_ok(),
+    }
+}
+
+/// Ends the process at a signal, for commands that have nothing to record.
+pub(super) async fn end_at_a_signal() {
+    if signalled().await {
+        std::process::exit(Exit::Interrupted as i32);
+    }
 }
 
 fn report(call: &Call, state: &State, run: (Seq, i64)) -> Result<()> {
@@ -214,15 +230,19 @@ fn report(call: &Call, state: &State, run: (Seq, i64)) -> Result<()> {
     for Skipped { what, count } in &report.skipped {
         print(&format!("skipped or guessed: {count} × {what}\n"))?;
     }
-    suggest(state)
+    if state.sweep()?.is_some_and(|sweep| sweep.incomplete) {
+        print("part of the wiki could not be read: what is missing from it was left in the graph\n")?;
+    }
+    suggest(call, state)
 }
 
 /// Three searches that will find something, taken from the best connected names.
-fn suggest(state: &State) -> Result<()> {
+fn suggest(call: &Call, state: &State) -> Result<()> {
     let questions = state.suggestions(3)?;
     if !questions.is_empty() {
         print("try:\n")?;
     }
     let program = std::env::args().next().unwrap_or_else(|| "highwater".to_owned());
-    questions.iter().try_for_each(|question| print(&format!("  {program} search {question}\n")))
+    let flags = call.flags_as_typed();
+    questions.iter().try_for_each(|question| print(&format!("  {program} search{flags} {question}\n")))
 }

@@ -6,29 +6,64 @@ use crate::error::Result;
 use crate::state::State;
 use crate::state::owed::Ahead;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::cell::Cell;
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a bar is drawn: often enough to look alive.
 const DRAW: Duration = Duration::from_millis(250);
 /// How often a plain line is written: a log of an hour stays readable.
 const LINE: Duration = Duration::from_secs(10);
 
-/// One bar, or nothing when nobody looks.
-pub(super) struct Bar(Option<ProgressBar>);
+/// One bar; plain lines where there is no terminal; nothing when nobody looks.
+pub(super) struct Bar {
+    bar: Option<ProgressBar>,
+    lines: Option<Lines>,
+}
+
+/// Plain lines about a step, one at most every `LINE`.
+struct Lines {
+    step: String,
+    length: u64,
+    /// When the last one was written, and how much was done then.
+    last: Cell<(Instant, u64)>,
+}
+
+impl Lines {
+    fn set(&self, done: u64) {
+        let (at, before) = self.last.get();
+        let since = at.elapsed();
+        if since < LINE {
+            return;
+        }
+        let rate = done.saturating_sub(before) as f64 / since.as_secs_f64();
+        let eta = match rate > 0.0 {
+            true => format!(", about {:.0} s left", self.length.saturating_sub(done) as f64 / rate),
+            false => String::new(),
+        };
+        eprintln!("{}: {done} of {}, {rate:.1}/s{eta}, what is done is kept", self.step, self.length);
+        self.last.set((Instant::now(), done));
+    }
+}
 
 impl Bar {
     /// A bar for a step that the command itself does.
     pub(super) fn new(call: &Call, step: &str, length: u64) -> Self {
-        if call.quiet || !std::io::stderr().is_terminal() {
-            call.tell(&format!("{step}: {length} to do"));
-            return Self(None);
+        if call.quiet {
+            return Self { bar: None, lines: None };
         }
-        Self::drawn(step, length)
+        if !std::io::stderr().is_terminal() {
+            call.tell(&format!("{step}: {length} to do"));
+            let last = Cell::new((Instant::now(), 0));
+            return Self { bar: None, lines: Some(Lines { step: step.to_owned(), length, last }) };
+        }
+        let bar = Self::drawn(step, length);
+        bar.say("what is done is kept".to_owned());
+        bar
     }
 
     fn drawn(step: &str, length: u64) -> Self {
@@ -42,29 +77,32 @@ impl Bar {
             bar.set_style(style.with_key("rate", rate));
         }
         bar.set_prefix(step.to_owned());
-        Self(Some(bar))
+        Self { bar: Some(bar), lines: None }
     }
 
     pub(super) fn set(&self, done: u64) {
-        if let Some(bar) = &self.0 {
+        if let Some(bar) = &self.bar {
             bar.set_position(done);
+        }
+        if let Some(lines) = &self.lines {
+            lines.set(done);
         }
     }
 
     fn say(&self, text: String) {
-        if let Some(bar) = &self.0 {
+        if let Some(bar) = &self.bar {
             bar.set_message(text);
         }
     }
 
     fn lengthen(&self, length: u64) {
-        if let Some(bar) = &self.0 {
+        if let Some(bar) = &self.bar {
             bar.set_length(length);
         }
     }
 
     pub(super) fn finish(&self) {
-        if let Some(bar) = &self.0 {
+        if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }

@@ -19,7 +19,7 @@ pub(super) struct Typed {
     /// The question, in your own words
     #[arg(required = true, num_args = 1.., value_name = "WORDS")]
     words: Vec<String>,
-    /// Only what was true in the world on this date
+    /// Only what was true in the world on this date (of passages: what the wiki said then)
     #[arg(long, value_name = "DATE")]
     as_of: Option<String>,
     /// Only what the wiki said on this date
@@ -39,9 +39,15 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
         })
     };
     let (as_of, wiki_at) = (date("--as-of", &typed.as_of)?, date("--wiki-at", &typed.wiki_at)?);
+    let text = typed.words.join(" ");
+    if knowledge::rank::terms(&text).is_empty() {
+        let found = format!("search `{text}`: there is no word in it");
+        return Err(
+            Error::new(Kind::Usage, found).hint("ask in words, such as `highwater search who owns X`")
+        );
+    }
     let vaulted = wire::vault(&call.settings).await?;
     let state = wire::state_to_read(&call.settings, &vaulted, &|text| call.tell(text)).await?;
-    let text = typed.words.join(" ");
     let vector = question_vector(call, &state, &text)?;
     let hits = state.search(&Query {
         text,
@@ -75,8 +81,12 @@ fn print_hits(call: &Call, hits: &[Hit]) -> Result<()> {
     for (number, hit) in hits.iter().enumerate() {
         let text = match &hit.found {
             Found::Fact { statement, sources } => {
-                let mut text =
-                    format!("{} — {} → {}", statement.subject, statement.relation, statement.object);
+                let mut text = format!(
+                    "{} — {} → {}",
+                    statement.subject,
+                    statement.relation,
+                    one_line(&statement.object)
+                );
                 text.push_str(&span(statement.valid_at.as_deref(), statement.invalid_at.as_deref()));
                 for source in sources.iter().take(2) {
                     text.push_str(&format!(
@@ -92,9 +102,10 @@ fn print_hits(call: &Call, hits: &[Hit]) -> Result<()> {
                 format!("{} ({}), {facts} facts\n     entity {}", card.name, card.kind, card.entity)
             }
             Found::Passage { chunk, page, version, link } => format!(
-                "{}\n     {}\n     page {page} version {version}{}\n     chunk {}",
-                chunk.path.join(" › "),
+                "{}\n     {}\n     page {} version {version}{}\n     chunk {}",
+                one_line(&chunk.path.join(" › ")),
                 clip(&one_line(&chunk.text)),
+                one_line(page),
                 link.as_ref().map(|link| format!(", {link}")).unwrap_or_default(),
                 chunk.chunk
             ),
@@ -123,7 +134,8 @@ pub(super) fn whence(source: &Source) -> String {
         (Some(ended), None) => format!(", {ended}"),
         _ => String::new(),
     };
-    format!("page “{}” ({}) version {}{ended}{link}", source.title, source.page, source.version)
+    let (title, page) = (one_line(&source.title), one_line(source.page.as_str()));
+    format!("page “{title}” ({page}) version {}{ended}{link}", source.version)
 }
 
 /// A text on one line.

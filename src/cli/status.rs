@@ -2,6 +2,7 @@
 
 use super::{Call, Exit, print, print_json};
 use crate::error::Result;
+use crate::state::State;
 use crate::wire;
 use serde_json::json;
 
@@ -24,6 +25,7 @@ pub(super) async fn run(call: &Call) -> Result<Exit> {
         if let Some(object) = value.as_object_mut() {
             object.insert("durable_seq".into(), json!(applied));
             object.insert("wiki".into(), json!(wiki));
+            object.insert("listing".into(), json!(listing(&state)?));
             object.insert("vault".into(), json!(vaulted.identity.id));
             object.insert("parked_items".into(), json!(reasons));
             object.insert("skipped".into(), json!(skips));
@@ -38,7 +40,11 @@ pub(super) async fn run(call: &Call) -> Result<Exit> {
         "held      {} pages ({} versions), {} chunks, {} entities, {} facts\n",
         counts.pages, counts.versions, counts.chunks, counts.entities, counts.facts
     ))?;
+    let listing = listing(&state)?;
     print(&match counts.owed_fetches + counts.owed_cuts + counts.owed_pages {
+        0 if listing != "complete" => {
+            format!("owed      the listing ({listing}); `highwater pipeline` goes on\n")
+        }
         0 => "owed      nothing; `highwater pipeline` looks for changes\n".to_owned(),
         _ => format!(
             "owed      {} fetches, {} versions to cut, {} of {} pages to resolve; `highwater pipeline` goes on\n",
@@ -53,4 +59,13 @@ pub(super) async fn run(call: &Call) -> Result<Exit> {
         print(&format!("skipped   {count} × {what}\n"))?;
     }
     Ok(Exit::Done)
+}
+
+/// How far the newest listing of the wiki has come.
+fn listing(state: &State) -> Result<&'static str> {
+    Ok(match state.sweep()? {
+        None => "never begun",
+        Some(sweep) if sweep.planned => "complete",
+        Some(_) => "begun",
+    })
 }

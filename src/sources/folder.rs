@@ -9,8 +9,8 @@ mod front;
 
 use super::slices::{Around, fingerprint, slice};
 use super::{
-    Ask, Input, Kind, Need, PAGE_CAP, Part, Skipped, Source, SourceError, Step, Tree, ending, file_name,
-    folder_of, too_large,
+    Ask, FileEntry, Input, Kind, Need, PAGE_CAP, Part, Skipped, Source, SourceError, Step, Tree, ending,
+    file_name, folder_of, too_large,
 };
 use file::{Place, Read, read_line, read_lines, read_page};
 use knowledge::id::{PageId, PersonKey, SpaceKey, Version};
@@ -73,9 +73,7 @@ pub(crate) fn claim(tree: &Tree, taken: &mut BTreeSet<String>) -> Vec<Part> {
                 "file that is not a page ({})",
                 ending(&file.path).map_or("no ending".into(), |ending| format!(".{}", ending.to_lowercase()))
             )),
-            Some(Shape::Markdown | Shape::Markup) if file.bytes > PAGE_CAP => {
-                folder.skipped.add(&too_large());
-            }
+            Some(_) if is_too_large(file) => folder.skipped.lost(&too_large(), &file.path),
             Some(shape) => drop(folder.files.insert(file.path.clone(), shape)),
         }
     }
@@ -85,6 +83,11 @@ pub(crate) fn claim(tree: &Tree, taken: &mut BTreeSet<String>) -> Vec<Part> {
         return Vec::new();
     }
     vec![Part { prefix: String::new(), source: Box::new(folder) }]
+}
+
+/// Whether a file is one page, and more than is read of a page.
+pub(crate) fn is_too_large(file: &FileEntry) -> bool {
+    matches!(shape(&file.path), Some(Shape::Markdown | Shape::Markup)) && file.bytes > PAGE_CAP
 }
 
 fn shape(path: &str) -> Option<Shape> {
@@ -169,7 +172,7 @@ impl Folder {
         let mut skipped = self.skipped.clone();
         let (mut entries, mut by_id) = (Vec::new(), BTreeMap::new());
         for (_, read) in read {
-            skipped.all(&read.skipped.warnings());
+            skipped.all(&read.skipped);
             for mut entry in read.entries {
                 if by_id.contains_key(&entry.page.id) {
                     skipped.add("page id that another page of the folder has already");
@@ -188,12 +191,8 @@ impl Folder {
         for i in 0..entries.len() {
             entries[i].page.ancestors = ancestors(i, &entries, &by_id);
         }
-        let around = Around {
-            people: people(&entries),
-            spaces: spaces(&entries),
-            skipped: skipped.warnings(),
-            ..Around::default()
-        };
+        let around =
+            Around { people: people(&entries), spaces: spaces(&entries), skipped, ..Around::default() };
         Catalogue { pages: entries, by_id, around }
     }
 }
@@ -236,7 +235,8 @@ impl Entry {
 
 /// The top folder of a path, if it is in one.
 fn top_folder(path: &str) -> Option<&str> {
-    path.split_once(['/', '!']).map(|(top, _)| top)
+    let archive = path.to_ascii_lowercase().find(".zip!").map(|at| at + ".zip".len());
+    archive.into_iter().chain(path.find('/')).min().map(|end| &path[..end])
 }
 
 /// The parent that an entry names, or the index page of its folder or of the nearest one above that has one.

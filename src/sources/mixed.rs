@@ -3,7 +3,6 @@
 //! It must not know which kinds its parts are. Invariant: a page id is listed once; the first part in order
 //! has it, and the others' pages of that id are counted as skipped.
 
-use super::BROKEN;
 use super::{Ask, Input, Kind, Part, Skipped, Source, SourceError, Step, Tree};
 use knowledge::document::Warning;
 use knowledge::id::PageId;
@@ -100,10 +99,10 @@ impl Mixed {
         let before = listed.pages.len();
         listed.pages.retain(|page| !taken.iter().any(|ids| ids.contains(&page.id)));
         let mut skipped = Skipped::default();
-        skipped.all(&listed.skipped);
+        skipped.warned(&listed.skipped);
         skipped.count(TWICE, (before - listed.pages.len()) as u32);
         if first {
-            skipped.all(&self.skipped);
+            skipped.warned(&self.skipped);
         }
         for page in &mut listed.pages {
             page.locator = format!("{}#{}", self.parts[number].prefix, page.locator);
@@ -112,9 +111,14 @@ impl Mixed {
             Some(inner) => Some(format!("{number}:{inner}")),
             None => (number + 1 < self.parts.len()).then(|| format!("{}:", number + 1)),
         };
-        let skipped = skipped.warnings();
-        let incomplete = skipped.iter().any(|skipped| skipped.what == BROKEN);
-        Record::Listed(Listed { wiki: self.wiki.clone(), skipped, incomplete, next, ..listed })
+        let incomplete = listed.incomplete || skipped.is_incomplete();
+        Record::Listed(Listed {
+            wiki: self.wiki.clone(),
+            skipped: skipped.warnings(),
+            incomplete,
+            next,
+            ..listed
+        })
     }
 
     /// The part that a locator points into, and the part's own locator. Of two parts that fit, the longer

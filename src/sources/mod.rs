@@ -183,6 +183,10 @@ pub fn recognise(tree: &Tree) -> Result<Box<dyn Source>, SourceError> {
 }
 
 fn not_a_wiki(tree: &Tree) -> SourceError {
+    if let Some(large) = tree.files.iter().find(|file| folder::is_too_large(file)) {
+        let text = format!("looking for a wiki in `{}`: `{}` is a {}", tree.name, large.path, too_large());
+        return SourceError::new(Kind::Halt, text).hint("split it into pages, or leave it out");
+    }
     let mut endings: BTreeMap<String, u32> = BTreeMap::new();
     for file in &tree.files {
         *endings.entry(ending(&file.path).unwrap_or("no ending").to_owned()).or_default() += 1;
@@ -208,7 +212,11 @@ fn not_a_wiki(tree: &Tree) -> SourceError {
 
 /// The last name of a path.
 pub(crate) fn file_name(path: &str) -> &str {
-    path.rsplit(['/', '!']).next().unwrap_or(path)
+    let inner = match path.to_ascii_lowercase().rfind(".zip!") {
+        Some(at) => &path[at + ".zip!".len()..],
+        None => path,
+    };
+    inner.rsplit('/').next().unwrap_or(inner)
 }
 
 /// The folder of a path with its closing `/` or `!`; empty at the root.
@@ -270,9 +278,17 @@ impl fmt::Display for SourceError {
 
 impl std::error::Error for SourceError {}
 
+/// Reasons that are told with a place each; the rest of them are only counted, so that a damaged file of a million
+/// lines makes no report of a million lines.
+const NAMED: usize = 20;
+
 /// Counts of what was passed over, by reason.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Skipped(BTreeMap<String, u32>);
+pub(crate) struct Skipped {
+    counts: BTreeMap<String, u32>,
+    named: usize,
+    incomplete: bool,
+}
 
 impl Skipped {
     pub(crate) fn add(&mut self, what: &str) {
@@ -280,19 +296,51 @@ impl Skipped {
     }
 
     pub(crate) fn count(&mut self, what: &str, count: u32) {
-        match self.0.get_mut(what) {
+        match self.counts.get_mut(what) {
             Some(known) => *known = known.saturating_add(count),
-            None if count > 0 => drop(self.0.insert(what.to_owned(), count)),
+            None if count > 0 => drop(self.counts.insert(what.to_owned(), count)),
             None => {}
         }
     }
 
-    pub(crate) fn all(&mut self, warnings: &[Warning]) {
+    /// Counts a reason at a place, which is named while there are few.
+    pub(crate) fn at(&mut self, what: &str, place: &str) {
+        self.named += 1;
+        match self.named <= NAMED {
+            true => self.add(&format!("{what}: `{place}`")),
+            false => self.add(&format!("{what} (more)")),
+        }
+    }
+
+    /// Counts something that may be a page of the wiki and could not be read: what is missing from the listing may
+    /// still be there, so the listing is no reason to take anything back.
+    pub(crate) fn lost(&mut self, what: &str, place: &str) {
+        self.at(what, place);
+        self.incomplete = true;
+    }
+
+    /// As `lost`, so often, at places unknown.
+    pub(crate) fn lost_count(&mut self, what: &str, count: u32) {
+        self.count(what, count);
+        self.incomplete |= count > 0;
+    }
+
+    /// Whether something was lost.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.incomplete
+    }
+
+    pub(crate) fn all(&mut self, other: &Skipped) {
+        self.warned(&other.warnings());
+        self.incomplete |= other.incomplete;
+    }
+
+    pub(crate) fn warned(&mut self, warnings: &[Warning]) {
         warnings.iter().for_each(|warning| self.count(&warning.what, warning.count));
     }
 
     pub(crate) fn warnings(&self) -> Vec<Warning> {
-        self.0.iter().map(|(what, count)| Warning { what: what.clone(), count: *count }).collect()
+        self.counts.iter().map(|(what, count)| Warning { what: what.clone(), count: *count }).collect()
     }
 }
 
@@ -317,6 +365,7 @@ mod tests {
     #[test]
     fn paths_come_apart_at_slashes_and_archives() {
         assert_eq!(file_name("a/wiki.zip!b/c.md"), "c.md");
+        assert_eq!((file_name("x/a!b.md"), folder_of("x/a!b.md")), ("a!b.md", "x/"));
         assert_eq!(folder_of("wiki.zip!entities.xml"), "wiki.zip!");
         assert_eq!(folder_of("a.md"), "");
         assert_eq!(ending("a/.hidden"), None);

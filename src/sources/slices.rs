@@ -1,8 +1,7 @@
 //! Long listings in records of bounded size, and the fingerprint of a page. Must not know any kind of source.
 
-use super::{Kind, SourceError};
+use super::{Kind, Skipped, SourceError};
 use knowledge::audience::Layer;
-use knowledge::document::Warning;
 use knowledge::page::{PageRef, Person, RawPage, Space};
 use knowledge::record::Listed;
 
@@ -16,7 +15,7 @@ pub(crate) struct Around {
     pub(crate) people: Vec<Person>,
     pub(crate) spaces: Vec<Space>,
     pub(crate) layers: Vec<Layer>,
-    pub(crate) skipped: Vec<Warning>,
+    pub(crate) skipped: Skipped,
 }
 
 /// The slice of a listing that `cursor` asks for; `page(i)` gives the page reference number `i`.
@@ -43,7 +42,8 @@ pub(crate) fn slice(
         people: around.people[range(around.people.len())].to_vec(),
         spaces: around.spaces[range(around.spaces.len())].to_vec(),
         layers: around.layers[range(around.layers.len())].to_vec(),
-        skipped: if number == 0 { around.skipped.clone() } else { Vec::new() },
+        skipped: if number == 0 { around.skipped.warnings() } else { Vec::new() },
+        incomplete: around.skipped.is_incomplete(),
         next: (from.saturating_add(SLICE) < total).then(|| (number + 1).to_string()),
         ..Listed::default()
     })
@@ -76,8 +76,9 @@ mod tests {
 
     #[test]
     fn slices_cover_everything_once_and_end() {
-        let around =
-            Around { skipped: vec![Warning { what: "draft".into(), count: 2 }], ..Around::default() };
+        let mut drafts = Skipped::default();
+        drafts.count("draft", 2);
+        let around = Around { skipped: drafts, ..Around::default() };
         let (mut cursor, mut seen, mut skipped) = (None, Vec::new(), 0);
         loop {
             let listed = slice(cursor.as_deref(), 2_500, &around, page).unwrap();

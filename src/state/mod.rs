@@ -66,6 +66,8 @@ impl State {
 
     /// Opens the state file of a vault, or makes an empty one.
     pub fn open(path: &Path, vault_id: &str) -> Result<Self> {
+        // Left by a fold that was killed: of no use to anybody, and as large as the state.
+        delete(&beside(path, "fold"))?;
         Self::create_or_open(path, vault_id)
     }
 
@@ -88,7 +90,10 @@ impl State {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|error| unusable(path, &error))?;
         }
-        let connection = Connection::open(path).map_err(Error::from).map_err(|e| e.during(at(path)))?;
+        // Not the default flags: a path that looks like a URI is a path.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let connection =
+            Connection::open_with_flags(path, flags).map_err(Error::from).map_err(|e| e.during(at(path)))?;
         tune(&connection)?;
         let fresh: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         if fresh == 0 {

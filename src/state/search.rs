@@ -250,7 +250,8 @@ impl State {
     }
 
     fn show_passage(&self, row: i64, query: &Query) -> Result<Option<(String, Found)>> {
-        let wiki_at = query.wiki_at.map(stored);
+        // A passage is true at no date of its own: what counts is whether the wiki said it then.
+        let wiki_at = query.wiki_at.or(query.as_of).map(stored);
         let mut statement = self.connection().prepare_cached(
             "SELECT chunk.chunk, chunk.page, page.link,
                     (SELECT min(version) FROM cut WHERE cut.page = chunk.page AND instr(cut.chunks, chunk.chunk) > 0)

@@ -289,7 +289,7 @@ impl Walk {
         };
         let file = File::open(on_disk).map_err(|why| unreadable(path, &why))?;
         let directory = ZipArchive::new(BufReader::new(file))
-            .map_err(|why| damaged(format!("found no whole ZIP ({})", why.to_string().to_lowercase())))?
+            .map_err(|why| damaged(format!("found no whole ZIP ({})", why)))?
             .metadata();
         let archive = self.files.archives.len();
         for index in 0..directory.len() {
@@ -299,10 +299,8 @@ impl Walk {
                 .map_err(|why| damaged(format!("the name of member {index}: {why}")))?
                 .into_owned();
             if leads_outside(&name) {
-                return Err(damaged(format!(
-                    "it holds the path `{}`, which leads outside",
-                    name.escape_debug()
-                )));
+                let text = format!("it holds the path `{}`, which leads outside", name.escape_debug());
+                return Err(SourceError { hint: Some(DISTRUST.to_owned()), ..damaged(text) });
             }
             if member.is_symlink() {
                 self.skipped.add("symbolic link");
@@ -344,6 +342,9 @@ fn is_zip(path: &str) -> bool {
 }
 
 /// Whether a member's name is anything but a plain way downwards.
+/// What to do with an archive that was made to write where it should not.
+const DISTRUST: &str = "do not trust this archive: find out who made it, and move it out of the wiki";
+
 fn leads_outside(name: &str) -> bool {
     let drive = name.as_bytes().get(1) == Some(&b':');
     drive
@@ -366,5 +367,9 @@ fn unreadable(path: &str, why: &io::Error) -> SourceError {
 /// An error without the `(os error 2)` behind it.
 fn plain(why: &io::Error) -> String {
     let text = why.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+    let text = text.split(" (os error").next().unwrap_or_default();
+    // The system begins its messages with a capital; names in ours stay as they are.
+    let mut signs = text.chars();
+    let first = signs.next().map(|first| first.to_lowercase().to_string()).unwrap_or_default();
+    first + signs.as_str()
 }

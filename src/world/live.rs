@@ -11,22 +11,30 @@ use std::sync::Arc;
 
 /// Performs tasks against a wiki on disk.
 pub struct Live {
-    source: Arc<dyn Source>,
-    files: Arc<Files>,
+    wiki: Option<(Arc<dyn Source>, Arc<Files>)>,
 }
 
 impl Live {
     /// A world that reads this source from these files.
     pub fn new(source: Arc<dyn Source>, files: Arc<Files>) -> Self {
-        Self { source, files }
+        Self { wiki: Some((source, files)) }
+    }
+
+    /// A world without a wiki: for a run that reads only what is kept.
+    pub fn without_wiki() -> Self {
+        Self { wiki: None }
     }
 }
 
 impl World for Live {
     fn perform(&self, task: Task) -> impl Future<Output = Result<Vec<Record>>> + Send + 'static {
-        let (source, files) = (self.source.clone(), self.files.clone());
+        let wiki = self.wiki.clone();
         async move {
             let Task::Read(ask) = task;
+            let Some((source, files)) = wiki else {
+                return Err(Error::new(Kind::Halt, "the last run left pages that are not fetched yet")
+                    .hint("run `highwater pipeline` to its end first"));
+            };
             // Reading blocks: it runs beside the loop, so that an append never waits for a disk.
             let asked = ask.clone();
             let reading = tokio::task::spawn_blocking(move || answer(&*source, &asked, &files));

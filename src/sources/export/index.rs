@@ -174,7 +174,7 @@ impl Index {
 
     /// Ends the pass: bodies find their owners.
     pub(crate) fn end(&mut self, tally: Tally) {
-        self.skipped.count(BROKEN, tally.broken);
+        self.skipped.lost_count(BROKEN, tally.broken);
         self.skipped.count("invalid UTF-8 that was replaced (properties)", tally.invalid_text);
         self.by_id = self.contents.iter().enumerate().rev().map(|(i, row)| (row.id, i as u32)).collect();
         let twice = self.contents.len() - self.by_id.len();

@@ -62,7 +62,7 @@ impl Wiki {
         wiki.around.people = wiki.people();
         wiki.around.spaces = wiki.spaces();
         wiki.around.layers = super::rights::layers(&wiki, &mut skipped);
-        wiki.around.skipped = skipped.warnings();
+        wiki.around.skipped = skipped;
         wiki
     }
 
@@ -108,9 +108,7 @@ impl Wiki {
             if self.original_of(content).is_some() {
                 continue;
             }
-            let reason = passed_over(content).or_else(|| self.over_cap(content));
-            if let Some(reason) = reason {
-                skipped.add(&reason);
+            if self.is_passed_over(content, skipped) {
                 continue;
             }
             match self.space_of(content).or(only) {
@@ -125,9 +123,21 @@ impl Wiki {
         }
     }
 
-    fn over_cap(&self, content: &Content) -> Option<String> {
-        let body = &self.index.bodies[content.body? as usize];
-        (body.span.length > PAGE_CAP).then(crate::sources::too_large)
+    /// Whether a page or comment is not listed, and counts why.
+    fn is_passed_over(&self, content: &Content, skipped: &mut Skipped) -> bool {
+        if let Some(reason) = passed_over(content) {
+            skipped.add(&reason);
+            return true;
+        }
+        let over = self.is_over_cap(content);
+        if over {
+            skipped.lost(&crate::sources::too_large(), &content.id.to_string());
+        }
+        over
+    }
+
+    fn is_over_cap(&self, content: &Content) -> bool {
+        content.body.is_some_and(|body| self.index.bodies[body as usize].span.length > PAGE_CAP)
     }
 
     /// A page's space, or that of the nearest page above that has one.
@@ -148,9 +158,7 @@ impl Wiki {
             if self.original_of(content).is_some() {
                 continue;
             }
-            let reason = passed_over(content).or_else(|| self.over_cap(content));
-            if let Some(reason) = reason {
-                skipped.add(&reason);
+            if self.is_passed_over(content, skipped) {
                 continue;
             }
             match self.stands_on(content).and_then(|page| self.page(page)) {
@@ -186,7 +194,8 @@ impl Wiki {
         for (row, content) in self.rows().filter(|(_, content)| self.original_of(content).is_some()) {
             let current = self.current_of(content.id);
             let reason = passed_over(content).map(|reason| format!("old version of a page: {reason}"));
-            match (reason.or_else(|| self.over_cap(content)), self.page(current), content.version) {
+            let reason = reason.or_else(|| self.is_over_cap(content).then(crate::sources::too_large));
+            match (reason, self.page(current), content.version) {
                 (Some(reason), ..) => skipped.add(&reason),
                 (None, None, _) => skipped.add("old version of a page that is not listed"),
                 (None, Some(_), None) => skipped.add("old version without a number"),

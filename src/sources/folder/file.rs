@@ -45,7 +45,7 @@ pub(crate) struct Read {
 /// Reads a file that is one page.
 pub(crate) fn read_page(path: &str, shape: Shape, bytes: &[u8]) -> Read {
     let mut read = Read::default();
-    let text = lossy(bytes, &mut read.skipped);
+    let text = lossy(bytes, path, &mut read.skipped);
     if shape == Shape::Markup && !is_markup(&text) {
         read.skipped.add("XML file that is not storage format");
         return read;
@@ -69,7 +69,7 @@ pub(crate) fn read_page(path: &str, shape: Shape, bytes: &[u8]) -> Read {
 /// The body of a file that is one page, as its reader wants it: without front matter, which was read as
 /// metadata.
 pub(crate) fn body(format: BodyFormat, bytes: &[u8]) -> String {
-    let text = lossy(bytes, &mut Skipped::default());
+    let text = lossy(bytes, "", &mut Skipped::default());
     match format {
         BodyFormat::Markdown => front::split(&text).1.to_owned(),
         _ => front::html_body(&text).to_owned(),
@@ -102,10 +102,10 @@ fn dated(mut page: RawPage, front: Front, skipped: &mut Skipped) -> RawPage {
 }
 
 /// Text of bytes; what is not UTF-8 becomes U+FFFD and is counted. A byte order mark is dropped.
-fn lossy<'a>(bytes: &'a [u8], skipped: &mut Skipped) -> Cow<'a, str> {
+fn lossy<'a>(bytes: &'a [u8], whence: &str, skipped: &mut Skipped) -> Cow<'a, str> {
     let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
     if matches!(text, Cow::Owned(_)) {
-        skipped.add("invalid UTF-8 that was replaced (files)");
+        skipped.at("invalid UTF-8 that was replaced", whence);
     }
     text
 }
@@ -150,7 +150,7 @@ pub(crate) struct Body {
 
 /// Reads the body of a line.
 pub(crate) fn read_line(bytes: &[u8]) -> Option<Body> {
-    let text = lossy(bytes, &mut Skipped::default());
+    let text = lossy(bytes, "", &mut Skipped::default());
     serde_json::from_str::<Line>(&text).ok().map(|line| Body { body: line.body })
 }
 
@@ -172,19 +172,20 @@ fn maybe_text_or_number<'de, D: serde::Deserializer<'de>>(
 pub(crate) fn read_lines(path: &str, reader: &mut dyn BufRead) -> Result<Read, SourceError> {
     let mut read = Read::default();
     let (mut from, mut line) = (0, Vec::new());
-    loop {
+    for number in 1_u64.. {
         let length = next_line(path, reader, &mut line)?;
         if length == 0 {
             return Ok(read);
         }
         let place = Place::Line { path: path.to_owned(), from, length: line.len() as u64 };
         if length > PAGE_CAP {
-            read.skipped.add(&too_large());
+            read.skipped.lost(&too_large(), &format!("{path}, line {number}"));
         } else if !line.trim_ascii().is_empty() {
-            take_line(&mut read, place, &line);
+            take_line(&mut read, place, number, &line);
         }
         from += length;
     }
+    Ok(read)
 }
 
 /// Reads up to and with the next line feed and returns how many bytes that was; keeps at most the cap of
@@ -209,11 +210,15 @@ fn next_line(path: &str, reader: &mut dyn BufRead, line: &mut Vec<u8>) -> Result
     }
 }
 
-fn take_line(read: &mut Read, place: Place, bytes: &[u8]) {
-    let text = lossy(bytes, &mut read.skipped);
+fn take_line(read: &mut Read, place: Place, number: u64, bytes: &[u8]) {
+    let whence = format!("{}, line {number}", place.path());
+    let text = lossy(bytes, &whence, &mut read.skipped);
     let line = match serde_json::from_str::<Line>(&text) {
         Ok(line) => line,
-        Err(_) => return read.skipped.add("line that is not a page (JSON with `id` and `body_storage`)"),
+        Err(_) => {
+            let what = "line that is not a page (JSON with `id` and `body_storage`)";
+            return read.skipped.lost(what, &whence);
+        }
     };
     let title = line.title.filter(|title| !title.trim().is_empty()).unwrap_or_else(|| line.id.clone());
     let mut page = blank(PageId::new(line.id), title, BodyFormat::Storage);

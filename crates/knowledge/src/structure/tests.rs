@@ -109,6 +109,8 @@ fn page_properties_are_of_the_page() {
         <tr><th>Owner</th><td><ac:link><ri:user ri:account-id="ann"/></ac:link></td></tr>
         <tr><th>Status</th><td>Live</td></tr><tr><th>Notes</th><td></td></tr>
         </tbody></table></ac:rich-text-body></ac:structured-macro>"#;
+    let named = |name: &str| texts("Ledger", &format!("<p>Owner: {name}</p>")).join("; ");
+    assert!(named("Team A").contains("Team A") && named("Team B").contains("Team B"), "{}", named("Team A"));
     let said = texts("Ledger", body);
     assert!(said.contains(&"Ledger owned_by [ann]".to_owned()), "{said:?}");
     assert!(said.contains(&"Ledger status Live".to_owned()), "{said:?}");

@@ -271,8 +271,9 @@ const OPEN_ENDS: &[&str] = &[
 
 /// A sentence that was not finished, or asks.
 pub(super) fn is_open(text: &str) -> bool {
-    let last = text.rsplit(' ').next().unwrap_or_default().to_lowercase();
-    text.ends_with(['?', ':', '(', '\\']) || text.contains(' ') && OPEN_ENDS.contains(&last.as_str())
+    // As written: `Team A` and `Vitamin A` are whole.
+    let last = text.rsplit(' ').next().unwrap_or_default();
+    text.ends_with(['?', ':', '(', '\\']) || text.contains(' ') && OPEN_ENDS.contains(&last)
 }
 
 /// A table or a line of code that a converter ran together.
