@@ -6,7 +6,7 @@ use crate::settings::{Origin, Settings};
 use crate::sources;
 use crate::state::{Standing, State};
 use crate::world::files::Files;
-use crate::world::live::Live;
+use crate::world::live::{self, Live};
 use std::fs::File;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -168,7 +168,7 @@ async fn lock_soon(path: &Path, tell: &dyn Fn(&str)) -> Result<File> {
         if attempt == LOCK_TRIES / 10 {
             tell(&format!("waiting for another command to let go of the state file `{}`", path.display()));
         }
-        tokio::time::sleep(LOCK_PAUSE).await;
+        live::pause(LOCK_PAUSE).await;
     }
     Err(busy(path))
 }

@@ -31,6 +31,7 @@ fn sweep(source: &dyn Source, files: &Files) -> Result<Listed, SourceError> {
         all.spaces.extend(listed.spaces);
         all.layers.extend(listed.layers);
         all.skipped.extend(listed.skipped);
+        all.incomplete |= listed.incomplete;
         match listed.next {
             Some(next) => cursor = Some(next),
             None => return Ok(all),

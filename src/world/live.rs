@@ -65,3 +65,8 @@ pub fn now() -> Timestamp {
     let now = jiff::Timestamp::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
+
+/// Lets time pass.
+pub async fn pause(length: std::time::Duration) {
+    tokio::time::sleep(length).await;
+}
