@@ -128,6 +128,32 @@ pub struct Reading {
     pub claims: Vec<Claim>,
 }
 
+impl Reading {
+    /// All that two readers say of the same chunk; what both speak of stands once.
+    pub fn with(mut self, other: Reading) -> Reading {
+        let place = |mention: Mention, mentions: &mut Vec<Mention>| {
+            let at = mentions.iter().position(|held| *held == mention).unwrap_or(mentions.len());
+            if at == mentions.len() {
+                mentions.push(mention);
+            }
+            at as u32
+        };
+        let moved: Vec<u32> =
+            other.mentions.into_iter().map(|mention| place(mention, &mut self.mentions)).collect();
+        let at = |index: u32| moved.get(index as usize).copied();
+        for claim in other.claims {
+            let object = match claim.object {
+                Object::Named(index) => at(index).map(Object::Named),
+                Object::Value(value) => Some(Object::Value(value)),
+            };
+            if let (Some(subject), Some(object)) = (at(claim.subject), object) {
+                self.claims.push(Claim { subject, object, ..claim });
+            }
+        }
+        self
+    }
+}
+
 /// A name that is trivially the same wherever it stands: by key, or by normalised name within a space (everywhere, when
 /// the name is distinctive). The id is made of just that, so it never depends on who came first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

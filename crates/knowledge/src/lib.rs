@@ -7,9 +7,12 @@
 pub mod audience;
 pub mod chunk;
 pub mod document;
+pub mod extract;
 pub mod graph;
 pub mod id;
 pub mod page;
+pub mod prompt;
+pub mod quota;
 pub mod rank;
 pub mod read;
 pub mod record;

@@ -5,9 +5,12 @@ use crate::audience::Layer;
 use crate::chunk::Chunk;
 use crate::document::Warning;
 use crate::graph::{Change, Reading};
-use crate::id::{ChunkId, PageId, SpaceKey, Version};
+use crate::id::{ChunkId, PackId, PageId, SpaceKey, Version};
 use crate::page::{PageRef, Person, RawPage, Space};
+use crate::prompt::Reply;
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +36,16 @@ pub enum Record {
     Cut(Cut),
     /// A task was refused for good: the line may pass it.
     Parked(Parked),
+    /// These chunks will share these calls, whatever happens.
+    Packed(Packed),
+    /// A call is about to be sent: it counts against the quota from here on, whether or not it is heard of again.
+    Asking(Asking),
+    /// A model answered.
+    Answered(Box<Answered>),
+    /// A call was not answered; it may be sent again.
+    Deferred(Deferred),
+    /// An answer was read: what each chunk says, and which chunks are still owed one.
+    Understood(Understood),
     /// The next slice of the worklist is complete and will be resolved as it stands.
     Gathered(Gathered),
     /// The graph changes of an epoch. This record is the epoch's "done" mark as well.
@@ -168,6 +181,118 @@ pub struct Parked {
     pub why: String,
 }
 
+/// The owed chunks of a slice of the worklist, or those that an answer left out, sorted into packs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packed {
+    /// Who will read them: extractor, vocabulary and model. Debts and answers are kept under this name.
+    pub extractor: String,
+    /// The slice; none for chunks that are asked about again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice: Option<Packing>,
+    /// The packs.
+    pub packs: Vec<Pack>,
+}
+
+/// Which items of a worklist were packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packing {
+    /// The sweep whose worklist it slices.
+    pub sweep: u32,
+    /// First item.
+    pub first: u32,
+    /// One past the last item.
+    pub end: u32,
+}
+
+/// Chunks that share a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pack {
+    /// Hash of the extractor, the round and the chunks.
+    pub id: PackId,
+    /// How often these chunks were asked about in vain.
+    #[serde(default)]
+    pub round: u8,
+    /// What was wrong with the last answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+    /// The chunks, in the order they are shown.
+    pub chunks: Vec<ChunkId>,
+}
+
+impl Pack {
+    /// A pack with its id.
+    pub fn new(extractor: &str, round: u8, fault: Option<String>, chunks: Vec<ChunkId>) -> Self {
+        let number = [round];
+        let mut parts: Vec<&[u8]> = vec![extractor.as_bytes(), &number];
+        parts.extend(chunks.iter().map(|chunk| chunk.as_bytes().as_slice()));
+        Self { id: PackId::of(&parts), round, fault, chunks }
+    }
+}
+
+/// A call that is about to be sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asking {
+    /// What it asks.
+    pub pack: PackId,
+    /// Which of the configured endpoints it goes to, from 0.
+    pub endpoint: u32,
+    /// Tokens it may take, as estimated.
+    pub tokens: u64,
+    /// Characters of the prompt: what estimates of tokens learn from.
+    pub chars: u64,
+}
+
+/// An answer, as received.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// What was asked.
+    pub pack: PackId,
+    /// Where.
+    pub endpoint: u32,
+    /// When the request was sent.
+    pub sent_at: Timestamp,
+    /// The answer.
+    pub reply: Reply,
+}
+
+/// A call that was not answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deferred {
+    /// What was asked.
+    pub pack: PackId,
+    /// Where.
+    pub endpoint: u32,
+    /// When the request was sent.
+    pub sent_at: Timestamp,
+    /// How long the provider wants to be left alone, in milliseconds, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_ms: Option<u64>,
+    /// The provider said that the quota is used up (429).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quota: bool,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// What an answer came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Understood {
+    /// Which answer.
+    pub pack: PackId,
+    /// What chunks say, as the model read it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readings: Vec<(ChunkId, Reading)>,
+    /// Chunks to be asked about again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub again: Vec<ChunkId>,
+    /// Chunks that had all their chances, and why they were refused; the line may pass them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<(ChunkId, String)>,
+    /// How often each reason stood against a part of the answer.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub doubts: BTreeMap<String, u32>,
+}
+
 /// A slice of the worklist that is complete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gathered {
@@ -181,6 +306,9 @@ pub struct Gathered {
     pub end: u32,
     /// The version of the resolver that rendered the questions.
     pub resolver: u32,
+    /// Whose readings count beside those of the rules: the model that was asked, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extractor: Option<String>,
 }
 
 /// What an epoch changes.

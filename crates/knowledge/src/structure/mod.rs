@@ -17,6 +17,8 @@ mod text;
 mod turns;
 mod words;
 
+pub(crate) use names::issue;
+
 use crate::chunk::{Chunk, parts};
 use crate::document::Document;
 use crate::graph::Reading;

@@ -138,7 +138,7 @@ pub(super) fn shaped(word: &str) -> Option<Mention> {
 }
 
 /// A key of an issue tracker.
-pub(super) fn issue(word: &str) -> Option<Mention> {
+pub(crate) fn issue(word: &str) -> Option<Mention> {
     let (project, number) = word.split_once('-')?;
     let well_formed = (2..=10).contains(&project.len())
         && project.starts_with(|c: char| c.is_ascii_uppercase())

@@ -1,0 +1,65 @@
+//! What is asked of a language model and what comes back, in no vendor's own form. Dialects turn a `Prompt` into a
+//! request and a response into a `Reply`. This module must not know what a prompt is about, nor who answers it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A question to a model, the whole of it: the same prompt is the same bytes to the vendor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prompt {
+    /// What never changes between prompts of one kind. It goes first, so that vendors' caches of prefixes hit.
+    pub system: String,
+    /// What is asked this time. Text of pages stands in it delimited and declared as data.
+    pub text: String,
+    /// What the answer's JSON is called, where a vendor wants a name: letters, digits and `_`.
+    pub schema_name: String,
+    /// JSON Schema of the answer. Only `type` (one, never a list), `properties`, `required`, `items`, `enum`,
+    /// `anyOf`, `description`, `minItems`, `maxItems`, `maxLength`, `minimum`, `maximum` and
+    /// `additionalProperties: false`; no `$ref`. Dialects drop what their vendor does not take.
+    pub schema: Value,
+    /// The most tokens the answer may have.
+    pub max_output_tokens: u32,
+}
+
+/// A model's answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The text, as received: it should be JSON of the schema, and may be anything.
+    pub text: String,
+    /// Why it ended.
+    pub finish: Finish,
+    /// What it took.
+    pub usage: Usage,
+}
+
+/// Why a model stopped writing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finish {
+    /// It had said everything.
+    #[default]
+    Stop,
+    /// The allowed length was reached: the end is missing.
+    Length,
+    /// The vendor would not answer (safety, recitation, refusal), in its words.
+    Refused(String),
+}
+
+/// Tokens of a call, as the vendor counted them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens of the prompt, cached ones among them.
+    pub input_tokens: u64,
+    /// Tokens of the prompt that came from the vendor's cache.
+    #[serde(default)]
+    pub cached_tokens: u64,
+    /// Tokens of the answer, with what the model thought before it.
+    pub output_tokens: u64,
+}
+
+impl Usage {
+    /// Tokens as quotas count them.
+    pub fn total(&self) -> u64 {
+        self.input_tokens + self.output_tokens
+    }
+}
