@@ -1,10 +1,13 @@
 //! The real world: files, and the machine's clock. The one place that reads the time.
 
 use super::files::{Files, answer};
-use super::{Task, World};
+use super::http::Http;
+use super::{Question, Task, World};
 use crate::error::{Error, Kind, Result};
+use crate::models::{self, Dialect};
 use crate::sources::{self, Ask, Source, SourceError};
-use knowledge::record::{Parked, Record};
+use knowledge::prompt::{Finish, Reply};
+use knowledge::record::{Answered, Deferred, Parked, Record};
 use knowledge::time::Timestamp;
 use std::future::Future;
 use std::sync::Arc;
@@ -12,25 +15,43 @@ use std::sync::Arc;
 /// Performs tasks against a wiki on disk.
 pub struct Live {
     wiki: Option<(Arc<dyn Source>, Arc<Files>)>,
+    models: Option<Arc<Models>>,
+}
+
+/// The models that may be asked, and the way to them.
+pub struct Models {
+    /// One for each endpoint, in the order in which calls number them.
+    pub dialects: Vec<Box<dyn Dialect>>,
+    /// The way out.
+    pub http: Http,
 }
 
 impl Live {
     /// A world that reads this source from these files.
     pub fn new(source: Arc<dyn Source>, files: Arc<Files>) -> Self {
-        Self { wiki: Some((source, files)) }
+        Self { wiki: Some((source, files)), models: None }
     }
 
     /// A world without a wiki: for a run that reads only what is kept.
     pub fn without_wiki() -> Self {
-        Self { wiki: None }
+        Self { wiki: None, models: None }
+    }
+
+    /// The same world, with these models to ask.
+    #[must_use]
+    pub fn with_models(self, models: Models) -> Self {
+        Self { models: Some(Arc::new(models)), ..self }
     }
 }
 
 impl World for Live {
     fn perform(&self, task: Task) -> impl Future<Output = Result<Vec<Record>>> + Send + 'static {
-        let wiki = self.wiki.clone();
+        let (wiki, models) = (self.wiki.clone(), self.models.clone());
         async move {
-            let Task::Read(ask) = task;
+            let ask = match task {
+                Task::Read(ask) => ask,
+                Task::Ask(question) => return ask(models, *question).await,
+            };
             let Some((source, files)) = wiki else {
                 return Err(Error::new(Kind::Halt, "the last run left pages that are not fetched yet")
                     .hint("run `highwater pipeline` to its end first"));
@@ -46,7 +67,52 @@ impl World for Live {
     fn now(&self) -> Timestamp {
         now()
     }
+
+    fn wait_until(&self, moment: Timestamp) -> impl Future<Output = ()> + Send {
+        let left = std::time::Duration::try_from(moment.duration_since(now())).unwrap_or_default();
+        // Rounded up: a clock that counts milliseconds must not come too early.
+        pause(left + std::time::Duration::from_millis(1))
+    }
 }
+
+/// Asks a model, once. What comes back is recorded as it came; a prompt that this model will never answer counts as
+/// answered with a refusal.
+async fn ask(models: Option<Arc<Models>>, question: Question) -> Result<Vec<Record>> {
+    let Question { pack, endpoint, prompt } = question;
+    let unknown = || Error::new(Kind::Bug, format!("asking a model: there is no endpoint {endpoint}"));
+    let models = models.ok_or_else(unknown)?;
+    let dialect = models.dialects.get(endpoint as usize).ok_or_else(unknown)?;
+    let request = dialect.request(&prompt);
+    let sent_at = now();
+    let heard = match models.http.send(&request).await {
+        Ok(response) => dialect.read(&response),
+        Err(refusal) => Err(refusal),
+    };
+    let refusal = match heard {
+        Ok(reply) => {
+            return Ok(vec![Record::Answered(Box::new(Answered { pack, endpoint, sent_at, reply }))]);
+        }
+        Err(refusal) => refusal,
+    };
+    let why = format!("{}: {}", dialect.label(), refusal.text);
+    match refusal.kind {
+        models::Kind::Later { wait, quota, day } => {
+            let wait = if day { Some(DAY_USED_UP) } else { wait };
+            let wait_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+            Ok(vec![Record::Deferred(Deferred { pack, endpoint, sent_at, wait_ms, quota, why })])
+        }
+        models::Kind::Never => {
+            let reply = Reply { finish: Finish::Refused(why), ..Reply::default() };
+            Ok(vec![Record::Answered(Box::new(Answered { pack, endpoint, sent_at, reply }))])
+        }
+        models::Kind::Halt => Err(Error::new(Kind::Halt, format!("asking a model: {why}"))
+            .hint("fix the setting, the key or the bill; everything answered so far is kept")),
+    }
+}
+
+/// How long to leave a provider alone whose requests of the day are used up: it does not say when they are given again,
+/// and to ask every quarter of an hour costs nothing.
+const DAY_USED_UP: std::time::Duration = std::time::Duration::from_secs(900);
 
 /// A page that cannot be had, or that changed while it was read, is passed over and recorded; the next sweep sees its
 /// new fingerprint and tries again. Whatever else goes wrong halts the run.

@@ -2,10 +2,15 @@
 //! done with them. The simulator has a world of its own.
 
 pub mod files;
+#[cfg(feature = "gcp")]
+mod google;
+pub mod http;
 pub mod live;
 
 use crate::error::Result;
 use crate::sources::Ask;
+use knowledge::id::PackId;
+use knowledge::prompt::Prompt;
 use knowledge::record::Record;
 use knowledge::time::Timestamp;
 use std::future::Future;
@@ -15,6 +20,19 @@ use std::future::Future;
 pub enum Task {
     /// Ask the source for a page of a listing, or for a page.
     Read(Ask),
+    /// Ask a model.
+    Ask(Box<Question>),
+}
+
+/// A call to a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The pack it asks about.
+    pub pack: PackId,
+    /// Which of the configured endpoints it goes to, from 0.
+    pub endpoint: u32,
+    /// What is asked.
+    pub prompt: Prompt,
 }
 
 /// Performs effects and tells the time.
@@ -24,4 +42,7 @@ pub trait World {
 
     /// The time now.
     fn now(&self) -> Timestamp;
+
+    /// Lets time pass until a moment.
+    fn wait_until(&self, moment: Timestamp) -> impl Future<Output = ()> + Send;
 }
