@@ -8,6 +8,7 @@ use crate::plan::{Limits, plan};
 use crate::state::State;
 use crate::world::{Task, World};
 use knowledge::record::Record;
+use knowledge::time::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,7 +38,7 @@ pub async fn run<S: ObjectStore>(
 ) -> Result<Report> {
     let mut running = Running::default();
     loop {
-        let plan = plan(state, &running, limits)?;
+        let plan = plan(state, &running, limits, world.now())?;
         if plan.owes_nothing() && running.is_empty() {
             break;
         }
@@ -45,7 +46,7 @@ pub async fn run<S: ObjectStore>(
         // What finished meanwhile shares the segment, and its flush, with what was decided.
         let records = match plan.settled.is_empty() {
             false => running.finished_by_now(plan.settled)?,
-            true => running.finished(&limits.interrupt).await?,
+            true => running.finished((world, plan.next_slot), &limits.interrupt).await?,
         };
         if !records.is_empty() {
             let segment = vault.append(world.now(), records).await?;
@@ -122,12 +123,24 @@ impl Running {
         }
     }
 
-    /// Waits for one effect to finish and takes all that have finished by then. When the run is interrupted, what has
+    /// Waits for one effect to finish, or for a slot to open, and takes all that have finished by then. When the run is
+    /// interrupted, what has
     /// not finished is given up: it is owed again by the next run.
-    async fn finished(&mut self, interrupt: &Interrupt) -> Result<Vec<Record>> {
+    async fn finished(
+        &mut self,
+        slot: (&impl World, Option<Timestamp>),
+        interrupt: &Interrupt,
+    ) -> Result<Vec<Record>> {
+        let opens = async {
+            match slot {
+                (world, Some(moment)) => world.wait_until(moment).await,
+                (_, None) => std::future::pending().await,
+            }
+        };
         let first = tokio::select! {
             biased;
-            next = self.set.join_next_with_id() => next,
+            next = self.set.join_next_with_id(), if !self.set.is_empty() => next,
+            () = opens => None,
             () = interrupt.raised() => {
                 self.set.abort_all();
                 *self = Self::default();

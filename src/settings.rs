@@ -40,7 +40,7 @@ pub struct Key {
 }
 
 /// Every setting there is.
-pub const KEYS: [Key; 8] = [
+pub const KEYS: [Key; 21] = [
     Key {
         name: "source",
         default: "samples",
@@ -68,6 +68,59 @@ pub const KEYS: [Key; 8] = [
         name: "embedding",
         default: "builtin",
         about: "what turns text into vectors: `builtin`, or `none` for words only",
+    },
+    Key {
+        name: "model",
+        default: "none",
+        about: "who reads the text: `none`, `VENDOR/MODEL` such as `vertex/gemini-2.5-flash`, or `local`",
+    },
+    Key {
+        name: "model_url",
+        default: "",
+        about: "where the model's API begins; empty for the vendor's usual place",
+    },
+    Key {
+        name: "model_key",
+        default: "",
+        about: "where the key is: `env:NAME` or `file:PATH`; empty for the vendor's usual variable",
+    },
+    Key { name: "model_project", default: "", about: "the Google Cloud project, for Vertex AI" },
+    Key { name: "model_location", default: "", about: "the region, for Vertex AI, such as `europe-west4`" },
+    Key {
+        name: "requests_per_minute",
+        default: "",
+        about: "requests that the provider allows in a minute; empty for no limit",
+    },
+    Key {
+        name: "tokens_per_minute",
+        default: "",
+        about: "tokens that the provider allows in a minute; empty for no limit",
+    },
+    Key {
+        name: "requests_per_day",
+        default: "",
+        about: "requests that the provider allows in a day; empty for no limit",
+    },
+    Key { name: "calls_at_once", default: "16", about: "calls under way at once, at most (1 to 256)" },
+    Key {
+        name: "pack_chars",
+        default: "16000",
+        about: "text that shares a call, in characters (500 to 400000)",
+    },
+    Key {
+        name: "vocabulary",
+        default: "",
+        about: "a file of entity and relation types (TOML); empty for the built-in ones",
+    },
+    Key {
+        name: "input_price",
+        default: "",
+        about: "money for a million tokens of prompts, for estimates and reports",
+    },
+    Key {
+        name: "output_price",
+        default: "",
+        about: "money for a million tokens of answers, for estimates and reports",
     },
 ];
 
@@ -134,6 +187,31 @@ impl Settings {
                 format!("{found} is not a number from {} to {}", bounds.start(), bounds.end()),
             )
         })
+    }
+
+    /// A value as a number of at least 1; nothing when it is empty.
+    pub fn limit(&self, name: &str) -> Result<Option<u64>> {
+        match self.text(name) {
+            "" => Ok(None),
+            text => text.parse().ok().filter(|number| *number > 0).map(Some).ok_or_else(|| {
+                let found = format!("setting `{name}` ({}): `{text}`", self.origin(name));
+                Error::new(Kind::Usage, format!("{found} is not a whole number above zero"))
+            }),
+        }
+    }
+
+    /// A value as money; nothing when it is empty.
+    pub fn price(&self, name: &str) -> Result<Option<f64>> {
+        match self.text(name) {
+            "" => Ok(None),
+            text => {
+                let number = text.parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
+                number.map(Some).ok_or_else(|| {
+                    let found = format!("setting `{name}` ({}): `{text}`", self.origin(name));
+                    Error::new(Kind::Usage, format!("{found} is not a price such as 0.30"))
+                })
+            }
+        }
     }
 
     /// All settings in the order of `KEYS`.

@@ -2,11 +2,17 @@
 
 use crate::embedders::{self, Embedder};
 use crate::error::{Error, Kind, Result};
+use crate::models::{self, Endpoint, Refusal, local};
+use crate::plan::Asks;
+use crate::secret::KeySource;
 use crate::settings::{Origin, Settings};
 use crate::sources;
 use crate::state::{Standing, State};
 use crate::world::files::Files;
-use crate::world::live::{self, Live};
+use crate::world::http::{self, Bounds, Http};
+use crate::world::live::{self, Live, Models};
+use knowledge::extract::Vocabulary;
+use knowledge::quota::Allowance;
 use std::fs::File;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -30,6 +36,7 @@ pub fn check(settings: &Settings) -> Result<()> {
         return Err(Error::new(Kind::Usage, found)
             .hint("give a `--state` outside: the vault holds nothing but the journal"));
     }
+    check_models(settings)?;
     embedder(settings).map(|_| ())
 }
 
@@ -243,6 +250,97 @@ pub fn world(settings: &Settings) -> Result<(Live, String)> {
 /// The world of a run that needs nothing but what is kept.
 pub fn world_without_wiki() -> Live {
     Live::without_wiki()
+}
+
+/// The model that the settings name: how it is asked, and the way to it. Nothing when none is named.
+///
+/// # Errors
+/// An unknown vendor, a key that cannot be read, no or several servers where `local` is meant.
+pub async fn models(settings: &Settings) -> Result<Option<(Asks, Models)>> {
+    if settings.text("model") == "none" {
+        return Ok(None);
+    }
+    let endpoint = match settings.text("model").split_once('/').unwrap_or((settings.text("model"), "")) {
+        ("local", model) => local_model(Some(model).filter(|model| !model.is_empty())).await?,
+        _ => endpoint(settings)?,
+    };
+    let dialect = models::dialect(&endpoint, |name| std::env::var(name).ok())?;
+    let http = Http::new(Bounds::default()).map_err(halt)?;
+    let mut asks = Asks::new(dialect.model(), vocabulary(settings)?, vec![allowance(settings)?]);
+    asks.size.chars = settings.number("pack_chars", PACK_CHARS)?;
+    Ok(Some((asks, Models { dialects: vec![dialect], http })))
+}
+
+async fn local_model(model: Option<&str>) -> Result<Endpoint> {
+    let named = std::env::var("OPENAI_BASE_URL").ok();
+    let found = http::look(local::places(named.as_deref())).await.map_err(halt)?;
+    local::choose(&found, model)
+}
+
+fn halt(refusal: Refusal) -> Error {
+    Error::new(Kind::Halt, refusal.text)
+}
+
+fn endpoint(settings: &Settings) -> Result<Endpoint> {
+    let given = |name: &str| Some(settings.text(name).to_owned()).filter(|text| !text.is_empty());
+    let wrong = |why: String| {
+        Error::new(Kind::Usage, format!("setting `model_key` ({}): {why}", settings.origin("model_key")))
+    };
+    let endpoint = Endpoint {
+        base_url: given("model_url"),
+        project: given("model_project"),
+        location: given("model_location"),
+        key: given("model_key").map(KeySource::try_from).transpose().map_err(wrong)?,
+        ..settings.text("model").parse::<Endpoint>()?
+    };
+    endpoint.check().map(|()| endpoint)
+}
+
+fn allowance(settings: &Settings) -> Result<Allowance> {
+    let count = |name: &str| -> Result<Option<u32>> {
+        Ok(settings.limit(name)?.map(|number| u32::try_from(number).unwrap_or(u32::MAX)))
+    };
+    Ok(Allowance {
+        requests_per_minute: count("requests_per_minute")?,
+        tokens_per_minute: settings.limit("tokens_per_minute")?,
+        requests_per_day: count("requests_per_day")?,
+        max_concurrency: settings.number("calls_at_once", CALLS_AT_ONCE)? as u32,
+        ..Allowance::default()
+    })
+}
+
+/// Refuses settings of models that nothing could be built from.
+fn check_models(settings: &Settings) -> Result<()> {
+    for name in ["input_price", "output_price"] {
+        settings.price(name)?;
+    }
+    settings.number("pack_chars", PACK_CHARS)?;
+    allowance(settings)?;
+    vocabulary(settings)?;
+    match settings.text("model") {
+        "none" => Ok(()),
+        local if local.split('/').next() == Some("local") => Ok(()),
+        _ => endpoint(settings).map(|_| ()),
+    }
+}
+
+/// How many calls may be under way at once.
+pub const CALLS_AT_ONCE: RangeInclusive<usize> = 1..=256;
+/// How much text may share a call: less than a chunk makes a call a chunk, more is more than models attend to.
+pub const PACK_CHARS: RangeInclusive<usize> = 500..=400_000;
+
+fn vocabulary(settings: &Settings) -> Result<Vocabulary> {
+    let path = settings.path("vocabulary");
+    if path.as_os_str().is_empty() {
+        return Ok(Vocabulary::default());
+    }
+    let wrong = |why: String| {
+        Error::new(Kind::Usage, format!("vocabulary `{}`: {why}", path.display()))
+            .hint("`docs/models.md` shows such a file")
+    };
+    let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+    let read: Vocabulary = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    read.checked().map_err(|error| wrong(error.to_string()))
 }
 
 /// What turns text into vectors; nothing when words alone are wanted.

@@ -2,6 +2,7 @@
 
 mod config;
 mod embed;
+mod models;
 mod pipeline;
 mod progress;
 mod search;
@@ -146,6 +147,7 @@ fn dispatch(typed: Typed) -> Result<Exit> {
     let mut flags = vec![("vault", common.vault), ("state", common.state)];
     if let Verb::Pipeline(pipeline) = &verb {
         flags.push(("source", pipeline.source()));
+        flags.push(("model", pipeline.model()));
     }
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));

@@ -1,10 +1,10 @@
 //! `pipeline`: bring the graph up to date with the wiki, and report.
 
 use super::progress::Watch;
-use super::{Call, Exit, embed, print, print_json};
+use super::{Call, Exit, embed, models, print, print_json};
 use crate::error::{Error, Kind, Result};
 use crate::job::Interrupt;
-use crate::plan::{Limits, Until};
+use crate::plan::{Asks, Limits, Until};
 use crate::state::State;
 use crate::{job, wire, world};
 use clap::{Args, ValueEnum};
@@ -31,12 +31,26 @@ pub(super) struct Typed {
     /// Go on although more than a tenth of the pages vanished at once
     #[arg(long)]
     accept_deletes: bool,
+    /// Who reads the text: `none`, `VENDOR/MODEL`, or `local` [default: the setting `model`]
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+    /// Ask a model at most so often in this run; the same command goes on
+    #[arg(long, value_name = "N")]
+    max_calls: Option<u64>,
+    /// Say what models will be asked and what that takes, and ask nothing
+    #[arg(long)]
+    estimate: bool,
 }
 
 impl Typed {
     /// The path as the setting it is.
     pub(super) fn source(&self) -> Option<String> {
         self.path.clone()
+    }
+
+    /// The model as the setting it is.
+    pub(super) fn model(&self) -> Option<String> {
+        self.model.clone()
     }
 }
 
@@ -64,6 +78,10 @@ struct Report {
     durable_seq: Seq,
     resumed_from_seq: Seq,
     seconds: f64,
+    input_tokens: u64,
+    cached_tokens: u64,
+    output_tokens: u64,
+    refused_chunks: u64,
     skipped: Vec<Skipped>,
 }
 
@@ -76,12 +94,18 @@ struct Skipped {
 
 pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let started = world::live::now();
-    let limits = limits(call, typed)?;
+    let (asks, models) = wire::models(&call.settings).await?.unzip();
+    let asks = asks.map(|asks| Asks { max_calls: typed.max_calls, ..asks });
+    let limits = limits(call, typed, asks)?;
     let embedder = wire::embedder(&call.settings)?;
     // A re-indexing reads what is kept: the wiki may be away.
     let (world, wiki) = match limits.sweep {
         true => wire::world(&call.settings).map(|(world, wiki)| (world, Some(wiki)))?,
         false => (wire::world_without_wiki(), None),
+    };
+    let world = match models {
+        Some(models) => world.with_models(models),
+        None => world,
     };
     let loading = Arc::new(AtomicBool::new(true));
     catch_signals(limits.interrupt.clone(), loading.clone());
@@ -104,6 +128,12 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     {
         embed::fill(call, &owned.state, &**embedder, &limits.interrupt)?;
     }
+    if typed.estimate
+        && let Some(asks) = &limits.asks
+    {
+        models::estimate(call, &owned.state, asks)?;
+        return Ok(Exit::Done);
+    }
     let milliseconds = world::live::now().as_millisecond() - started.as_millisecond();
     report(call, &owned.state, (resumed_from, milliseconds))?;
     match outcome.interrupted || limits.interrupt.is_raised() {
@@ -117,8 +147,13 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     }
 }
 
-fn limits(call: &Call, typed: &Typed) -> Result<Limits> {
+fn limits(call: &Call, typed: &Typed, asks: Option<Asks>) -> Result<Limits> {
+    if typed.estimate && asks.is_none() {
+        return Err(Error::new(Kind::Usage, "`--estimate`: no model is set, so nothing will be asked")
+            .hint("give `--model VENDOR/MODEL`"));
+    }
     let until = match typed.until {
+        _ if typed.estimate => Until::Cut,
         Stage::Fetched => Until::Fetched,
         Stage::Cut => Until::Cut,
         Stage::Indexed => Until::Indexed,
@@ -135,6 +170,7 @@ fn limits(call: &Call, typed: &Typed) -> Result<Limits> {
         concurrency: call.settings.number("concurrency", wire::CONCURRENCY)?,
         chunk_chars: call.settings.number("chunk_chars", wire::CHUNK_CHARS)?,
         epoch_pages: u32::try_from(call.settings.number("epoch_pages", wire::EPOCH_PAGES)?).unwrap_or(1),
+        asks,
         interrupt: Interrupt::default(),
     })
 }
@@ -202,18 +238,23 @@ pub(super) async fn end_at_a_signal() {
 
 fn report(call: &Call, state: &State, run: (Seq, i64)) -> Result<()> {
     let counts = state.counts()?;
+    let spent = state.spent(run.0)?;
     let report = Report {
         pages: counts.pages,
         chunks: counts.chunks,
         episodes: counts.episodes,
         entities: counts.entities,
         facts: counts.facts,
-        calls: 0,
-        paid_again: 0,
+        calls: spent.calls,
+        paid_again: spent.again,
         parked: counts.parked,
         durable_seq: state.applied()?,
         resumed_from_seq: run.0,
         seconds: run.1 as f64 / 1000.0,
+        input_tokens: spent.input_tokens,
+        cached_tokens: spent.cached_tokens,
+        output_tokens: spent.output_tokens,
+        refused_chunks: spent.refused_chunks,
         skipped: state.skipped()?.into_iter().map(|(what, count)| Skipped { what, count }).collect(),
     };
     if call.json {
@@ -224,9 +265,12 @@ fn report(call: &Call, state: &State, run: (Seq, i64)) -> Result<()> {
         report.pages, report.chunks, report.entities, report.facts, report.seconds
     ))?;
     print(&format!(
-        "0 model calls, {} parked, durable to record {} (this run began at {})\n",
-        report.parked, report.durable_seq, report.resumed_from_seq
+        "{} model calls, {} parked, durable to record {} (this run began at {})\n",
+        report.calls, report.parked, report.durable_seq, report.resumed_from_seq
     ))?;
+    if report.calls > 0 || report.refused_chunks > 0 {
+        models::tell_spent(call, &spent)?;
+    }
     for Skipped { what, count } in &report.skipped {
         print(&format!("skipped or guessed: {count} × {what}\n"))?;
     }

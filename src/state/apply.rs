@@ -3,7 +3,7 @@
 //! Invariant: all rows of a segment and the number of its last record become visible in one transaction, and a record
 //! that was applied before is passed over, so applying a journal twice is applying it once.
 
-use super::{State, changes};
+use super::{State, answers, changes};
 use crate::error::{Error, Kind, Result};
 use knowledge::audience::{Layer, LayerId, Rule};
 use knowledge::id::{PageId, Version};
@@ -67,7 +67,10 @@ fn apply_entry(transaction: &Transaction<'_>, entry: &Entry<Record>) -> Result<(
         .map_err(|_| Error::new(Kind::Bug, format!("apply record {}: number too large", entry.seq)))?;
     let step = Step { transaction, seq, at: stored(entry.at) };
     match &entry.event {
-        Event::Opened { .. } => set(transaction, "opened_seq", &seq.to_string()),
+        Event::Opened { .. } => {
+            answers::opened(&step)?;
+            set(transaction, "opened_seq", &seq.to_string())
+        }
         Event::Closed => set(transaction, "closed_seq", &seq.to_string()),
         Event::Record(record) => apply_record(&step, record),
     }
@@ -82,18 +85,27 @@ fn apply_record(step: &Step<'_>, record: &Record) -> Result<()> {
         Record::AudienceChanged { layers } => apply_layers(step, layers),
         Record::Cut(cut) => apply_cut(step, cut),
         Record::Parked(parked) => apply_parked(step, parked),
-        Record::Gathered(gathered) => {
-            step.run(
-                "INSERT INTO epoch (epoch, sweep, first, end, resolver, gathered_seq) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![gathered.epoch, gathered.sweep, gathered.first, gathered.end, gathered.resolver, step.seq],
-            )
-        }
+        Record::Packed(packed) => answers::packed(step, packed),
+        Record::Asking(asking) => answers::asking(step, asking),
+        Record::Answered(answered) => answers::answered(step, answered),
+        Record::Deferred(deferred) => answers::deferred(step, deferred),
+        Record::Understood(understood) => answers::understood(step, understood),
+        Record::Gathered(gathered) => step.run(
+            "INSERT INTO epoch (epoch, sweep, first, end, resolver, extractor, gathered_seq)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                gathered.epoch,
+                gathered.sweep,
+                gathered.first,
+                gathered.end,
+                gathered.resolver,
+                gathered.extractor,
+                step.seq
+            ],
+        ),
         Record::Resolved(resolved) => {
             changes::apply(step, &resolved.changes)?;
-            step.run(
-                "UPDATE epoch SET resolved_seq = ?2 WHERE epoch = ?1",
-                params![resolved.epoch, step.seq],
-            )
+            step.run("UPDATE epoch SET resolved_seq = ?2 WHERE epoch = ?1", params![resolved.epoch, step.seq])
         }
         Record::Reindexing { generation } => set(step.transaction, "reindexing", &generation.to_string()),
         Record::Reindexed { generation } => {

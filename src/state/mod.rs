@@ -5,6 +5,7 @@
 //! decide anything. One process writes at a time; readers open the same file read-only.
 
 pub mod alike;
+pub mod answers;
 mod apply;
 mod candidates;
 mod changes;

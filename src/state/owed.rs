@@ -184,6 +184,11 @@ impl State {
 
     /// The next slice of the newest worklist that no epoch holds yet, complete or not.
     pub fn head_slice(&self) -> Result<Option<Slice>> {
+        self.slice_ahead(0)
+    }
+
+    /// The slice so many behind the head of the line.
+    pub fn slice_ahead(&self, number: u32) -> Result<Option<Slice>> {
         let mut statement = self.connection().prepare_cached(
             "SELECT sweep, position + 1 FROM worklist ORDER BY sweep DESC, position DESC LIMIT 1",
         )?;
@@ -200,10 +205,11 @@ impl State {
             Some((epoch, ..)) => (epoch + 1, 0),
             None => (1, 0),
         };
+        let pages: u32 = self.meta("epoch_pages")?.and_then(|text| text.parse().ok()).unwrap_or(1).max(1);
+        let (first, epoch) = (first.saturating_add(number.saturating_mul(pages)), epoch + number);
         if first >= length {
             return Ok(None);
         }
-        let pages = self.meta("epoch_pages")?.and_then(|text| text.parse().ok()).unwrap_or(1).max(1);
         Ok(Some(Slice { sweep, first, end: length.min(first + pages), epoch }))
     }
 
@@ -218,7 +224,8 @@ impl State {
     /// The epoch that is gathered and not resolved; there is at most one.
     pub fn open_epoch(&self) -> Result<Option<Gathered>> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT epoch, sweep, first, end, resolver FROM epoch WHERE resolved_seq IS NULL ORDER BY epoch LIMIT 1",
+            "SELECT epoch, sweep, first, end, resolver, extractor FROM epoch WHERE resolved_seq IS NULL
+             ORDER BY epoch LIMIT 1",
         )?;
         let found = statement.query_row([], |row| {
             Ok(Gathered {
@@ -227,6 +234,7 @@ impl State {
                 first: row.get(2)?,
                 end: row.get(3)?,
                 resolver: row.get(4)?,
+                extractor: row.get(5)?,
             })
         });
         Ok(found.optional()?)
@@ -242,15 +250,17 @@ impl State {
         let pages = collect(statement.query(params![epoch.sweep, epoch.first, epoch.end])?, |row| {
             Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, bool>(2)?))
         })?;
-        pages.into_iter().map(|(page, space, gone)| self.said_by(&page, &space, gone)).collect()
+        let extractor = epoch.extractor.as_deref();
+        pages.into_iter().map(|page| self.said_by(page, extractor)).collect()
     }
 
-    fn said_by(&self, page: &str, space: &str, gone: bool) -> Result<PageSaid> {
+    fn said_by(&self, page: (String, String, bool), extractor: Option<&str>) -> Result<PageSaid> {
+        let (page, space, gone) = page;
         let mut statement = self.connection().prepare_cached(
             "SELECT cut.version, raw_page.modified, cut.chunks FROM cut JOIN raw_page USING (page, version)
              WHERE cut.page = ?1 ORDER BY cut.version",
         )?;
-        let versions = collect(statement.query([page])?, |row| {
+        let versions = collect(statement.query([&page])?, |row| {
             let modified: Option<String> = row.get(1)?;
             let chunks: Vec<u8> = row.get(2)?;
             Ok(VersionSaid {
@@ -266,7 +276,9 @@ impl State {
                 continue;
             }
             let reading: String = statement.query_row([chunk.as_bytes()], |row| row.get(0))?;
-            readings.insert(*chunk, serde_json::from_str::<Reading>(&reading)?);
+            let reading = serde_json::from_str::<Reading>(&reading)?;
+            let answer = self.answer(*chunk, extractor)?.unwrap_or_default();
+            readings.insert(*chunk, reading.with(answer));
         }
         Ok(PageSaid { page: PageId::new(page), space: SpaceKey::new(space), versions, gone, readings })
     }

@@ -72,6 +72,7 @@ CREATE TABLE epoch (
     first INTEGER NOT NULL,
     end INTEGER NOT NULL,
     resolver INTEGER NOT NULL,
+    extractor TEXT,
     gathered_seq INTEGER NOT NULL,
     resolved_seq INTEGER
 );
@@ -132,6 +133,67 @@ CREATE TABLE indexing_checkpoint (
     answered_seq INTEGER,
     resolved_seq INTEGER
 ) WITHOUT ROWID;
+
+-- What models are asked and what they answered. `extractor` names extractor, vocabulary and model: debts and answers
+-- are kept under it. Answers outlive re-indexing: a chunk that was answered is never asked about again.
+CREATE TABLE packing (
+    sweep INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    extractor TEXT NOT NULL,
+    PRIMARY KEY (sweep, first, extractor)
+) WITHOUT ROWID;
+CREATE TABLE pack (
+    row INTEGER PRIMARY KEY,
+    pack BLOB NOT NULL UNIQUE,
+    extractor TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    fault TEXT,
+    chunks BLOB NOT NULL,
+    standing TEXT NOT NULL,  -- owed, asking, answered, understood
+    call INTEGER,            -- the last call, by its record
+    reply TEXT               -- the answer, until it is understood
+);
+CREATE INDEX pack_standing ON pack (standing, row) WHERE standing <> 'understood';
+CREATE TABLE owed_answer (
+    chunk BLOB NOT NULL,
+    extractor TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (chunk, extractor)
+) WITHOUT ROWID;
+CREATE INDEX owed_answer_position ON owed_answer (extractor, position);
+CREATE TABLE answer (
+    chunk BLOB NOT NULL,
+    extractor TEXT NOT NULL,
+    reading TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (chunk, extractor)
+) WITHOUT ROWID;
+CREATE TABLE refused_chunk (
+    chunk BLOB NOT NULL,
+    extractor TEXT NOT NULL,
+    why TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (chunk, extractor)
+) WITHOUT ROWID;
+-- Calls by the record that announced them.
+CREATE TABLE call (
+    seq INTEGER PRIMARY KEY,
+    pack BLOB NOT NULL,
+    endpoint INTEGER NOT NULL,
+    began_at TEXT NOT NULL,
+    tokens INTEGER NOT NULL, -- reserved
+    chars INTEGER NOT NULL,  -- of the prompt
+    ended TEXT,              -- answered, quota, failed, unknown (the process died); null while it is under way
+    sent_at TEXT,
+    ended_at TEXT,
+    wait_ms INTEGER,
+    input_tokens INTEGER NOT NULL DEFAULT 0,
+    cached_tokens INTEGER NOT NULL DEFAULT 0,
+    output_tokens INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX call_began ON call (began_at);
+CREATE INDEX call_open ON call (seq) WHERE ended IS NULL;
+CREATE TABLE doubt (what TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 
 -- The graph.
 CREATE TABLE episode (

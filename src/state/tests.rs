@@ -172,7 +172,7 @@ fn changes(chunk: ChunkId) -> Vec<Change> {
 
 fn small_history() -> Vec<Segment<Record>> {
     let (chunk, cut) = cut("p1");
-    let gathered = Gathered { epoch: 1, sweep: 1, first: 0, end: 1, resolver: 1 };
+    let gathered = Gathered { epoch: 1, sweep: 1, first: 0, end: 1, resolver: 1, extractor: None };
     let resolved = Resolved { epoch: 1, changes: changes(chunk) };
     vec![
         segment(1, vec![listed(&[("p1", "a")], &[("u1", "Ann Example")])]),

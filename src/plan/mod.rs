@@ -2,6 +2,10 @@
 //! gives the same plan, whenever the job died before. Pure work (reading, cutting, resolving) is done here and handed
 //! over as records; effects are handed over as tasks.
 
+mod asks;
+
+pub use asks::Asks;
+
 use crate::error::{Error, Kind, Result};
 use crate::job::{Interrupt, Running};
 use crate::sources::Ask;
@@ -15,6 +19,7 @@ use knowledge::read::READER;
 use knowledge::record::{Cut, Gathered, Item, Piece, Record, Resolved, Work, Worklist};
 use knowledge::resolve::RESOLVER;
 use knowledge::structure::STRUCTURE;
+use knowledge::time::Timestamp;
 use knowledge::{read, resolve, structure};
 
 /// How far a run goes.
@@ -45,6 +50,8 @@ pub struct Limits {
     pub chunk_chars: usize,
     /// How many pages an epoch takes.
     pub epoch_pages: u32,
+    /// How models are asked; none to ask nobody.
+    pub asks: Option<Asks>,
     /// Raised to stop: what has arrived is recorded, nothing new is begun.
     pub interrupt: Interrupt,
 }
@@ -61,6 +68,7 @@ impl Default for Limits {
             chunk_chars: 3_500,
             // Large enough for shared questions and few segments, small enough that a resolution takes milliseconds.
             epoch_pages: 64,
+            asks: None,
             interrupt: Interrupt::default(),
         }
     }
@@ -73,16 +81,18 @@ pub struct Plan {
     pub tasks: Vec<Task>,
     /// Decided without asking anyone: to be recorded as it stands.
     pub settled: Vec<Record>,
+    /// When a quota lets out the next call, where one is waited for.
+    pub next_slot: Option<Timestamp>,
 }
 
 impl Plan {
     /// Whether there is nothing to begin and nothing to record.
     pub fn owes_nothing(&self) -> bool {
-        self.tasks.is_empty() && self.settled.is_empty()
+        self.tasks.is_empty() && self.settled.is_empty() && self.next_slot.is_none()
     }
 
     fn settled(records: Vec<Record>) -> Self {
-        Self { tasks: Vec::new(), settled: records }
+        Self { settled: records, ..Self::default() }
     }
 }
 
@@ -99,12 +109,12 @@ const VANISHED_FEW: usize = 5;
 
 /// What to do next. A new sweep, or a re-indexing, begins only when the last worklist is in the graph to its end, so
 /// that there is at most one worklist to speak of.
-pub fn plan(state: &State, running: &Running, limits: &Limits) -> Result<Plan> {
+pub fn plan(state: &State, running: &Running, limits: &Limits, now: Timestamp) -> Result<Plan> {
     if limits.interrupt.is_raised() {
         return Ok(Plan::default());
     }
     let _reading = state.reading()?;
-    let work = plan_work(state, running, limits)?;
+    let work = plan_work(state, running, limits, now)?;
     if !work.owes_nothing() || !running.is_empty() || !state.is_settled()? {
         return Ok(work);
     }
@@ -116,8 +126,8 @@ pub fn plan(state: &State, running: &Running, limits: &Limits) -> Result<Plan> {
 }
 
 /// The work of the newest worklist: resolve what is gathered, gather what is complete, cut what is fetched, fetch.
-fn plan_work(state: &State, running: &Running, limits: &Limits) -> Result<Plan> {
-    let mut plan = Plan { tasks: plan_fetches(state, running, limits)?, settled: Vec::new() };
+fn plan_work(state: &State, running: &Running, limits: &Limits, now: Timestamp) -> Result<Plan> {
+    let mut plan = Plan { tasks: plan_fetches(state, running, limits)?, ..Plan::default() };
     let gone = state.owed_retractions(RETRACTIONS)?;
     plan.settled.extend(gone.into_iter().map(|page| Record::Gone { page }));
     if limits.until >= Until::Cut {
@@ -126,7 +136,8 @@ fn plan_work(state: &State, running: &Running, limits: &Limits) -> Result<Plan> 
         }
     }
     if limits.until >= Until::Indexed {
-        plan.settled.extend(plan_epoch(state)?);
+        asks::plan(state, running, (limits, now), &mut plan)?;
+        plan.settled.extend(plan_epoch(state, limits)?);
     }
     Ok(plan)
 }
@@ -141,14 +152,14 @@ fn plan_fetches(state: &State, running: &Running, limits: &Limits) -> Result<Vec
 }
 
 /// Resolves the epoch that is gathered, or gathers the slice that is complete.
-fn plan_epoch(state: &State) -> Result<Option<Record>> {
+fn plan_epoch(state: &State, limits: &Limits) -> Result<Option<Record>> {
     if let Some(epoch) = state.open_epoch()? {
         let said = state.said(&epoch)?;
         let changes = resolve::resolve(&said, state)?;
         return Ok(Some(Record::Resolved(Resolved { epoch: epoch.epoch, changes })));
     }
     let Some(slice) = state.head_slice()? else { return Ok(None) };
-    if !state.is_complete(slice)? {
+    if !state.is_complete(slice)? || !asks::is_answered(state, limits, slice)? {
         return Ok(None);
     }
     Ok(Some(Record::Gathered(Gathered {
@@ -157,6 +168,7 @@ fn plan_epoch(state: &State) -> Result<Option<Record>> {
         first: slice.first,
         end: slice.end,
         resolver: RESOLVER,
+        extractor: limits.asks.as_ref().map(|asks| asks.extractor.clone()),
     })))
 }
 
@@ -203,7 +215,7 @@ fn plan_generation(state: &State, limits: &Limits) -> Result<Plan> {
 /// Listing: begin a sweep, go on with it, or turn a complete one into a worklist.
 fn plan_sweep(state: &State, limits: &Limits) -> Result<Plan> {
     let list =
-        |sweep, cursor| Plan { tasks: vec![Task::Read(Ask::List { sweep, cursor })], settled: Vec::new() };
+        |sweep, cursor| Plan { tasks: vec![Task::Read(Ask::List { sweep, cursor })], ..Plan::default() };
     match state.sweep()? {
         None if limits.sweep => Ok(list(1, None)),
         // A listing of an earlier run may be of a wiki that has changed since, or of one that was not whole: a new

@@ -1,0 +1,404 @@
+//! What models are asked and what they answered, as rows: written from records, and read by the plan.
+//!
+//! Invariant: a chunk has an answer, was refused, or is owed one, under the name of one extractor; a call that was
+//! announced counts until it is known how it ended.
+
+use super::State;
+use super::apply::Step;
+use super::candidates::collect;
+use super::owed::Slice;
+use crate::error::Result;
+use jiff::SignedDuration;
+use knowledge::audience::LayerId;
+use knowledge::extract::{Asked, Owed};
+use knowledge::graph::Reading;
+use knowledge::id::{ChunkId, PackId, PageId, SpaceKey};
+use knowledge::prompt::Reply;
+use knowledge::quota::{Call, End, Outcome, State as Standing, Ticket};
+use knowledge::record::{Answered, Asking, Deferred, Pack, Packed, Understood};
+use knowledge::time::{Timestamp, parse, stored};
+use rusqlite::{OptionalExtension, params};
+use vault::Seq;
+
+pub(super) fn packed(step: &Step<'_>, packed: &Packed) -> Result<()> {
+    if let Some(slice) = packed.slice {
+        step.run(
+            "INSERT OR IGNORE INTO packing VALUES (?1, ?2, ?3)",
+            params![slice.sweep, slice.first, packed.extractor],
+        )?;
+    }
+    for pack in &packed.packs {
+        let chunks: Vec<u8> = pack.chunks.iter().flat_map(|chunk| *chunk.as_bytes()).collect();
+        step.run(
+            "INSERT OR IGNORE INTO pack (pack, extractor, round, fault, chunks, standing)
+             VALUES (?1, ?2, ?3, ?4, ?5, 'owed')",
+            params![pack.id.as_bytes(), packed.extractor, pack.round, pack.fault, chunks],
+        )?;
+        let Some(slice) = packed.slice else { continue };
+        for chunk in &pack.chunks {
+            step.run(
+                "INSERT OR IGNORE INTO owed_answer
+                 SELECT chunk.chunk, ?2, w.position FROM chunk JOIN worklist w ON w.page = chunk.page
+                 WHERE chunk.chunk = ?1 AND w.sweep = ?3 AND w.position >= ?4 AND w.position < ?5",
+                params![chunk.as_bytes(), packed.extractor, slice.sweep, slice.first, slice.end],
+            )?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn asking(step: &Step<'_>, asking: &Asking) -> Result<()> {
+    step.run(
+        "UPDATE pack SET standing = 'asking', call = ?2 WHERE pack = ?1 AND standing = 'owed'",
+        params![asking.pack.as_bytes(), step.seq],
+    )?;
+    step.run(
+        "INSERT INTO call (seq, pack, endpoint, began_at, tokens, chars) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![
+            step.seq,
+            asking.pack.as_bytes(),
+            asking.endpoint,
+            step.at,
+            asking.tokens as i64,
+            asking.chars as i64
+        ],
+    )
+}
+
+/// A new process begins: whatever was under way was sent by now, or never will be.
+pub(super) fn opened(step: &Step<'_>) -> Result<()> {
+    step.run("UPDATE pack SET standing = 'owed' WHERE standing = 'asking'", [])?;
+    step.run(
+        "UPDATE call SET ended = 'unknown', began_at = ?1, ended_at = ?1 WHERE ended IS NULL",
+        [&step.at],
+    )
+}
+
+pub(super) fn answered(step: &Step<'_>, answered: &Answered) -> Result<()> {
+    let usage = answered.reply.usage;
+    step.run(
+        "UPDATE call SET ended = 'answered', sent_at = ?2, ended_at = ?3, input_tokens = ?4, cached_tokens = ?5,
+         output_tokens = ?6 WHERE seq = (SELECT call FROM pack WHERE pack = ?1)",
+        params![
+            answered.pack.as_bytes(),
+            stored(answered.sent_at),
+            step.at,
+            usage.input_tokens as i64,
+            usage.cached_tokens as i64,
+            usage.output_tokens as i64
+        ],
+    )?;
+    step.run(
+        "UPDATE pack SET standing = 'answered', reply = ?2 WHERE pack = ?1 AND standing <> 'understood'",
+        params![answered.pack.as_bytes(), serde_json::to_string(&answered.reply)?],
+    )
+}
+
+pub(super) fn deferred(step: &Step<'_>, deferred: &Deferred) -> Result<()> {
+    let ended = if deferred.quota { "quota" } else { "failed" };
+    step.run(
+        "UPDATE call SET ended = ?2, sent_at = ?3, ended_at = ?4, wait_ms = ?5
+         WHERE seq = (SELECT call FROM pack WHERE pack = ?1)",
+        params![
+            deferred.pack.as_bytes(),
+            ended,
+            stored(deferred.sent_at),
+            step.at,
+            deferred.wait_ms.map(|wait| wait as i64)
+        ],
+    )?;
+    step.run(
+        "UPDATE pack SET standing = 'owed' WHERE pack = ?1 AND standing = 'asking'",
+        [deferred.pack.as_bytes()],
+    )
+}
+
+pub(super) fn understood(step: &Step<'_>, understood: &Understood) -> Result<()> {
+    let pack = understood.pack;
+    for (chunk, reading) in &understood.readings {
+        step.run(
+            "INSERT OR IGNORE INTO answer SELECT ?2, extractor, ?3, ?4 FROM pack WHERE pack = ?1",
+            params![pack.as_bytes(), chunk.as_bytes(), serde_json::to_string(reading)?, step.seq],
+        )?;
+    }
+    for (chunk, why) in &understood.refused {
+        step.run(
+            "INSERT OR IGNORE INTO refused_chunk SELECT ?2, extractor, ?3, ?4 FROM pack WHERE pack = ?1",
+            params![pack.as_bytes(), chunk.as_bytes(), why, step.seq],
+        )?;
+    }
+    let ended = understood.readings.iter().map(|(chunk, _)| chunk);
+    for chunk in ended.chain(understood.refused.iter().map(|(chunk, _)| chunk)) {
+        step.run(
+            "DELETE FROM owed_answer WHERE chunk = ?2 AND extractor = (SELECT extractor FROM pack WHERE pack = ?1)",
+            params![pack.as_bytes(), chunk.as_bytes()],
+        )?;
+    }
+    for (what, count) in &understood.doubts {
+        step.run(
+            "INSERT INTO doubt VALUES (?1, ?2) ON CONFLICT (what) DO UPDATE SET count = count + ?2",
+            params![what, count],
+        )?;
+    }
+    step.run("UPDATE pack SET standing = 'understood', reply = NULL WHERE pack = ?1", [pack.as_bytes()])
+}
+
+/// A pack with its answer, to be understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// The pack.
+    pub pack: Pack,
+    /// What the model answered.
+    pub reply: Reply,
+}
+
+/// A pack that a call was announced for in the present term.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announced {
+    /// The pack.
+    pub pack: Pack,
+    /// Where the call goes.
+    pub endpoint: u32,
+}
+
+/// What models took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Calls that were announced.
+    pub calls: u64,
+    /// Answers to what had been answered.
+    pub again: u64,
+    /// Tokens of prompts.
+    pub input_tokens: u64,
+    /// Tokens of prompts that came from the vendor's cache.
+    pub cached_tokens: u64,
+    /// Tokens of answers.
+    pub output_tokens: u64,
+    /// Chunks that got no usable answer.
+    pub refused_chunks: u64,
+}
+
+impl State {
+    /// What a model read in a chunk: by this extractor, else by the one that answered last.
+    pub(super) fn answer(&self, chunk: ChunkId, extractor: Option<&str>) -> Result<Option<Reading>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT reading FROM answer WHERE chunk = ?1 ORDER BY extractor = coalesce(?2, '') DESC, seq DESC LIMIT 1",
+        )?;
+        let found: Option<String> =
+            statement.query_row(params![chunk.as_bytes(), extractor], |row| row.get(0)).optional()?;
+        Ok(found.map(|text| serde_json::from_str(&text)).transpose()?)
+    }
+
+    /// Whether the owed chunks of a slice were sorted into packs for this extractor.
+    pub fn is_packed(&self, slice: Slice, extractor: &str) -> Result<bool> {
+        let mut statement = self
+            .connection()
+            .prepare_cached("SELECT 1 FROM packing WHERE sweep = ?1 AND first = ?2 AND extractor = ?3")?;
+        Ok(statement.exists(params![slice.sweep, slice.first, extractor])?)
+    }
+
+    /// Whether every chunk of a slice that was packed has an answer of this extractor, or was refused.
+    pub fn is_answered(&self, slice: Slice, extractor: &str) -> Result<bool> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT 1 FROM owed_answer WHERE extractor = ?3 AND position >= ?1 AND position < ?2 LIMIT 1",
+        )?;
+        Ok(!statement.exists(params![slice.first, slice.end, extractor])?)
+    }
+
+    /// Text chunks of the current pages of a slice that have neither an answer of this extractor nor a refusal, in
+    /// worklist order, then reading order.
+    pub fn owed_answers(&self, slice: Slice, extractor: &str) -> Result<Vec<Owed>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT w.page, p.space, cut.chunks FROM worklist w JOIN page p USING (page)
+             JOIN cut ON cut.page = p.page AND cut.version = p.version
+             WHERE w.sweep = ?1 AND w.position >= ?2 AND w.position < ?3 AND p.gone = 0 AND w.work <> 'retract'
+             ORDER BY w.position",
+        )?;
+        let pages = collect(statement.query(params![slice.sweep, slice.first, slice.end])?, |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, Vec<u8>>(2)?))
+        })?;
+        let mut owed = Vec::new();
+        for (page, space, chunks) in pages {
+            let audience = self.layers_of(&page, &space)?;
+            for chunk in chunks.chunks_exact(16).filter_map(ChunkId::from_slice) {
+                if let Some(chars) = self.owed_chars(chunk, extractor)? {
+                    owed.push(Owed { chunk, chars, audience: audience.clone(), round: 0 });
+                }
+            }
+        }
+        Ok(owed)
+    }
+
+    /// Characters of a text chunk that is owed an answer.
+    fn owed_chars(&self, chunk: ChunkId, extractor: &str) -> Result<Option<usize>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT length(text) FROM chunk WHERE chunk = ?1 AND form = '\"text\"'
+             AND NOT EXISTS (SELECT 1 FROM answer a WHERE a.chunk = ?1 AND a.extractor = ?2)
+             AND NOT EXISTS (SELECT 1 FROM refused_chunk r WHERE r.chunk = ?1 AND r.extractor = ?2)",
+        )?;
+        Ok(statement
+            .query_row(params![chunk.as_bytes(), extractor], |row| row.get::<_, i64>(0))
+            .optional()?
+            .map(|chars| usize::try_from(chars).unwrap_or(0)))
+    }
+
+    /// The layers of restrictions that stand before a page: its space's, its own, and those of the pages above it.
+    fn layers_of(&self, page: &str, space: &str) -> Result<Vec<LayerId>> {
+        let mut statement = self.connection().prepare_cached(
+            "WITH RECURSIVE above (page, depth) AS (
+                 SELECT ?1, 0
+                 UNION SELECT page.parent, depth + 1 FROM above JOIN page USING (page)
+                 WHERE page.parent IS NOT NULL AND depth < 100)
+             SELECT DISTINCT page FROM above JOIN audience ON audience.layer = 'page:' || page ORDER BY page",
+        )?;
+        let pages = collect(statement.query([page])?, |row| Ok(row.get::<_, String>(0)?))?;
+        let mut statement =
+            self.connection().prepare_cached("SELECT 1 FROM audience WHERE layer = 'space:' || ?1")?;
+        let whole = statement.exists([space])?.then(|| LayerId::Space(SpaceKey::new(space)));
+        Ok(whole.into_iter().chain(pages.into_iter().map(|page| LayerId::Page(PageId::new(page)))).collect())
+    }
+
+    /// Answers that are not understood yet, oldest pack first.
+    pub fn heard(&self, limit: usize) -> Result<Vec<Heard>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT pack, round, fault, chunks, reply FROM pack WHERE standing = 'answered' ORDER BY row LIMIT ?1",
+        )?;
+        collect(statement.query([limit as i64])?, |row| {
+            let reply: String = row.get(4)?;
+            Ok(Heard { pack: pack(row)?, reply: serde_json::from_str(&reply)? })
+        })
+    }
+
+    /// Packs of this extractor that a call is to be announced for, oldest first: those never asked, those put off,
+    /// and those whose call was under way when the process before this one died.
+    pub fn owed_packs(&self, extractor: &str, limit: usize) -> Result<Vec<Pack>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT pack, round, fault, chunks FROM pack WHERE extractor = ?1 AND standing = 'owed'
+             ORDER BY row LIMIT ?2",
+        )?;
+        collect(statement.query(params![extractor, limit as i64])?, pack)
+    }
+
+    /// Packs whose call was announced and was not heard of since.
+    pub fn announced(&self) -> Result<Vec<Announced>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT pack.pack, round, fault, chunks, endpoint FROM pack JOIN call ON call.seq = pack.call
+             WHERE standing = 'asking' ORDER BY call.seq",
+        )?;
+        collect(statement.query([])?, |row| Ok(Announced { pack: pack(row)?, endpoint: row.get(4)? }))
+    }
+
+    /// The chunks of a pack as they are shown to a model.
+    pub fn asked(&self, pack: &Pack) -> Result<Vec<Asked>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT chunk.path, chunk.text, p.space,
+                    (SELECT min(r.modified) FROM cut JOIN raw_page r USING (page, version)
+                     WHERE cut.page = chunk.page AND instr(cut.chunks, chunk.chunk) > 0)
+             FROM chunk JOIN page p ON p.page = chunk.page WHERE chunk.chunk = ?1",
+        )?;
+        let show = |chunk: &ChunkId| -> Result<Option<Asked>> {
+            let mut rows = statement.query([chunk.as_bytes()])?;
+            let Some(row) = rows.next()? else { return Ok(None) };
+            let (path, reference): (String, Option<String>) = (row.get(0)?, row.get(3)?);
+            Ok(Some(Asked {
+                chunk: *chunk,
+                path: serde_json::from_str(&path)?,
+                text: row.get(1)?,
+                space: SpaceKey::new(row.get::<_, String>(2)?),
+                reference: reference.as_deref().and_then(parse),
+            }))
+        };
+        let mut show = show;
+        pack.chunks.iter().filter_map(|chunk| show(chunk).transpose()).collect()
+    }
+
+    /// Calls at an endpoint that began after a moment, as quotas see them.
+    pub fn calls_since(&self, endpoint: u32, since: Timestamp) -> Result<Vec<Call>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT seq, began_at, tokens, ended, sent_at, ended_at, wait_ms, input_tokens + output_tokens FROM call
+             WHERE began_at > ?1 AND endpoint = ?2 ORDER BY began_at, seq",
+        )?;
+        collect(statement.query(params![stored(since), endpoint])?, |row| {
+            let time = |text: Option<String>| text.as_deref().and_then(parse);
+            let wait = row.get::<_, Option<i64>>(6)?.map(SignedDuration::from_millis);
+            let used = u64::try_from(row.get::<_, i64>(7)?).ok().filter(|tokens| *tokens > 0);
+            let began = time(row.get(1)?).unwrap_or(Timestamp::MIN);
+            let outcome = match row.get::<_, Option<String>>(3)?.as_deref() {
+                None => None,
+                Some("unknown") => Some(None),
+                Some("answered") => Some(Some(Outcome::Answered(used))),
+                Some("quota") => Some(Some(Outcome::Refused(wait))),
+                Some(_) => Some(Some(Outcome::Failed(wait))),
+            };
+            let (sent_at, ended) = (time(row.get(4)?), time(row.get(5)?).unwrap_or(began));
+            let state = match outcome {
+                None => Standing::InFlight,
+                Some(None) => Standing::Crashed,
+                Some(Some(outcome)) => Standing::Ended(End { sent_at, at: ended, outcome }),
+            };
+            Ok(Call {
+                ticket: Ticket(row.get::<_, i64>(0)?.unsigned_abs()),
+                tokens: row.get::<_, i64>(2)?.unsigned_abs(),
+                at: began,
+                state,
+            })
+        })
+    }
+
+    /// What models took since a record.
+    pub fn spent(&self, since: Seq) -> Result<Spent> {
+        let since = i64::try_from(since.get()).unwrap_or(i64::MAX);
+        let mut statement = self.connection().prepare_cached(
+            "SELECT count(*), coalesce(sum(input_tokens), 0), coalesce(sum(cached_tokens), 0),
+                    coalesce(sum(output_tokens), 0),
+                    coalesce(sum(ended = 'answered'), 0) - count(DISTINCT CASE ended WHEN 'answered' THEN pack END),
+                    (SELECT count(*) FROM refused_chunk)
+             FROM call WHERE seq > ?1",
+        )?;
+        Ok(statement.query_row([since], |row| {
+            let number = |column: usize| row.get::<_, i64>(column).map(i64::unsigned_abs);
+            Ok(Spent {
+                calls: number(0)?,
+                input_tokens: number(1)?,
+                cached_tokens: number(2)?,
+                output_tokens: number(3)?,
+                again: number(4)?,
+                refused_chunks: number(5)?,
+            })
+        })?)
+    }
+
+    /// Characters a token of this extractor's prompts had so far; nothing before the first answer.
+    pub fn chars_per_token(&self, extractor: &str) -> Result<Option<f64>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT sum(chars), sum(input_tokens) FROM (
+                 SELECT call.input_tokens AS input_tokens, call.chars AS chars FROM call JOIN pack USING (pack)
+                 WHERE pack.extractor = ?1 AND ended = 'answered' ORDER BY call.seq DESC LIMIT 200)",
+        )?;
+        let (chars, tokens): (Option<i64>, Option<i64>) =
+            statement.query_row([extractor], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(chars
+            .zip(tokens)
+            .filter(|(_, tokens)| *tokens > 0)
+            .map(|(chars, tokens)| chars as f64 / tokens as f64))
+    }
+
+    /// Calls that were announced in the present term.
+    pub fn calls_this_term(&self) -> Result<u64> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT count(*) FROM call
+             WHERE seq > coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'opened_seq'), 0)",
+        )?;
+        Ok(statement.query_row([], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)?)
+    }
+}
+
+fn pack(row: &rusqlite::Row<'_>) -> Result<Pack> {
+    let chunks: Vec<u8> = row.get(3)?;
+    Ok(Pack {
+        id: PackId::from_bytes(row.get(0)?),
+        round: row.get(1)?,
+        fault: row.get(2)?,
+        chunks: chunks.chunks_exact(16).filter_map(ChunkId::from_slice).collect(),
+    })
+}
