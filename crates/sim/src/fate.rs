@@ -6,8 +6,9 @@
 //! fails. This file must not know how a step is done.
 
 use crate::rng::Rng;
-use knowledge::id::{PageId, Version};
+use knowledge::id::{ChunkId, PackId, PageId, Version};
 use knowledge::record::Record;
+use knowledge::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -83,7 +84,10 @@ pub type Counts = Vec<BTreeMap<&'static str, u32>>;
 const ANSWER: &str = "answer";
 
 /// Kinds of records and how much kill points like them: half of them go for resolution and retraction.
-const LIKED: [(&str, usize); 14] = [
+const LIKED: [(&str, usize); 17] = [
+    ("packed", 3),
+    ("answered", 5),
+    ("understood", 4),
     ("gathered", 7),
     ("resolved", 9),
     ("gone", 6),
@@ -111,7 +115,10 @@ pub fn draw(rng: &mut Rng, counts: &Counts) -> Vec<Aim> {
         let day = rng.below(counts.len());
         let there = |kind: &str| match kind {
             // What surely is the answer to a question; a page may be gone without one.
-            ANSWER => ["listed", "fetched", "parked"].iter().filter_map(|kind| counts[day].get(kind)).sum(),
+            ANSWER => ["listed", "fetched", "parked", "answered"]
+                .iter()
+                .filter_map(|kind| counts[day].get(kind))
+                .sum(),
             _ => counts[day].get(kind).copied().unwrap_or(0),
         };
         let weights: Vec<usize> =
@@ -151,6 +158,14 @@ pub struct Fate {
     pub durable: Counts,
     fetched: BTreeSet<(usize, PageId, Version)>,
     gone: BTreeSet<(usize, PageId)>,
+    /// When the life began, as virtual time counts.
+    pub began: Option<tokio::time::Instant>,
+    packs: BTreeMap<PackId, Vec<ChunkId>>,
+    /// Packs whose answer is durable, and chunks that were read.
+    heard: BTreeSet<PackId>,
+    read: BTreeSet<ChunkId>,
+    /// When calls arrived at the model, in milliseconds.
+    arrived: Vec<i64>,
     /// Kill at this many more reads of the store.
     reads_left: Option<u32>,
     /// Steps taken and allowed: a life that needs more makes no progress.
@@ -318,6 +333,7 @@ impl Fate {
                 Event::Record(Record::Gone { page }) => {
                     self.gone.insert((self.day, page.clone()));
                 }
+                Event::Record(record) => self.remember(record),
                 _ => {}
             }
         }
@@ -339,11 +355,49 @@ impl Fate {
         }
     }
 
+    /// A pack is asked about: the number of the call. What was answered must not be asked about again, nor may more
+    /// arrive in any minute than the provider allows.
+    pub fn is_asked(&mut self, pack: PackId, at: Timestamp, requests: u32) -> u64 {
+        if self.heard.contains(&pack) {
+            self.broken.push(format!("pack {pack} was asked about again although its answer is durable"));
+        }
+        let read =
+            self.packs.get(&pack).into_iter().flatten().filter(|chunk| self.read.contains(chunk)).count();
+        if read > 0 {
+            self.broken.push(format!("pack {pack} holds {read} chunks that were read before"));
+        }
+        let minute = at.as_millisecond() - 60_000;
+        let within = self.arrived.iter().rev().take_while(|before| **before > minute).count();
+        if within >= requests as usize {
+            self.broken.push(format!("{} calls arrived in a minute, {requests} are allowed", within + 1));
+        }
+        self.arrived.push(at.as_millisecond());
+        self.arrived.len() as u64
+    }
+
+    fn remember(&mut self, record: &Record) {
+        match record {
+            Record::Packed(packed) => {
+                self.packs.extend(packed.packs.iter().map(|pack| (pack.id, pack.chunks.clone())));
+            }
+            Record::Answered(answered) => drop(self.heard.insert(answered.pack)),
+            Record::Understood(understood) => {
+                self.read.extend(understood.readings.iter().map(|(chunk, _)| *chunk));
+            }
+            _ => {}
+        }
+    }
+
     /// The world has an answer: true when the process dies of it.
     pub fn answers(&mut self) -> bool {
         let dies = self.aimed(&BTreeMap::from([(ANSWER, 1)])).is_some();
         *self.durable[self.day].entry(ANSWER).or_default() += 1;
         dies
+    }
+
+    /// Calls that arrived at the model.
+    pub fn calls(&self) -> usize {
+        self.arrived.len()
     }
 
     /// Kill points that were not reached, and how many were overtaken.
@@ -366,6 +420,11 @@ pub fn kind(event: &Event<Record>) -> &'static str {
             Record::AudienceChanged { .. } => "audience_changed",
             Record::Cut(_) => "cut",
             Record::Parked(_) => "parked",
+            Record::Packed(_) => "packed",
+            Record::Asking(_) => "asking",
+            Record::Answered(_) => "answered",
+            Record::Deferred(_) => "deferred",
+            Record::Understood(_) => "understood",
             Record::Gathered(_) => "gathered",
             Record::Resolved(_) => "resolved",
             Record::Reindexing { .. } => "reindexing",

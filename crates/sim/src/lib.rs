@@ -9,6 +9,7 @@ pub mod checks;
 pub mod disk;
 pub mod fate;
 pub mod life;
+pub mod model;
 pub mod rng;
 pub mod store;
 pub mod tally;

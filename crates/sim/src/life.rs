@@ -5,14 +5,18 @@
 use crate::checks;
 use crate::disk::{Disk, Image};
 use crate::fate::{Counts, Fates, Histogram, draw};
+use crate::model::Model;
 use crate::rng::Rng;
 use crate::store::FaultyStore;
-use crate::wiki::{Day, Wiki, moment};
+use crate::wiki::{Day, Wiki};
 use crate::world::FalseWorld;
 use highwater::error::{Error, Kind};
 use highwater::job;
-use highwater::plan::Limits;
+use highwater::plan::{Asks, Limits};
 use highwater::state::State;
+use highwater::world::World;
+use knowledge::extract::Vocabulary;
+use knowledge::quota::Allowance;
 use std::sync::Arc;
 use std::time::Duration;
 use vault::{Identity, MemoryStore, Nonce, Vault, VaultId, Writer};
@@ -32,6 +36,8 @@ pub struct Outcome {
     pub steps: u64,
     /// Rows of the final graph.
     pub rows: usize,
+    /// Calls that arrived at the model.
+    pub calls: usize,
     /// What happened, in order.
     pub log: Vec<String>,
 }
@@ -53,6 +59,7 @@ struct Plan {
     reindex: Option<usize>,
     slice: usize,
     limits: Limits,
+    model: Model,
 }
 
 impl Plan {
@@ -64,7 +71,16 @@ impl Plan {
         if reindex == Some(days.len()) {
             days.extend(days.last().cloned());
         }
+        let model = Model::new(seed);
+        let allowance = Allowance {
+            requests_per_minute: Some(model.requests),
+            max_concurrency: 64,
+            ..Allowance::default()
+        };
+        let mut asks = Asks::new("false", Vocabulary::default(), vec![allowance]);
+        asks.size.chars = *rng.pick(&[1_500, 4_000, 16_000]);
         let limits = Limits {
+            asks: rng.chance(60).then_some(asks),
             accept_deletes: true,
             // What an undisturbed life does. One at a time makes most segments, and costs most.
             concurrency: *rng.pick(&[1, 16, 16, 16]),
@@ -72,7 +88,7 @@ impl Plan {
             epoch_pages: rng.between(1, 12) as u32,
             ..Limits::default()
         };
-        Self { seed, days, strict: wiki.strict, reindex, slice: rng.between(3, 20), limits }
+        Self { seed, days, strict: wiki.strict, reindex, slice: rng.between(3, 20), limits, model }
     }
 }
 
@@ -109,7 +125,9 @@ pub fn live(seed: u64) -> Result<Outcome, String> {
     let plan = Plan::new(seed);
     let mut calm = Life::begin(&plan, Vec::new(), STEPS, "calm")?;
     let graphs = calm.pass()?;
-    let counts: Counts = calm.fates.lock().durable.clone();
+    let mut counts: Counts = calm.fates.lock().durable.clone();
+    // How often a call has to be announced depends on which of them fail.
+    counts.iter_mut().for_each(|day| day.retain(|kind, _| !["asking", "deferred"].contains(kind)));
     let steps = calm.fates.lock().steps();
     drop(calm);
     let aims = draw(&mut Rng::new(seed, "aims"), &counts);
@@ -137,6 +155,7 @@ pub fn live(seed: u64) -> Result<Outcome, String> {
         overtaken,
         steps,
         rows: said.last().map_or(0, |graph| graph.lines().count()),
+        calls: fate.calls(),
         log: fate.log.clone(),
     })
 }
@@ -205,7 +224,8 @@ impl<'a> Life<'a> {
         let limits = self.limits(day);
         let nonce = Nonce::new(self.rng.bytes());
         let delays = self.disturbed.then(|| Rng::new(self.rng.next(), "delays"));
-        let world = FalseWorld::new(self.plan.days[day].clone(), self.fates.clone(), self.plan.slice, delays);
+        let listing = (self.plan.days[day].clone(), self.plan.slice);
+        let world = FalseWorld::new(listing, self.plan.model.clone(), self.fates.clone(), delays);
         let store = self.store.clone();
         let path = self.disk.state();
         let mut process =
@@ -311,7 +331,7 @@ async fn work(
     }
     let writer =
         Writer { host: "simulated".to_owned(), pid: 1, version: "0".to_owned(), ..Writer::default() };
-    let mut vault = Vault::open(store.clone(), writer, nonce, moment(0)).await?;
+    let mut vault = Vault::open(store.clone(), writer, nonce, world.now()).await?;
     state.catch_up(store).await?;
     job::run(world, &mut vault, &mut state, limits).await?;
     Ok(())

@@ -22,6 +22,8 @@ pub struct Tally {
     pub overtaken: usize,
     /// Rows of all final graphs.
     pub rows: usize,
+    /// Calls that arrived at the models.
+    pub calls: usize,
     /// Where kills happened.
     pub histogram: Histogram,
     /// Seeds that failed, and why.
@@ -59,6 +61,7 @@ impl Tally {
         self.deaths += u64::from(outcome.deaths);
         self.overtaken += outcome.overtaken;
         self.rows += outcome.rows;
+        self.calls += outcome.calls;
         for (place, count) in &outcome.histogram {
             *self.histogram.entry(*place).or_default() += count;
         }

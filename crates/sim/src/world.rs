@@ -1,14 +1,15 @@
 //! The world of a false wiki: it answers after a while of virtual time, in an order that fate chooses.
 
 use crate::fate::Fates;
+use crate::model::{Fate as Outcome, Model};
 use crate::rng::Rng;
 use crate::wiki::{Answer, Day, moment};
 use highwater::error::Result;
 use highwater::sources::Ask;
-use highwater::world::{Task, World};
+use highwater::world::{Question, Task, World};
 use knowledge::document::Warning;
 use knowledge::id::{PageId, Version};
-use knowledge::record::{Listed, Parked, Record};
+use knowledge::record::{Answered, Deferred, Listed, Parked, Record};
 use knowledge::time::Timestamp;
 use std::future::Future;
 use std::sync::Arc;
@@ -28,13 +29,19 @@ pub struct FalseWorld {
     /// Draws the delays; without it answers come at once.
     delays: Option<Rng>,
     asked: std::sync::atomic::AtomicU64,
+    model: Model,
 }
 
 impl FalseWorld {
     /// A world in which it is this day.
-    pub fn new(day: Arc<Day>, fates: Fates, slice: usize, delays: Option<Rng>) -> Self {
-        let began = fates.lock().day as i64 * 86_400 + 43_200;
-        Self { day, fates, began, since: Instant::now(), slice, delays, asked: Default::default() }
+    pub fn new(day: (Arc<Day>, usize), model: Model, fates: Fates, delays: Option<Rng>) -> Self {
+        let (day, slice) = day;
+        let (began, since) = {
+            let mut fate = fates.lock();
+            let since = *fate.began.get_or_insert_with(Instant::now);
+            (fate.day as i64 * 86_400 + 43_200, since)
+        };
+        Self { day, fates, began, since, slice, delays, asked: Default::default(), model }
     }
 
     /// Most answers take up to a second; one in eight takes a minute, so that the head of the line has to be
@@ -51,8 +58,12 @@ impl FalseWorld {
 impl World for FalseWorld {
     fn perform(&self, task: Task) -> impl Future<Output = Result<Vec<Record>>> + Send + 'static {
         let (day, fates, slice, delay) = (self.day.clone(), self.fates.clone(), self.slice, self.delay());
+        let (model, clock) = (self.model.clone(), Clock { began: self.began, since: self.since });
         async move {
-            let Task::Read(ask) = task;
+            let ask = match task {
+                Task::Read(ask) => ask,
+                Task::Ask(question) => return answer(model, *question, fates, clock).await,
+            };
             if let Ask::Fetch { page, version, .. } = &ask {
                 fates.lock().asks_for(page, *version);
             }
@@ -74,9 +85,54 @@ impl World for FalseWorld {
     }
 
     fn now(&self) -> Timestamp {
-        let passed = i64::try_from(self.since.elapsed().as_secs()).unwrap_or(i64::MAX);
-        moment(self.began.saturating_add(passed))
+        Clock { began: self.began, since: self.since }.now()
     }
+
+    fn wait_until(&self, until: Timestamp) -> impl Future<Output = ()> + Send {
+        let left = until.duration_since(self.now());
+        let left = Duration::try_from(left).unwrap_or_default();
+        // Rounded up: a clock that counts milliseconds must not come too early.
+        tokio::time::sleep(left + Duration::from_millis(1))
+    }
+}
+
+/// The time of a life: it goes on through kills.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    began: i64,
+    since: Instant,
+}
+
+impl Clock {
+    fn now(self) -> Timestamp {
+        let passed = i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let began = moment(self.began).as_millisecond();
+        Timestamp::from_millisecond(began.saturating_add(passed)).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// A call to the false model: what arrives is counted, and the answer takes its time.
+async fn answer(model: Model, question: Question, fates: Fates, clock: Clock) -> Result<Vec<Record>> {
+    let sent_at = clock.now();
+    let number = fates.lock().is_asked(question.pack, sent_at, model.requests);
+    let outcome = model.fate(&question.prompt, sent_at, number);
+    tokio::time::sleep(model.latency(&mut Rng::new(number, "latency"))).await;
+    let dies = {
+        let mut fate = fates.lock();
+        fate.is_dead() || matches!(outcome, Outcome::Answer(_)) && fate.answers()
+    };
+    if dies {
+        return fates.hang().await;
+    }
+    let Question { pack, endpoint, .. } = question;
+    let deferred = |wait_ms, quota, why: &str| {
+        Record::Deferred(Deferred { pack, endpoint, sent_at, wait_ms, quota, why: why.to_owned() })
+    };
+    Ok(vec![match outcome {
+        Outcome::Answer(reply) => Record::Answered(Box::new(Answered { pack, endpoint, sent_at, reply })),
+        Outcome::Storm(wait_ms) => deferred(wait_ms, true, "the model answers 429"),
+        Outcome::Failure => deferred(None, false, "the model answers 503"),
+    }])
 }
 
 fn list(day: &Day, sweep: u32, cursor: Option<&str>, slice: usize) -> Record {

@@ -1,0 +1,154 @@
+//! A false language model: what it answers follows from the prompt and the seed alone, so that two lives that ask the
+//! same get the same. How it fails is up to the seed too: answers that break off, answers that are no JSON, storms of
+//! refusals, calls that fail. It counts what arrives as a strict provider does.
+
+use crate::rng::Rng;
+use knowledge::prompt::{Finish, Prompt, Reply, Usage};
+use knowledge::time::Timestamp;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How the model of a seed behaves.
+#[derive(Clone, Debug)]
+pub struct Model {
+    seed: u64,
+    /// Requests in a true sliding minute.
+    pub requests: u32,
+    /// Of a hundred answers, how many are of no use the first time.
+    broken: usize,
+    /// Of a hundred calls, how many fail.
+    failing: usize,
+    /// Storms come in every hour.
+    storms: bool,
+    /// What is answered about a chunk depends on its whole pack.
+    by_pack: bool,
+}
+
+/// What becomes of a call.
+pub enum Fate {
+    /// It is answered.
+    Answer(Reply),
+    /// The provider says that the quota is used up, and how long to wait.
+    Storm(Option<u64>),
+    /// It fails.
+    Failure,
+}
+
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+
+impl Model {
+    /// The model of a seed.
+    pub fn new(seed: u64) -> Self {
+        let mut rng = Rng::new(seed, "model");
+        Self {
+            seed,
+            requests: *rng.pick(&[5, 60, 600]),
+            broken: *rng.pick(&[0, 10, 40]),
+            failing: *rng.pick(&[0, 5, 20]),
+            storms: rng.chance(30),
+            by_pack: rng.chance(30),
+        }
+    }
+
+    /// How long an answer takes: 10 ms to five minutes.
+    pub fn latency(&self, rng: &mut Rng) -> Duration {
+        let longest = if rng.chance(10) { 300_000 } else { 8_000 };
+        Duration::from_millis(10 + rng.below(longest) as u64)
+    }
+
+    /// What becomes of a call that arrives at this moment as the provider's `number`th.
+    pub fn fate(&self, prompt: &Prompt, at: Timestamp, number: u64) -> Fate {
+        let mut rng = Rng::new(self.seed ^ number.wrapping_mul(0x9E37_79B9), "call");
+        let into_hour = at.as_millisecond().rem_euclid(HOUR_MS);
+        if self.storms && into_hour < 2 * MINUTE_MS {
+            let rest = (2 * MINUTE_MS - into_hour).unsigned_abs();
+            return Fate::Storm(rng.chance(50).then_some(rest));
+        }
+        match rng.chance(self.failing) {
+            true => Fate::Failure,
+            false => Fate::Answer(self.answer(prompt)),
+        }
+    }
+
+    fn answer(&self, prompt: &Prompt) -> Reply {
+        let hash = blake3::hash(prompt.text.as_bytes());
+        let mut rng = Rng::new(
+            self.seed ^ u64::from_le_bytes(*hash.as_bytes().first_chunk().unwrap_or(&[0; 8])),
+            "answer",
+        );
+        let relation = if self.by_pack && rng.chance(50) { "stands_beside" } else { "works_with" };
+        let chunks: Vec<Value> =
+            shown(&prompt.text).into_iter().map(|(number, text)| read(number, text, relation)).collect();
+        let mut text = json!({ "chunks": chunks }).to_string();
+        let mut finish = Finish::Stop;
+        if rng.chance(self.broken) {
+            match rng.below(4) {
+                0 => text = "I cannot help with that.".to_owned(),
+                1 => text = r#"{"chunks": [{"chunk": 99, "entities": "none"}]}"#.to_owned(),
+                2 => finish = Finish::Refused("safety".to_owned()),
+                _ => {
+                    let half = text.len() / 2;
+                    let end = (half..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+                    text.truncate(end);
+                    finish = Finish::Length;
+                }
+            }
+        }
+        let tokens = |text: &str| text.len() as u64 / 4;
+        let usage =
+            Usage { input_tokens: tokens(&prompt.text), output_tokens: tokens(&text), cached_tokens: 0 };
+        Reply { text, finish, usage }
+    }
+}
+
+/// The chunks of a prompt: number and text.
+fn shown(text: &str) -> Vec<(u64, &str)> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("<chunk ") {
+        rest = &rest[at + "<chunk ".len()..];
+        let Some((head, body)) = rest.split_once(">\n") else { break };
+        let Some((number, seal)) = head.split_once(' ') else { continue };
+        let (Ok(number), close) = (number.parse(), format!("</chunk {number} {seal}>")) else { continue };
+        let Some((inner, after)) = body.split_once(&close) else { break };
+        found.push((number, inner.split_once("\n\n").map_or("", |(_, text)| text)));
+        rest = after;
+    }
+    found
+}
+
+/// Names in code spans and words that begin with a capital, and a fact for each line that holds two of them.
+fn read(number: u64, text: &str, relation: &str) -> Value {
+    let mut names: Vec<&str> = Vec::new();
+    let mut facts = Vec::new();
+    for line in text.lines().map(str::trim) {
+        let here: Vec<usize> = named(line).into_iter().map(|name| place(name, &mut names)).collect();
+        if let [first, second, ..] = here[..]
+            && first != second
+        {
+            facts.push(json!({
+                "subject": first, "relation": relation, "object": second, "quote": line,
+                "valid_at": null, "invalid_at": null,
+            }));
+        }
+    }
+    let entities: Vec<Value> = names.iter().map(|name| json!({ "name": name, "type": "Thing" })).collect();
+    json!({ "chunk": number, "entities": entities, "facts": facts })
+}
+
+fn place<'a>(name: &'a str, names: &mut Vec<&'a str>) -> usize {
+    names.iter().position(|held| *held == name).unwrap_or_else(|| {
+        names.push(name);
+        names.len() - 1
+    })
+}
+
+fn named(line: &str) -> Vec<&str> {
+    let words = line.split(|c: char| c.is_whitespace() || "`|,.;:()".contains(c));
+    words
+        .filter(|word| {
+            word.len() > 3 && (word.contains('-') || word.starts_with(char::is_uppercase)) && word.is_ascii()
+        })
+        .collect()
+}
