@@ -131,6 +131,11 @@ hash_id! {
     FactId, "highwater fact 1"
 }
 hash_id! {
+    /// A question about a pair: hash of what is asked, who is asked, and the texts of the pair. Never of the prompt it
+    /// stands in, so that it is the same question in whatever company. See `judge::Question`.
+    QuestionId, "highwater question 1"
+}
+hash_id! {
     /// Chunks that share a call, asked for the nth time: hash of extractor, round and chunks.
     PackId, "highwater pack 1"
 }

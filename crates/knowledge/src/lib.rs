@@ -10,6 +10,7 @@ pub mod document;
 pub mod extract;
 pub mod graph;
 pub mod id;
+pub mod judge;
 pub mod page;
 pub mod prompt;
 pub mod quota;
