@@ -206,6 +206,37 @@ pub struct Decision {
     pub chunk: Option<ChunkId>,
 }
 
+/// What two facts that share an end are to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Likeness {
+    /// They say the same in other words.
+    Duplicate,
+    /// They cannot both be true at one time.
+    Contradicts,
+    /// Each may be true whatever the other is.
+    Unrelated,
+    /// Worth asking, not answered: both kept as they are, marked.
+    Doubt,
+}
+
+/// What was found about two facts. `a < b`, and one per pair, so the natural key is (`a`, `b`). A `Duplicate` counts
+/// while live texts say both; a contradiction ends the one that began earlier while a live text says the later one
+/// (`resolve::spells`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// The smaller fact.
+    pub a: FactId,
+    /// The larger fact.
+    pub b: FactId,
+    /// What they are to each other.
+    pub likeness: Likeness,
+    /// The model that found so, in words for `show`.
+    pub why: String,
+    /// The facts share the entities that they were judged for: false once a decision parts them.
+    pub stands: bool,
+}
+
 /// Something held: a subject, a relation, an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
@@ -326,6 +357,8 @@ pub enum Change {
         /// The node.
         node: NodeId,
     },
+    /// Two facts were compared, or what they share has changed; replaces the row of the same pair.
+    Judge(Judgement),
     /// A fact is held from now on.
     Fact(Fact),
     /// A fact stands on a chunk; replaces the row of the same fact and chunk.
@@ -350,4 +383,13 @@ pub struct Times {
     pub invalid_at: Option<Timestamp>,
     /// Set when nothing the viewer may see says it any more and nothing replaced it: since when, where known.
     pub withdrawn: Option<Option<Timestamp>>,
+}
+
+/// A stretch of time in which a fact was true. A fact that another one ended and that came back has several.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spell {
+    /// Its times; only the last spell of a fact can be withdrawn.
+    pub times: Times,
+    /// The fact that ended it, when it was not the text itself.
+    pub by: Option<FactId>,
 }

@@ -2,10 +2,12 @@
 //! answers the same questions as `Held`, and notes the changes and the nodes whose group must be looked at
 //! again. It must not decide what is one; it only compares.
 
-use crate::graph::{Change, Decision, Episode, Node};
+use crate::graph::{Change, Decision, Episode, Extractor, Fact, Judgement, Node, Object, Support};
 use crate::id::{ChunkId, FactId, NodeId};
+use crate::judge::Findings;
 use crate::resolve::page::{GONE, Said, said};
-use crate::resolve::{Held, PageSaid, names, pairs};
+use crate::resolve::pending::Pending;
+use crate::resolve::{Held, PageSaid, doubts, names, pairs};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is held, with the epoch laid over it.
@@ -21,6 +23,16 @@ pub(super) struct After<'a, H> {
     pub entering: BTreeSet<NodeId>,
     /// Facts that are not held yet.
     pub new_facts: BTreeSet<FactId>,
+    /// Facts of which a support comes, changes or ends.
+    pub touched: BTreeSet<FactId>,
+    /// What a model has found, and what it is still to be asked.
+    pub pending: Pending<'a>,
+    /// The supports that change.
+    supports: BTreeMap<(FactId, ChunkId), Support>,
+    /// The facts that are not held yet, by either end.
+    new_at: BTreeMap<NodeId, Vec<FactId>>,
+    /// The judgements that change.
+    judged: BTreeMap<(FactId, FactId), Judgement>,
     /// The chunks of the epoch's pages, and whether they will be live.
     chunks: BTreeMap<ChunkId, bool>,
     /// Nodes that a live chunk of the epoch speaks of.
@@ -33,7 +45,7 @@ pub(super) struct After<'a, H> {
 
 impl<'a, H: Held> After<'a, H> {
     /// Compares what the pages say with what is held of them.
-    pub fn new(pages: &[PageSaid], held: &'a H) -> Result<Self, H::Error> {
+    pub fn new(pages: &[PageSaid], held: &'a H, findings: &'a Findings) -> Result<Self, H::Error> {
         let mut all = Said::default();
         pages.iter().for_each(|page| all.join(said(page)));
         let mut after = After {
@@ -43,6 +55,11 @@ impl<'a, H: Held> After<'a, H> {
             seeds: BTreeSet::new(),
             entering: BTreeSet::new(),
             new_facts: BTreeSet::new(),
+            touched: BTreeSet::new(),
+            pending: Pending::new(findings),
+            supports: BTreeMap::new(),
+            new_at: BTreeMap::new(),
+            judged: BTreeMap::new(),
             chunks: BTreeMap::new(),
             spoken_of: BTreeSet::new(),
             overruled: BTreeMap::new(),
@@ -87,6 +104,69 @@ impl<'a, H: Held> After<'a, H> {
         all.retain(|held| !new.iter().any(|new| pair(new) == pair(held)));
         all.extend_from_slice(new);
         Ok(all)
+    }
+
+    /// Rules need no judge: where no model is asked and none has read, judgements are not looked up.
+    pub fn weighs_models(&self) -> bool {
+        let by_model = |fact: &Fact| matches!(fact.extractor, Extractor::Model(_));
+        self.pending.model().is_some() || self.said.facts.values().any(by_model)
+    }
+
+    /// A fact as it will be held.
+    pub fn fact(&self, id: FactId) -> Result<Option<Fact>, H::Error> {
+        match self.said.facts.get(&id) {
+            Some(fact) => Ok(Some(fact.clone())),
+            None => Ok(self.held.fact(id)?.map(|held| held.fact)),
+        }
+    }
+
+    /// The facts that will be held with this node at either end.
+    pub fn facts_at(&self, node: NodeId) -> Result<Vec<Fact>, H::Error> {
+        let new = self.new_at.get(&node).into_iter().flatten().filter_map(|id| self.said.facts.get(id));
+        let held = self.held.facts_at(node)?.into_iter().map(|held| held.fact);
+        Ok(held.chain(new.cloned()).collect())
+    }
+
+    /// What a fact will stand on that has not ended, by chunk.
+    pub fn live_supports(&self, fact: FactId) -> Result<Vec<Support>, H::Error> {
+        let least = ChunkId::from_bytes([0; 16]);
+        let changed = self.supports.range((fact, least)..).take_while(|((of, _), _)| *of == fact);
+        let mut all: BTreeMap<ChunkId, Support> = BTreeMap::new();
+        if !self.new_facts.contains(&fact) {
+            all.extend(self.held.supports_on(fact)?.into_iter().map(|support| (support.chunk, support)));
+        }
+        all.extend(changed.map(|((_, chunk), support)| (*chunk, support.clone())));
+        Ok(all.into_values().filter(|support| support.end.is_none()).collect())
+    }
+
+    /// All judgements that will name the fact.
+    pub fn judgements(&self, fact: FactId) -> Result<Vec<Judgement>, H::Error> {
+        let names = |judgement: &&Judgement| judgement.a == fact || judgement.b == fact;
+        let new: Vec<&Judgement> = self.judged.values().filter(names).collect();
+        let mut all = match self.new_facts.contains(&fact) {
+            true => Vec::new(),
+            false => self.held.judgements(fact)?,
+        };
+        all.retain(|held| !self.judged.contains_key(&(held.a, held.b)));
+        all.extend(new.into_iter().cloned());
+        Ok(all)
+    }
+
+    /// Records a judgement.
+    pub fn judge(&mut self, judgement: Judgement) {
+        self.changes.push(Change::Judge(judgement.clone()));
+        self.judged.insert((judgement.a, judgement.b), judgement);
+    }
+
+    /// A chunk that speaks of a node, one that has not ended if there is one.
+    pub fn a_mention(&self, node: NodeId) -> Result<Option<ChunkId>, H::Error> {
+        let said = self.said.mentions.iter().filter(|(_, nodes)| nodes.contains(&node));
+        let said: Vec<ChunkId> = said.map(|(chunk, _)| *chunk).collect();
+        let live = said.iter().find(|chunk| self.chunks.get(chunk) == Some(&true));
+        match live.or(said.first()) {
+            Some(chunk) => Ok(Some(*chunk)),
+            None => Ok(self.held.live_mentions(node, 1)?.pop()),
+        }
     }
 
     /// Whether what a decision stands on will still be there.
@@ -217,6 +297,7 @@ impl<'a, H: Held> After<'a, H> {
                 new.push(decision);
             }
         }
+        new.extend(doubts::decisions(self, &entering)?);
         for decision in new {
             for end in [decision.a, decision.b] {
                 self.seeds.insert(end);
@@ -236,6 +317,10 @@ impl<'a, H: Held> After<'a, H> {
                 }
             } else {
                 self.new_facts.insert(fact.id);
+                self.new_at.entry(fact.subject).or_default().push(fact.id);
+                if let Object::Named(object) = fact.object {
+                    self.new_at.entry(object).or_default().push(fact.id);
+                }
             }
             self.changes.push(Change::Fact(fact.clone()));
         }
@@ -246,12 +331,16 @@ impl<'a, H: Held> After<'a, H> {
         }
         for (key, support) in &self.said.supports {
             if was.get(key) != Some(support) {
+                self.touched.insert(key.0);
+                self.supports.insert(*key, support.clone());
                 self.changes.push(Change::Support(support.clone()));
             }
         }
         for (key, mut support) in was {
             if support.end.is_none() && !self.said.supports.contains_key(&key) {
                 support.end = Some(GONE);
+                self.touched.insert(key.0);
+                self.supports.insert(key, support.clone());
                 self.changes.push(Change::Support(support));
             }
         }

@@ -2,8 +2,9 @@
 
 use super::memory::Memory;
 use super::*;
-use crate::graph::{Claim, Ended, Extractor, Key, Mention, Object, Times, Verdict};
+use crate::graph::{Claim, Ended, Extractor, Key, Mention, Object, Spell, Times, Verdict};
 use crate::id::PersonKey;
+use crate::judge::{Finding, Pair, Question};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -124,6 +125,48 @@ fn early(page: &PageSaid, count: usize) -> PageSaid {
     early
 }
 
+/// A model that knows the truth of these wikis: names that read equal are one thing; one `owned_by` and one `uses` at a
+/// time, and both mean the same.
+fn truth(question: &Question) -> Finding {
+    let words = |text: &str| text.split(" (in space").next().unwrap_or_default().to_owned();
+    let (one, other) = (&question.one.text, &question.other.text);
+    let says = |text: &str, relation: &str| text.contains(relation);
+    match question.pair {
+        Pair::Entities(..) if words(one) == words(other) => Finding::Same,
+        Pair::Entities(..) => Finding::Different,
+        Pair::Facts(..) if says(one, " status ") || says(other, " status ") => Finding::Unrelated,
+        Pair::Facts(..) if says(one, " uses ") != says(other, " uses ") => Finding::Duplicate,
+        Pair::Facts(..) => Finding::Contradicts,
+    }
+}
+
+/// Asks until nothing is left to ask, and settles; gives the changes and what was asked.
+fn settle_asking(memory: &mut Memory, pages: &[PageSaid]) -> (Vec<Change>, Vec<Question>) {
+    let mut findings = Findings::of("m");
+    let mut asked = Vec::new();
+    for round in 0.. {
+        assert!(round < 5, "questions never end");
+        let Ok(open) = questions(pages, memory, &findings);
+        if open.questions.is_empty() {
+            break;
+        }
+        findings.found.extend(open.questions.iter().map(|question| (question.id, truth(question))));
+        asked.extend(open.questions);
+    }
+    (memory.settle_with(pages, &findings), asked)
+}
+
+fn judged(pages: &[PageSaid]) -> Memory {
+    let mut memory = Memory::default();
+    settle_asking(&mut memory, pages);
+    memory
+}
+
+/// The graph as people see it, with every stretch of time in which anything was true.
+fn seen(memory: &Memory) -> BTreeMap<FactId, (memory::Shown, Vec<Spell>)> {
+    memory.shown().into_iter().map(|(fact, (shown, _))| (fact, (shown, memory.spells(fact)))).collect()
+}
+
 fn live_groups(memory: &Memory) -> BTreeSet<Vec<NodeId>> {
     memory.groups().map(|group| group.nodes.clone()).collect()
 }
@@ -142,6 +185,72 @@ proptest! {
             other.settle(&slice.iter().map(|index| wiki[*index].clone()).collect::<Vec<_>>());
         }
         prop_assert_eq!(settled(&wiki), other);
+    }
+
+    #[test]
+    fn what_is_asked_together_does_not_show(
+        (wiki, order) in a_wiki().prop_flat_map(|wiki| {
+            let order = Just((0..wiki.len()).collect::<Vec<_>>()).prop_shuffle();
+            (Just(wiki), order)
+        }),
+        size in 1..4usize,
+    ) {
+        let mut other = Memory::default();
+        for slice in order.chunks(size) {
+            let slice = slice.iter().map(|index| wiki[*index].clone()).collect::<Vec<_>>();
+            settle_asking(&mut other, &slice);
+        }
+        let memory = judged(&wiki);
+        prop_assert_eq!(seen(&memory), seen(&other));
+        prop_assert_eq!(memory, other);
+    }
+
+    #[test]
+    fn asking_again_asks_and_changes_nothing(wiki in a_wiki()) {
+        let mut memory = judged(&wiki);
+        prop_assert_eq!(settle_asking(&mut memory, &wiki), (vec![], vec![]));
+        for page in &wiki {
+            prop_assert_eq!(settle_asking(&mut memory, std::slice::from_ref(page)), (vec![], vec![]));
+        }
+    }
+
+    #[test]
+    fn versions_that_are_judged_one_by_one_give_the_graph_of_all_at_once(
+        wiki in a_wiki(),
+        steps in proptest::collection::vec((0..6usize, 1..5usize), 0..8),
+    ) {
+        let mut seen_so_far = vec![0; wiki.len()];
+        let mut memory = Memory::default();
+        for (page, count) in steps {
+            let page = page % wiki.len();
+            seen_so_far[page] = count.max(seen_so_far[page]);
+            settle_asking(&mut memory, &[early(&wiki[page], seen_so_far[page])]);
+        }
+        for page in &wiki {
+            settle_asking(&mut memory, std::slice::from_ref(page));
+        }
+        let whole = judged(&wiki);
+        prop_assert_eq!(seen(&memory), seen(&whole));
+        prop_assert_eq!(memory, whole);
+    }
+
+    #[test]
+    fn what_nobody_answers_joins_and_ends_nothing(wiki in a_wiki()) {
+        let mut memory = Memory::default();
+        memory.settle_with(&wiki, &Findings::of("m"));
+        let by_rules = settled(&wiki);
+        prop_assert_eq!(live_groups(&memory), live_groups(&by_rules));
+        prop_assert_eq!(seen(&memory), seen(&by_rules));
+    }
+
+    #[test]
+    fn an_answer_that_comes_late_gives_the_graph_of_one_in_time(wiki in a_wiki()) {
+        let mut memory = Memory::default();
+        memory.settle_with(&wiki, &Findings::of("m"));
+        settle_asking(&mut memory, &wiki);
+        let whole = judged(&wiki);
+        prop_assert_eq!(seen(&memory), seen(&whole));
+        prop_assert_eq!(memory, whole);
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! The graph in memory: applies `Change`s and answers as `Held`. Tests and simulations compare it with the
 //! state file; it must not know how a change was decided. Two memories are equal when they hold the same
-//! graph.
+//! graph; what was found about facts is no part of it, only what follows from that.
 
-use crate::graph::{Change, Decision, Episode, Fact, Kind, Node, Object, Support, Times};
+use crate::graph::{
+    Change, Decision, Episode, Fact, Judgement, Kind, Likeness, Node, Object, Spell, Support, Times,
+};
 use crate::id::{ChunkId, EntityId, FactId, NodeId, PageId};
-use crate::resolve::{Band, Group, Held, HeldFact, PageSaid, bands, resolve, times};
+use crate::judge::Findings;
+use crate::resolve::{Band, Group, Held, HeldFact, PageSaid, bands, resolve, spells};
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
@@ -30,7 +33,21 @@ pub struct Memory {
     facts_at: BTreeSet<(NodeId, FactId)>,
     supports: BTreeMap<(ChunkId, FactId), Support>,
     supported_by: BTreeSet<(FactId, ChunkId)>,
+    judgements: Kept<BTreeMap<(FactId, FactId), Judgement>>,
+    judged: Kept<BTreeSet<(FactId, FactId, FactId)>>,
 }
+
+/// What is kept beside the graph: which questions were ever raised depends on what was resolved together.
+#[derive(Clone, Debug, Default)]
+struct Kept<T>(T);
+
+impl<T> PartialEq for Kept<T> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl<T> Eq for Kept<T> {}
 
 /// A fact as it is shown: its ends by entity, and its times.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,13 +65,18 @@ pub struct Shown {
 }
 
 impl Memory {
-    /// Resolves an epoch and applies what changes; gives the changes.
+    /// Resolves an epoch by rules alone and applies what changes; gives the changes.
     pub fn settle(&mut self, pages: &[PageSaid]) -> Vec<Change> {
+        self.settle_with(pages, &Findings::by_rules_alone())
+    }
+
+    /// The same with what a model has found.
+    pub fn settle_with(&mut self, pages: &[PageSaid], findings: &Findings) -> Vec<Change> {
         for page in pages {
             let chunks = page.versions.iter().flat_map(|version| &version.chunks);
             self.chunks_of.entry(page.page.clone()).or_default().extend(chunks);
         }
-        let changes = match resolve(pages, self) {
+        let changes = match resolve(pages, self, findings) {
             Ok(changes) => changes,
             Err(never) => match never {},
         };
@@ -86,6 +108,11 @@ impl Memory {
                 self.add_group(Group { entity, nodes, name, kind })
             }
             Change::Ungroup { node } => self.leave_group(node),
+            Change::Judge(judgement) => {
+                let (a, b) = (judgement.a, judgement.b);
+                self.judged.0.extend([(a, a, b), (b, a, b)]);
+                self.judgements.0.insert((a, b), judgement);
+            }
             Change::Fact(fact) => {
                 self.facts_at.insert((fact.subject, fact.id));
                 if let Object::Named(object) = fact.object {
@@ -149,10 +176,6 @@ impl Memory {
 
     /// All facts that are shown, with their times as seen through all supports.
     pub fn shown(&self) -> BTreeMap<FactId, (Shown, Times)> {
-        let mut supports: BTreeMap<FactId, Vec<&Support>> = BTreeMap::new();
-        for ((_, fact), support) in &self.supports {
-            supports.entry(self.folded.get(fact).copied().unwrap_or(*fact)).or_default().push(support);
-        }
         let shown = self.facts.values().filter(|fact| !self.folded.contains_key(&fact.id));
         let entity = |node: &NodeId| self.entity_of.get(node).copied();
         let show = |fact: &Fact| Shown {
@@ -167,15 +190,48 @@ impl Memory {
         };
         shown
             .map(|fact| {
-                let on = supports.get(&fact.id).map_or(&[][..], Vec::as_slice);
-                (fact.id, (show(fact), times(on.iter().copied())))
+                let last = self.spells(fact.id).pop().unwrap_or_default();
+                (fact.id, (show(fact), last.times))
             })
             .collect()
     }
 
+    /// The stretches of time in which a shown fact was true, as seen through all supports.
+    pub fn spells(&self, fact: FactId) -> Vec<Spell> {
+        let rivals = self.rivals(fact);
+        let rivals = rivals.into_iter().map(|rival| (rival, self.supports_shown_by(rival))).collect();
+        spells(&self.supports_shown_by(fact), &rivals)
+    }
+
+    /// The facts that contradict a shown fact.
+    fn rivals(&self, fact: FactId) -> BTreeSet<FactId> {
+        let shown = |fact: FactId| self.folded.get(&fact).copied().unwrap_or(fact);
+        let against = |member: FactId| {
+            let pairs = self.judged.0.range((member, FactId::from_bytes(LEAST), FactId::from_bytes(LEAST))..);
+            let pairs = pairs.take_while(move |(of, ..)| *of == member);
+            let known = pairs.filter_map(|(_, a, b)| self.judgements.0.get(&(*a, *b)));
+            let known = known.filter(|known| known.likeness == Likeness::Contradicts && known.stands);
+            known.map(move |known| if known.a == member { known.b } else { known.a }).collect::<Vec<_>>()
+        };
+        let rivals = self.members(fact).into_iter().flat_map(against).map(shown);
+        rivals.filter(|rival| *rival != fact).collect()
+    }
+
+    /// A shown fact and those folded into it.
+    fn members(&self, fact: FactId) -> Vec<FactId> {
+        let folded = self.folded.iter().filter(|(of, into)| **into == fact && **of != fact);
+        folded.map(|(of, _)| *of).chain([fact]).collect()
+    }
+
+    fn supports_shown_by(&self, fact: FactId) -> Vec<Support> {
+        self.members(fact).into_iter().flat_map(|member| self.supports_of_fact(member)).cloned().collect()
+    }
+
     /// A fact's own supports.
     pub fn supports_of_fact(&self, fact: FactId) -> Vec<&Support> {
-        self.supports.values().filter(|support| support.fact == fact).collect()
+        let on = self.supported_by.range((fact, ChunkId::from_bytes(LEAST))..);
+        let on = on.take_while(|(of, _)| *of == fact);
+        on.filter_map(|(fact, chunk)| self.supports.get(&(*chunk, *fact))).collect()
     }
 
     /// The kind and name shown for the entity of a node.
@@ -260,6 +316,20 @@ impl Held for Memory {
         let nodes =
             self.mentions.range((chunk, NodeId::from_bytes(LEAST))..).take_while(|(end, _)| *end == chunk);
         Ok(nodes.map(|(_, node)| *node).collect())
+    }
+
+    fn supports_on(&self, fact: FactId) -> Result<Vec<Support>, Infallible> {
+        Ok(self.supports_of_fact(fact).into_iter().cloned().collect())
+    }
+
+    fn judgements(&self, fact: FactId) -> Result<Vec<Judgement>, Infallible> {
+        let least = FactId::from_bytes(LEAST);
+        let pairs = self.judged.0.range((fact, least, least)..).take_while(|(of, ..)| *of == fact);
+        Ok(pairs.filter_map(|(_, a, b)| self.judgements.0.get(&(*a, *b))).cloned().collect())
+    }
+
+    fn noted_alike(&self, _: NodeId) -> Result<Vec<NodeId>, Infallible> {
+        Ok(Vec::new())
     }
 }
 

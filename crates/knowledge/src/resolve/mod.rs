@@ -7,6 +7,8 @@
 
 mod after;
 mod components;
+mod doubts;
+mod facts;
 mod fold;
 mod groups;
 #[cfg(test)]
@@ -15,15 +17,18 @@ pub mod memory;
 mod names;
 mod page;
 mod pairs;
+mod pending;
 mod slots;
 mod times;
 
 pub use names::{distinctive, normalise};
 pub use pairs::bands;
-pub use times::{as_said_at, times};
+pub use pending::{PassedOver, Round};
+pub use times::{as_said_at, spells, times};
 
-use crate::graph::{Change, Decision, Episode, Fact, Kind, Node, Reading, Support};
+use crate::graph::{Change, Decision, Episode, Fact, Judgement, Kind, Node, Reading, Support};
 use crate::id::{ChunkId, EntityId, FactId, NodeId, PageId, SpaceKey, Version};
+use crate::judge::Findings;
 use crate::time::Timestamp;
 use after::After;
 use fold::fold;
@@ -33,13 +38,30 @@ use std::collections::BTreeMap;
 /// The version of these rules. A newer one leaves finished epochs as they are, until a re-index is asked for.
 pub const RESOLVER: u32 = 1;
 
-/// The changes that bring the graph up to date with these pages: none, when it is.
-pub fn resolve<H: Held>(pages: &[PageSaid], held: &H) -> Result<Vec<Change>, H::Error> {
-    let mut after = After::new(pages, held)?;
+/// The changes that bring the graph up to date with these pages: none, when it is. A question without a finding leaves
+/// its pair as it is, marked as doubt.
+pub fn resolve<H: Held>(pages: &[PageSaid], held: &H, findings: &Findings) -> Result<Vec<Change>, H::Error> {
+    Ok(weighed(pages, held, findings)?.changes)
+}
+
+/// What a model should be asked before these pages are resolved, given what it has found so far: nothing, when
+/// `resolve` has all it can get. What names turn out to be the same decides which facts share an end, so the answers to
+/// one round may open another; a third is rare.
+pub fn questions<H: Held>(pages: &[PageSaid], held: &H, findings: &Findings) -> Result<Round, H::Error> {
+    Ok(weighed(pages, held, findings)?.pending.round())
+}
+
+fn weighed<'a, H: Held>(
+    pages: &[PageSaid],
+    held: &'a H,
+    findings: &'a Findings,
+) -> Result<After<'a, H>, H::Error> {
+    let mut after = After::new(pages, held, findings)?;
     let regrouped = regroup(&mut after)?;
     after.compare_facts(pages)?;
+    facts::judge(&mut after, &regrouped)?;
     fold(&mut after, &regrouped)?;
-    Ok(after.changes)
+    Ok(after)
 }
 
 /// A page as it must stand in the graph after its epoch.
@@ -123,4 +145,10 @@ pub trait Held {
     fn supports_of(&self, page: &PageId) -> Result<Vec<Support>, Self::Error>;
     /// The nodes a chunk speaks of.
     fn mentions_of(&self, chunk: ChunkId) -> Result<Vec<NodeId>, Self::Error>;
+    /// A fact's own supports, ended ones too.
+    fn supports_on(&self, fact: FactId) -> Result<Vec<Support>, Self::Error>;
+    /// All judgements that name this fact.
+    fn judgements(&self, fact: FactId) -> Result<Vec<Judgement>, Self::Error>;
+    /// Nodes whose names mean nearly the same as this one's, as far as anybody has noted that.
+    fn noted_alike(&self, node: NodeId) -> Result<Vec<NodeId>, Self::Error>;
 }

@@ -2,9 +2,9 @@
 //!
 //! Only what never changes about a node counts (its id's parts), so a pair comes out the same whenever it is
 //! compared. Every pair that could be joined is found when the later of its two nodes enters, so order does
-//! not show. In doubt nothing is decided: equal ordinary names in two spaces, and names that are merely
-//! similar, stay apart without a record, since pairs of them grow with the square of the wiki. Whoever can
-//! answer may ask for them by name.
+//! not show. In doubt no rule decides: equal ordinary names in two spaces, and names that are merely similar,
+//! stay apart, without a record while there is nobody to ask, since pairs of them grow with the square of the
+//! wiki.
 
 use crate::graph::{Decision, Key, Node, Verdict};
 use crate::id::NodeId;
@@ -25,6 +25,12 @@ const PERMUTATIONS: u64 = 32;
 const BAND_ROWS: usize = 4;
 /// Similarity of 3-grams from which names may be one, in thousandths; also graphiti's.
 const SIMILAR: usize = 900;
+/// Similarity from which names that no rule joins are worth a question, in thousandths: a word of ten letters with two
+/// of them changed, among two others.
+const PERHAPS: usize = 700;
+/// Spaces beyond which nobody is asked whether a name means the same in two of them: a name that stands everywhere is a
+/// word, and its pairs grow with the square of the wiki.
+const NAMESAKES: usize = 6;
 /// Shorter names are compared only if they have two words.
 const COMPARED_CHARS: usize = 6;
 /// Names with less entropy (`aaaaaa`, `------`) are no names.
@@ -159,6 +165,73 @@ fn candidates<H: Held>(node: &Node, bands: &[Band], held: &H) -> Result<Vec<Node
     Ok(others)
 }
 
+/// Pairs in doubt, by their ids, the smaller first.
+pub(super) type Doubts = BTreeMap<(NodeId, NodeId), [Node; 2]>;
+
+/// Pairs that no rule decides and that may be one: nearly equal names in one space, equal telling names in two, and
+/// names that somebody noted to mean nearly the same.
+pub(super) fn doubts<H: Held>(entering: &[Node], held: &H) -> Result<Doubts, H::Error> {
+    let mut by_name: BTreeMap<&str, Vec<&Node>> = BTreeMap::new();
+    let mut by_band: BTreeMap<Band, Vec<&Node>> = BTreeMap::new();
+    for node in entering {
+        by_name.entry(&node.normal).or_default().push(node);
+        bands(node).into_iter().for_each(|band| by_band.entry(band).or_default().push(node));
+    }
+    let mut found = BTreeMap::new();
+    for node in entering {
+        let bands = bands(node);
+        let near = bands.iter().filter_map(|band| by_band.get(band)).flatten().copied().cloned();
+        let mut near: Vec<Node> = near.chain(held.nodes_in_bands(&bands)?).collect();
+        near.retain(|other| perhaps_equal(node, other));
+        if telling(node) {
+            let same = by_name.get(node.normal.as_str()).into_iter().flatten().copied().cloned();
+            let mut same: Vec<Node> = same.chain(held.nodes_named(&node.normal)?).collect();
+            same.retain(|other| other.id != node.id && telling(other) && other.space != node.space);
+            near.extend(if same.len() < NAMESAKES { same } else { Vec::new() });
+        }
+        for other in held.noted_alike(node.id)? {
+            near.extend(held.node(other)?.filter(|other| may_be_alike(node, other)));
+        }
+        for other in near.into_iter().filter(|other| decide(node, other).is_none() && other.id != node.id) {
+            let pair = (node.id.min(other.id), node.id.max(other.id));
+            let both = if pair.0 == node.id { [node.clone(), other] } else { [other, node.clone()] };
+            found.insert(pair, both);
+        }
+    }
+    Ok(found)
+}
+
+/// A plain name of several words in a space, of which at least one is not an everyday word.
+fn telling(node: &Node) -> bool {
+    let plain = node.key.is_none() && node.space.is_some() && Class::of(&node.kind, None) == Class::Thing;
+    plain && names::several_words(&node.normal)
+}
+
+/// Two plain names in one scope that are alike, but not enough for a rule.
+fn perhaps_equal(one: &Node, other: &Node) -> bool {
+    let class = Class::of(&one.kind, None);
+    let plain = one.key.is_none() && other.key.is_none() && class != Class::Person;
+    plain
+        && one.space == other.space
+        && class == Class::of(&other.kind, None)
+        && skeleton(&one.normal) == skeleton(&other.normal)
+        && likeness(&one.normal, &other.normal) >= PERHAPS
+}
+
+/// Things, not people: whoever noted that names are alike has not looked at what they name.
+fn may_be_alike(one: &Node, other: &Node) -> bool {
+    let class = |node: &Node| Class::of(&node.kind, node.key.as_ref());
+    let keyed = one.key.is_some() && other.key.is_some();
+    !keyed && class(one) != Class::Person && class(one).may_join(class(other))
+}
+
+/// How many of their 3-grams two names share, in thousandths.
+fn likeness(one: &str, other: &str) -> usize {
+    let (one, other) = (shingles(one), shingles(other));
+    let common = one.intersection(&other).count();
+    common * 1000 / (one.len() + other.len() - common)
+}
+
 /// Whether two nodes are one, as far as their names tell.
 fn decide(one: &Node, other: &Node) -> Option<Decision> {
     if one.id == other.id {
@@ -208,9 +281,7 @@ fn nearly_equal(one: &Node, other: &Node) -> Option<(u16, &'static str)> {
     if !same_skeleton || !words_of_one.iter().zip(&words_of_other).all(|(one, other)| slip(one, other)) {
         return None;
     }
-    let (one, other) = (shingles(&one.normal), shingles(&other.normal));
-    let common = one.intersection(&other).count();
-    let likeness = common * 1000 / (one.len() + other.len() - common);
+    let likeness = likeness(&one.normal, &other.normal);
     let extra = u16::try_from(likeness.saturating_sub(SIMILAR)).unwrap_or(0);
     (likeness >= SIMILAR).then_some((WEIGHT_SIMILAR + extra, "the names are nearly equal"))
 }

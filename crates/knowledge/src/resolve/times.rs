@@ -1,8 +1,10 @@
 //! The one rule for the times of a fact, over those of its supports that the viewer may see. It must not look
 //! at other supports: a date that only a hidden page gives does not exist for the viewer.
 
-use crate::graph::{Ended, Support, Times};
+use crate::graph::{Ended, Spell, Support, Times};
+use crate::id::FactId;
 use crate::time::Timestamp;
+use std::collections::BTreeMap;
 
 /// The times of a fact that stands on these supports.
 ///
@@ -35,6 +37,52 @@ fn between(supports: &[&Support], until: impl Fn(&Support) -> Option<Timestamp>)
     let ends = supports.iter().filter_map(|support| until(support));
     let invalid_at = ends.filter(|end| valid_at.is_none_or(|valid_at| *end >= valid_at)).min();
     Times { valid_at, invalid_at, withdrawn: None }
+}
+
+/// The stretches of time in which a fact was true, oldest first, the last one being how it stands now: it is ended by
+/// the first of its rivals (facts that contradict it, with their supports) that began after it, and begins anew where a
+/// text says it again after that.
+///
+/// Only what is said now counts, on both sides: a rival that nothing says any more ends nothing, so a closing goes with
+/// its last support. A text that gives no date speaks for the day on which it was written; where that is unknown too,
+/// it neither ends anything nor is ended. Two that begin on the same instant leave each other alone.
+pub fn spells(supports: &[Support], rivals: &BTreeMap<FactId, Vec<Support>>) -> Vec<Spell> {
+    let live: Vec<&Support> = supports.iter().filter(|support| support.end.is_none()).collect();
+    let whole = || vec![Spell { times: times(supports), by: None }];
+    let mut ends: Vec<(Timestamp, FactId)> = Vec::new();
+    for (rival, said) in rivals {
+        let said = said.iter().filter(|support| support.end.is_none());
+        ends.extend(said.filter_map(begins).map(|at| (at, *rival)));
+    }
+    ends.sort_unstable();
+    let mut stretches: BTreeMap<Option<(Timestamp, FactId)>, Vec<&Support>> = BTreeMap::new();
+    for support in live {
+        let Some(at) = begins(support) else { continue };
+        let next = ends.get(ends.partition_point(|(end, _)| *end <= at)).copied();
+        stretches.entry(next).or_default().push(support);
+    }
+    if stretches.keys().all(Option::is_none) {
+        return whole();
+    }
+    // `None` sorts first and is the last stretch.
+    let open = stretches.remove(&None);
+    let mut spells: Vec<Spell> = Vec::new();
+    for (end, said) in stretches.into_iter().chain(open.map(|said| (None, said))) {
+        let mut times = between(&said, |support| support.invalid_at);
+        if !spells.is_empty() {
+            times.valid_at = said.iter().filter_map(|support| begins(support)).min();
+        }
+        let own = times.invalid_at;
+        times.invalid_at = own.into_iter().chain(end.map(|(at, _)| at)).min();
+        let by = end.filter(|(at, _)| own.is_none_or(|own| *at < own)).map(|(_, rival)| rival);
+        spells.push(Spell { times, by });
+    }
+    spells
+}
+
+/// Since when a support says that something is true: the day it names, or else the day it was written.
+pub(super) fn begins(support: &Support) -> Option<Timestamp> {
+    support.valid_at.or(support.asserted_from)
 }
 
 /// A support as it stood at a time on the wiki's own clock; none when nothing said it yet. An end that came

@@ -1,0 +1,370 @@
+//! Facts in doubt: which pairs that share an end may say the same or contradict each other, and what was found about
+//! them. It must not know how a contradiction ends a fact (`times` does) nor how duplicates are shown (`fold` does).
+//!
+//! Whether a pair is asked about follows from the two facts, what they stand on, and the facts between them in time,
+//! and is looked at again whenever one of these changes. No question is raised where no answer could change the graph:
+//! equal facts, facts that rules alone have read, and contradictions between facts that begin on the same day, have no
+//! day, or whose texts tell of times that do not overlap.
+
+use crate::graph::{Extractor, Fact, Judgement, Likeness, Object, Support};
+use crate::id::{FactId, NodeId};
+use crate::judge::{Finding, Pair, Question, Side};
+use crate::resolve::Held;
+use crate::resolve::after::After;
+use crate::resolve::groups::Regrouped;
+use crate::resolve::times::begins;
+use crate::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many days on either side of a fact are looked at for what ends it or what it ends, where a subject has few
+/// values of a relation. The next is enough where a relation holds one value at a time; one more in case the next turns
+/// out to be unrelated.
+const DAYS: usize = 2;
+/// More values than this, and only the next day is looked at: a subject with many values has most of them side by side,
+/// and a question about each pair would cost the square.
+const FEW: usize = 6;
+/// Most questions about one statement in an epoch: a hub that says a hundred things of one sort says them side by side.
+const MOST: usize = 8;
+/// Words of two values that must be common, in percent of all, for them to be one value in other words, unless one has
+/// all the words of the other: `Quebec` and `Quebec City`, but not flights to Delhi and flights to Dubai.
+const COMMON_WORDS: usize = 80;
+
+/// What a fact says, once its ends are entities: facts with equal ones are equal.
+type Saying = (NodeId, String, Object<NodeId>, u32);
+
+/// Equal facts, with what they stand on.
+struct Equals {
+    /// The smallest of them, which speaks for all.
+    fact: Fact,
+    members: Vec<FactId>,
+    by_model: bool,
+    live: Vec<Support>,
+}
+
+/// Looks at all pairs that the epoch may have changed.
+pub(super) fn judge<H: Held>(after: &mut After<'_, H>, regrouped: &Regrouped) -> Result<(), H::Error> {
+    if !after.weighs_models() {
+        return Ok(());
+    }
+    for node in regrouped.moved.difference(&after.entering) {
+        after.touched.extend(after.held.facts_at(*node)?.into_iter().map(|held| held.fact.id));
+    }
+    touch_what_was_left_open(after)?;
+    let touched: Vec<FactId> = after.touched.iter().copied().collect();
+    let mut of_subject: BTreeMap<NodeId, Vec<Fact>> = BTreeMap::new();
+    for id in touched {
+        let Some(fact) = after.fact(id)? else { continue };
+        uphold(after, regrouped, id)?;
+        if let Some(entity) = regrouped.members(fact.subject, after.held)?.first() {
+            of_subject.entry(*entity).or_default().push(fact);
+        }
+    }
+    let mut pairs = Doubtful::new();
+    for (entity, facts) in &of_subject {
+        let sayings = sayings_around(after, regrouped, (*entity, facts))?;
+        doubtful(after, &sayings, (*entity, facts), &mut pairs);
+    }
+    pairs.values().try_for_each(|(one, other)| settle(after, one, other))
+}
+
+/// A fact of the epoch's pages about which a question was never answered is looked at again.
+fn touch_what_was_left_open<H: Held>(after: &mut After<'_, H>) -> Result<(), H::Error> {
+    let known = after.said.facts.keys().filter(|id| !after.new_facts.contains(id));
+    let mut open = Vec::new();
+    for id in known.filter(|id| !after.touched.contains(id)) {
+        let mut judgements = after.held.judgements(*id)?.into_iter();
+        if judgements.any(|judgement| judgement.likeness == Likeness::Doubt) {
+            open.push(*id);
+        }
+    }
+    after.touched.extend(open);
+    Ok(())
+}
+
+/// Notes which judgements about a fact hold, now that its ends may be other entities.
+fn uphold<H: Held>(after: &mut After<'_, H>, regrouped: &Regrouped, id: FactId) -> Result<(), H::Error> {
+    for judgement in after.judgements(id)? {
+        let (Some(a), Some(b)) = (after.fact(judgement.a)?, after.fact(judgement.b)?) else { continue };
+        let (a, b) = (saying(after, regrouped, &a)?, saying(after, regrouped, &b)?);
+        let stands = a.zip(b).is_some_and(|(a, b)| share_ends(&a, &b));
+        if stands != judgement.stands {
+            after.judge(Judgement { stands, ..judgement });
+        }
+    }
+    Ok(())
+}
+
+/// What a fact says of entities; nothing when nobody speaks of an end any more, or both ends are one.
+fn saying<H: Held>(
+    after: &After<'_, H>,
+    regrouped: &Regrouped,
+    fact: &Fact,
+) -> Result<Option<Saying>, H::Error> {
+    let entity = |node| Ok(regrouped.members(node, after.held)?.first().copied());
+    let Some(subject) = entity(fact.subject)? else { return Ok(None) };
+    let object = match &fact.object {
+        Object::Named(node) => entity(*node)?.filter(|object| *object != subject).map(Object::Named),
+        Object::Value(value) => Some(Object::Value(value.clone())),
+    };
+    Ok(object.map(|object| (subject, fact.relation.clone(), object, fact.run)))
+}
+
+/// Two sayings of which one may end the other, or say the same in other words.
+fn share_ends(one: &Saying, other: &Saying) -> bool {
+    may_contradict(one, other) || may_repeat(one, other)
+}
+
+/// One subject and relation, two objects.
+fn may_contradict(one: &Saying, other: &Saying) -> bool {
+    (one.0, &one.1) == (other.0, &other.1) && one.2 != other.2
+}
+
+/// The same two ends, either way round, under two relations; or two values in nearly the same words.
+fn may_repeat(one: &Saying, other: &Saying) -> bool {
+    let reversed = || one.2 == Object::Named(other.0) && other.2 == Object::Named(one.0);
+    match (&one.2, &other.2) {
+        (Object::Value(a), Object::Value(b)) if one.1 == other.1 => one.0 == other.0 && nearly_equal(a, b),
+        _ => one.1 != other.1 && ((one.0 == other.0 && one.2 == other.2) || reversed()),
+    }
+}
+
+fn nearly_equal(one: &str, other: &str) -> bool {
+    let words = |text: &str| -> BTreeSet<String> {
+        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        words.map(str::to_lowercase).collect()
+    };
+    let (a, b) = (words(one), words(other));
+    let numbers = |words: &BTreeSet<String>| -> Vec<String> {
+        words.iter().filter(|word| word.contains(char::is_numeric)).cloned().collect()
+    };
+    let common = a.intersection(&b).count();
+    let within = common > 0 && common == a.len().min(b.len());
+    let close = common * 100 >= (a.len() + b.len() - common) * COMMON_WORDS;
+    one != other && numbers(&a) == numbers(&b) && (within || close)
+}
+
+/// The live sayings at an entity that have a relation or an end in common with the facts that changed there.
+fn sayings_around<H: Held>(
+    after: &After<'_, H>,
+    regrouped: &Regrouped,
+    (entity, changed): (NodeId, &[Fact]),
+) -> Result<BTreeMap<Saying, Equals>, H::Error> {
+    let relations: BTreeSet<&str> = changed.iter().map(|fact| fact.relation.as_str()).collect();
+    let mut ends: BTreeSet<Object<NodeId>> = BTreeSet::new();
+    for fact in changed {
+        match &fact.object {
+            Object::Named(node) => {
+                ends.extend(regrouped.members(*node, after.held)?.into_iter().map(Object::Named))
+            }
+            Object::Value(_) => {
+                ends.insert(fact.object.clone());
+            }
+        }
+    }
+    let members = regrouped.members(entity, after.held)?;
+    let mut sayings: BTreeMap<Saying, Equals> = BTreeMap::new();
+    for node in &members {
+        for fact in after.facts_at(*node)? {
+            let from_here = members.contains(&fact.subject);
+            let near = match from_here {
+                true => relations.contains(fact.relation.as_str()) || ends.contains(&fact.object),
+                false => ends.contains(&Object::Named(fact.subject)),
+            };
+            if !near {
+                continue;
+            }
+            let (Some(saying), live) = (saying(after, regrouped, &fact)?, after.live_supports(fact.id)?)
+            else {
+                continue;
+            };
+            if !live.is_empty() {
+                join(&mut sayings, saying, fact, live);
+            }
+        }
+    }
+    Ok(sayings)
+}
+
+fn join(sayings: &mut BTreeMap<Saying, Equals>, saying: Saying, fact: Fact, live: Vec<Support>) {
+    let by_model = matches!(fact.extractor, Extractor::Model(_));
+    let known = sayings.entry(saying).or_insert_with(|| Equals {
+        fact: fact.clone(),
+        members: Vec::new(),
+        by_model: false,
+        live: Vec::new(),
+    });
+    if known.members.contains(&fact.id) {
+        return;
+    }
+    known.members.push(fact.id);
+    known.by_model |= by_model;
+    known.live.extend(live);
+    if fact.id < known.fact.id {
+        known.fact = fact;
+    }
+}
+
+/// A pair that is worth a question.
+type Doubtful = BTreeMap<(FactId, FactId), (Shown, Shown)>;
+
+/// A saying as it is asked about.
+#[derive(Clone)]
+struct Shown {
+    fact: Fact,
+    members: Vec<FactId>,
+    /// What speaks for it: the support that begins first.
+    first: Support,
+}
+
+impl Equals {
+    fn shown(&self) -> Option<Shown> {
+        let order = |support: &&Support| (begins(support).is_none(), begins(support), support.chunk);
+        let first = self.live.iter().min_by_key(order)?.clone();
+        Some(Shown { fact: self.fact.clone(), members: self.members.clone(), first })
+    }
+}
+
+/// The pairs at one entity that what changed there may have made doubtful: duplicates of what changed, and all that
+/// stands next to each other in time under a relation of which anything changed.
+fn doubtful<H: Held>(
+    after: &mut After<'_, H>,
+    sayings: &BTreeMap<Saying, Equals>,
+    (entity, changed): (NodeId, &[Fact]),
+    pairs: &mut Doubtful,
+) {
+    let relations: BTreeSet<&str> = changed.iter().map(|fact| fact.relation.as_str()).collect();
+    let changed: BTreeSet<FactId> = changed.iter().map(|fact| fact.id).collect();
+    let days = by_day(sayings);
+    for (saying, own) in sayings {
+        let mut near: Vec<&Saying> = Vec::new();
+        if saying.0 == entity && relations.contains(saying.1.as_str()) {
+            near = neighbours(&days, saying, own);
+        }
+        if own.members.iter().any(|member| changed.contains(member)) {
+            near.extend(sayings.keys().filter(|other| may_repeat(saying, other)));
+        }
+        let near = near.into_iter().filter_map(|other| sayings.get(other));
+        let near: Vec<&Equals> = near.filter(|other| own.by_model || other.by_model).collect();
+        if near.len() > MOST {
+            after.pending.pass_over(own.fact.id, near.len() - MOST);
+        }
+        for other in near.into_iter().take(MOST) {
+            let (Some(one), Some(other)) = (own.shown(), other.shown()) else { continue };
+            let (one, other) = if one.fact.id < other.fact.id { (one, other) } else { (other, one) };
+            pairs.insert((one.fact.id, other.fact.id), (one, other));
+        }
+    }
+}
+
+/// When something began and, where its text says so, ended; sorted within one subject and relation.
+type Days<'a> = BTreeMap<(NodeId, &'a str), Vec<(Timestamp, Option<Timestamp>, &'a Saying)>>;
+
+fn by_day(sayings: &BTreeMap<Saying, Equals>) -> Days<'_> {
+    let mut days: Days<'_> = BTreeMap::new();
+    for (saying, equals) in sayings {
+        let said =
+            equals.live.iter().filter_map(|support| Some((begins(support)?, support.invalid_at, saying)));
+        days.entry((saying.0, &saying.1)).or_default().extend(said);
+    }
+    days.values_mut().for_each(|days| days.sort_unstable());
+    days
+}
+
+/// What began on the days next to those on which a saying began, so that one may end the other; the nearest first.
+fn neighbours<'a>(days: &Days<'a>, saying: &Saying, own: &Equals) -> Vec<&'a Saying> {
+    let Some(days) = days.get(&(saying.0, saying.1.as_str())) else { return Vec::new() };
+    let values: BTreeSet<&Saying> = days.iter().map(|(.., saying)| *saying).collect();
+    let most = if values.len() > FEW { 1 } else { DAYS };
+    let mut near: BTreeSet<(usize, &Saying)> = BTreeSet::new();
+    for support in &own.live {
+        let Some(at) = begins(support) else { continue };
+        let after = days[days.partition_point(|(day, ..)| *day <= at)..].iter();
+        let ended = |next: Timestamp| support.invalid_at.is_some_and(|end| end <= next);
+        let mut count = Distance::up_to(most);
+        for (day, _, other) in after.filter(|(day, _, other)| may_contradict(saying, other) && !ended(*day)) {
+            let Some(distance) = count.of(*day) else { break };
+            near.insert((distance, other));
+        }
+        let before = days[..days.partition_point(|(day, ..)| *day < at)].iter().rev();
+        let lasted = |end: &Option<Timestamp>| end.is_none_or(|end| end > at);
+        let mut count = Distance::up_to(most);
+        for (day, _, other) in before.filter(|(_, end, other)| may_contradict(saying, other) && lasted(end)) {
+            let Some(distance) = count.of(*day) else { break };
+            near.insert((distance, other));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    near.into_iter().map(|(_, other)| other).filter(|other| seen.insert(*other)).collect()
+}
+
+/// Counts different days, up to as many as are looked at.
+struct Distance {
+    most: usize,
+    days: usize,
+    last: Option<Timestamp>,
+}
+
+impl Distance {
+    fn up_to(most: usize) -> Self {
+        Distance { most, days: 0, last: None }
+    }
+
+    fn of(&mut self, day: Timestamp) -> Option<usize> {
+        if self.last != Some(day) {
+            self.days += 1;
+            self.last = Some(day);
+        }
+        (self.days <= self.most).then_some(self.days)
+    }
+}
+
+/// Takes over what was found about a pair, or asks.
+fn settle<H: Held>(after: &mut After<'_, H>, one: &Shown, other: &Shown) -> Result<(), H::Error> {
+    let mut left_open = false;
+    for member in &one.members {
+        let known = after.judgements(*member)?;
+        let between =
+            known.iter().filter(|known| other.members.contains(&known.a) || other.members.contains(&known.b));
+        for known in between {
+            match known.likeness {
+                Likeness::Doubt => left_open = true,
+                _ => return Ok(()),
+            }
+        }
+    }
+    let Some(model) = after.pending.model() else { return Ok(()) };
+    let pair = Pair::Facts(one.fact.id, other.fact.id);
+    let question = Question::new(model, pair, (side(after, one)?, side(after, other)?));
+    let finding = after.pending.ask(Question { again: left_open, ..question });
+    if finding.is_none() && left_open {
+        return Ok(());
+    }
+    let (likeness, why) = match finding {
+        Some(Finding::Duplicate) => (Likeness::Duplicate, format!("`{model}` finds that both say the same")),
+        Some(Finding::Contradicts) => {
+            (Likeness::Contradicts, format!("`{model}` finds that only one is true at a time"))
+        }
+        Some(_) => (Likeness::Unrelated, format!("`{model}` finds that both may be true")),
+        None => (Likeness::Doubt, "nobody has answered yet what they are to each other".to_owned()),
+    };
+    after.judge(Judgement { a: one.fact.id, b: other.fact.id, likeness, why, stands: true });
+    Ok(())
+}
+
+/// A statement in words that are the same whoever says it, with what speaks for it.
+fn side<H: Held>(after: &After<'_, H>, shown: &Shown) -> Result<Side, H::Error> {
+    let name = |node| Ok(after.node(node)?.map(|node| node.normal).unwrap_or_default());
+    let object = match &shown.fact.object {
+        Object::Named(node) => name(*node)?,
+        Object::Value(value) => value.clone(),
+    };
+    let relation = shown.fact.relation.replace('_', " ");
+    let first = &shown.first;
+    Ok(Side {
+        text: format!("{} {relation} {object}", name(shown.fact.subject)?),
+        kind: String::new(),
+        quote: first.sentence.clone(),
+        since: begins(first),
+        chunk: Some(first.chunk),
+    })
+}

@@ -1,0 +1,63 @@
+//! What has been found and what is still to be asked. It must not know which pairs are in doubt. Invariant: the same
+//! question is asked once in a round, whoever raises it.
+
+use crate::id::{FactId, QuestionId};
+use crate::judge::{Finding, Findings, Question};
+use std::collections::BTreeMap;
+
+/// What to ask before an epoch is resolved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Round {
+    /// The questions, by id.
+    pub questions: Vec<Question>,
+    /// Where fewer questions are asked than there are pairs.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// A fact that has more candidates than a model is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PassedOver {
+    /// The fact.
+    pub fact: FactId,
+    /// How many candidates no question is asked about.
+    pub candidates: usize,
+}
+
+/// The findings at hand, and the questions that they leave open.
+pub(super) struct Pending<'a> {
+    findings: &'a Findings,
+    open: BTreeMap<QuestionId, Question>,
+    passed_over: BTreeMap<FactId, usize>,
+}
+
+impl<'a> Pending<'a> {
+    pub fn new(findings: &'a Findings) -> Self {
+        Pending { findings, open: BTreeMap::new(), passed_over: BTreeMap::new() }
+    }
+
+    /// Who is asked, if anybody is.
+    pub fn model(&self) -> Option<&'a str> {
+        self.findings.model.as_deref()
+    }
+
+    /// What was found about a question; without a finding it is to be asked, unless it was given up.
+    pub fn ask(&mut self, question: Question) -> Option<Finding> {
+        let found = self.findings.get(&question);
+        if found.is_none() && !self.findings.given_up.contains(&question.id) {
+            self.open.entry(question.id).or_insert(question);
+        }
+        found
+    }
+
+    /// Notes that a fact has more candidates than questions.
+    pub fn pass_over(&mut self, fact: FactId, candidates: usize) {
+        *self.passed_over.entry(fact).or_default() += candidates;
+    }
+
+    /// What to ask.
+    pub fn round(self) -> Round {
+        let passed_over =
+            self.passed_over.into_iter().map(|(fact, candidates)| PassedOver { fact, candidates });
+        Round { questions: self.open.into_values().collect(), passed_over: passed_over.collect() }
+    }
+}
