@@ -155,7 +155,7 @@ fn plan_fetches(state: &State, running: &Running, limits: &Limits) -> Result<Vec
 fn plan_epoch(state: &State, limits: &Limits) -> Result<Option<Record>> {
     if let Some(epoch) = state.open_epoch()? {
         let said = state.said(&epoch)?;
-        let changes = resolve::resolve(&said, state)?;
+        let changes = resolve::resolve(&said, state, &knowledge::judge::Findings::by_rules_alone())?;
         return Ok(Some(Record::Resolved(Resolved { epoch: epoch.epoch, changes })));
     }
     let Some(slice) = state.head_slice()? else { return Ok(None) };

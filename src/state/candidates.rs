@@ -3,7 +3,7 @@
 use super::State;
 use crate::error::{Error, Kind as Advice, Result};
 use knowledge::graph::{
-    Decision, End, Ended, Episode, Extractor, Fact, Key, Kind, Node, Object, Support, Verdict,
+    Decision, End, Ended, Episode, Extractor, Fact, Judgement, Key, Kind, Node, Object, Support, Verdict,
 };
 use knowledge::id::{ChunkId, EntityId, FactId, NodeId, PageId, SpaceKey, Version};
 use knowledge::resolve::{Band, Group, Held, HeldFact};
@@ -113,6 +113,23 @@ impl Held for State {
             self.connection().prepare_cached("SELECT node FROM mention WHERE chunk = ?1 ORDER BY node")?;
         collect(statement.query([chunk.as_bytes()])?, |row| Ok(NodeId::from_bytes(row.get(0)?)))
     }
+
+    fn supports_on(&self, fact: FactId) -> Result<Vec<Support>> {
+        let sql = format!("{SUPPORT} WHERE fact = ?1 ORDER BY chunk");
+        let mut statement = self.connection().prepare_cached(&sql)?;
+        collect(statement.query([fact.as_bytes()])?, support)
+    }
+
+    fn judgements(&self, fact: FactId) -> Result<Vec<Judgement>> {
+        super::judged::judgements(self.connection(), fact)
+    }
+
+    fn noted_alike(&self, node: NodeId) -> Result<Vec<NodeId>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT b FROM alike WHERE a = ?1 UNION SELECT a FROM alike WHERE b = ?1 ORDER BY 1",
+        )?;
+        collect(statement.query([node.as_bytes()])?, |row| Ok(NodeId::from_bytes(row.get(0)?)))
+    }
 }
 
 /// The supports that a fact shows: its own and those of the facts folded into it.
@@ -191,7 +208,7 @@ fn decision(row: &Row<'_>) -> Result<Decision> {
     })
 }
 
-fn unreadable(what: &str, found: &str) -> Error {
+pub(super) fn unreadable(what: &str, found: &str) -> Error {
     Error::new(Advice::Bug, format!("state file: `{found}` is not a {what} this binary knows"))
         .hint("run `highwater vault rebuild`")
 }

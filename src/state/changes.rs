@@ -4,9 +4,12 @@
 //! them changes; the rule for that is the resolver's, not ours.
 
 use super::apply::Step;
+use super::judged;
 use super::look::with_names;
 use crate::error::Result;
-use knowledge::graph::{Change, Decision, Ended, Episode, Fact, Key, Kind, Node, Object, Support, Verdict};
+use knowledge::graph::{
+    Change, Decision, Ended, Episode, Fact, Key, Kind, Node, Object, Spell, Support, Verdict,
+};
 use knowledge::id::{ChunkId, EntityId, FactId, NodeId};
 use knowledge::page::Person;
 use knowledge::resolve;
@@ -29,6 +32,7 @@ pub(super) fn apply(step: &Step<'_>, all: &[Change]) -> Result<()> {
     for node in &touched.named {
         index_node(step, *node)?;
     }
+    judged::spread(step.transaction, &mut touched.facts)?;
     touched.facts.iter().try_for_each(|fact| settle_fact(step, *fact))
 }
 
@@ -46,6 +50,13 @@ fn apply_one(step: &Step<'_>, change: &Change, touched: &mut Touched) -> Result<
             params![node.as_bytes(), chunk.as_bytes()],
         ),
         Change::Decide(decision) => apply_decision(step, decision),
+        Change::Judge(judgement) => {
+            // What contradicted it until now is looked at as well as what does from now on.
+            let mut facts = BTreeSet::from([judgement.a, judgement.b]);
+            judged::spread(step.transaction, &mut facts)?;
+            touched.facts.append(&mut facts);
+            judged::apply_judgement(step, judgement)
+        }
         Change::Group { entity, nodes, name, kind } => {
             touched.named.extend(nodes);
             apply_group(step, *entity, nodes, (name, kind))
@@ -260,12 +271,13 @@ fn apply_support(step: &Step<'_>, support: &Support) -> Result<()> {
 
 /// Computes the times and the text of a fact again from what it stands on.
 fn settle_fact(step: &Step<'_>, fact: FactId) -> Result<()> {
-    let supports = super::candidates::supports_shown_by(step.transaction, fact)?;
-    let times = resolve::times(&supports);
+    let mut spells = judged::spells(step.transaction, fact)?;
+    let Spell { times, by } = spells.pop().unwrap_or_default();
+    judged::keep_spells(step, fact, &spells)?;
     let withdrawn = times.withdrawn.is_some();
     step.run(
         "UPDATE fact SET valid_at = ?2, invalid_at = ?3, withdrawn = ?4, withdrawn_at = ?5,
-         expired_at = CASE WHEN ?4 THEN coalesce(expired_at, ?6) END, changed_seq = ?7 WHERE fact = ?1",
+         expired_at = CASE WHEN ?4 THEN coalesce(expired_at, ?6) END, changed_seq = ?7, closed_by = ?8 WHERE fact = ?1",
         params![
             fact.as_bytes(),
             times.valid_at.map(stored),
@@ -273,7 +285,8 @@ fn settle_fact(step: &Step<'_>, fact: FactId) -> Result<()> {
             withdrawn,
             times.withdrawn.flatten().map(stored),
             step.at,
-            step.seq
+            step.seq,
+            by.as_ref().map(FactId::as_bytes)
         ],
     )?;
     index_fact(step, fact)

@@ -1,12 +1,13 @@
 //! The graph as text, for comparing: two states are the same graph when their dumps are equal. Left out are what
-//! depends on when and how often the job ran (`created_at`, `expired_at`, `noticed_at`, every `Seq`) and vectors.
+//! depends on when and how often the job ran (`created_at`, `expired_at`, `noticed_at`, every `Seq`), vectors, and what
+//! was found about facts: what follows from that is in the facts and their spells.
 
 use super::State;
 use crate::error::Result;
 use rusqlite::types::ValueRef;
 
 /// The tables of the graph with the columns that belong to the comparison, in a repeatable order.
-const TABLES: [(&str, &str); 11] = [
+const TABLES: [(&str, &str); 12] = [
     ("page", "SELECT page, space, version, title, parent, link, modified, gone FROM page ORDER BY page"),
     ("audience", "SELECT layer, rule FROM audience ORDER BY layer"),
     ("cut", "SELECT page, version, reader, chunker, structure, chunks FROM cut ORDER BY page, version"),
@@ -19,13 +20,14 @@ const TABLES: [(&str, &str); 11] = [
     (
         "fact",
         "SELECT fact, subject, relation, object, value, run, extractor, folded_into, valid_at, invalid_at, withdrawn,
-         withdrawn_at FROM fact ORDER BY fact",
+         withdrawn_at, closed_by FROM fact ORDER BY fact",
     ),
     (
         "support",
         "SELECT fact, chunk, page, sentence, valid_at, invalid_at, from_version, asserted_from, ended, end_version,
          asserted_to FROM support ORDER BY fact, chunk",
     ),
+    ("spell", "SELECT fact, number, valid_at, invalid_at, closed_by FROM spell ORDER BY fact, number"),
 ];
 
 impl State {

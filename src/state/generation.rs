@@ -11,7 +11,7 @@ use std::path::Path;
 use vault::{Event, Segment};
 
 /// Tables that a new generation fills anew. What was received, answered and embedded stays.
-const DERIVED: [&str; 12] = [
+const DERIVED: [&str; 14] = [
     "cut",
     "chunk",
     "indexing_checkpoint",
@@ -23,6 +23,8 @@ const DERIVED: [&str; 12] = [
     "entity",
     "fact",
     "support",
+    "judgement",
+    "spell",
     "vector_of",
 ];
 

@@ -11,6 +11,7 @@ mod candidates;
 mod changes;
 pub mod dump;
 mod generation;
+mod judged;
 pub mod look;
 pub mod owed;
 pub mod search;
@@ -24,7 +25,7 @@ use vault::{ObjectStore, Position, Seq};
 
 /// The version of the fold: the schema together with the meaning `apply` gives to records. A file of an older fold is
 /// discarded and made again; a file of a newer one is refused.
-pub const FOLD: i32 = 1;
+pub const FOLD: i32 = 2;
 
 /// Marks an SQLite file as ours (`HWTR`), so that no other file is ever discarded by mistake.
 const APPLICATION: i32 = 0x4857_5452;

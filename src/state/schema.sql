@@ -256,6 +256,7 @@ CREATE TABLE fact (
     invalid_at TEXT,
     withdrawn INTEGER NOT NULL DEFAULT 0,
     withdrawn_at TEXT,
+    closed_by BLOB,  -- the fact that ended it, when it was not the text itself
     created_at TEXT NOT NULL,
     expired_at TEXT,
     changed_seq INTEGER NOT NULL
@@ -281,6 +282,25 @@ CREATE TABLE support (
 ) WITHOUT ROWID;
 CREATE INDEX support_page ON support (page);
 CREATE INDEX support_chunk ON support (chunk);
+-- What was found about pairs of facts; `stands` while they share the entities they were judged for.
+CREATE TABLE judgement (
+    a BLOB NOT NULL,
+    b BLOB NOT NULL,
+    likeness TEXT NOT NULL,
+    why TEXT NOT NULL,
+    stands INTEGER NOT NULL,
+    PRIMARY KEY (a, b)
+) WITHOUT ROWID;
+CREATE INDEX judgement_b ON judgement (b);
+-- Earlier stretches of time in which a fact was true; the last one is in its own row.
+CREATE TABLE spell (
+    fact BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    valid_at TEXT,
+    invalid_at TEXT,
+    closed_by BLOB,
+    PRIMARY KEY (fact, number)
+) WITHOUT ROWID;
 
 -- Finding. Vectors are filled behind the loop and are no part of any comparison.
 CREATE VIRTUAL TABLE chunk_text USING fts5 (path, text, content = '', contentless_delete = 1, tokenize = 'porter unicode61');

@@ -13,7 +13,7 @@ use knowledge::time::{Timestamp, stored};
 use knowledge::{rank, resolve};
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is asked.
 #[derive(Clone, Debug, Default)]
@@ -212,16 +212,24 @@ impl State {
         if query.as_of.is_none() {
             supports.retain(|support| support.end.is_none());
         }
-        let times = resolve::times(&supports);
-        let begins = times.valid_at.or(supports.iter().filter_map(|support| support.asserted_from).min());
-        let ends = times.invalid_at.or(times.withdrawn.flatten());
-        let holds = match query.as_of {
-            Some(at) => begins.is_none_or(|begins| begins <= at) && ends.is_none_or(|ends| ends > at),
-            None => times.invalid_at.zip(query.now).is_none_or(|(ended, now)| ended > now),
-        };
-        let unknown_end = times.withdrawn.is_some() && ends.is_none();
+        let mut rivals = BTreeMap::new();
+        for rival in super::judged::rivals(self.connection(), fact)? {
+            let said = super::candidates::supports_noticed(self.connection(), rival)?.into_iter();
+            let then = said.filter_map(|said| match query.wiki_at {
+                Some(at) => resolve::as_said_at(&said, at),
+                None => Some(said),
+            });
+            rivals.insert(rival, then.collect());
+        }
+        let mut spells = resolve::spells(&supports, &rivals);
+        if query.as_of.is_none() {
+            // Now is in the last spell or in none.
+            spells = spells.split_off(spells.len().saturating_sub(1));
+        }
+        let said_since = supports.iter().filter_map(|support| support.asserted_from).min();
+        let held = spells.into_iter().map(|spell| spell.times).find(|times| holds(times, said_since, query));
         let chunks = supports.iter().map(|support| support.chunk).collect();
-        Ok((holds && !unknown_end && !supports.is_empty()).then_some(Moment { times, chunks }))
+        Ok(held.filter(|_| !supports.is_empty()).map(|times| Moment { times, chunks }))
     }
 
     /// An entity with the facts that hold at the asked time. At a time other than now, one without any is not shown.
@@ -269,4 +277,16 @@ impl State {
         let passage = Found::Passage { chunk, page, version: version.unwrap_or(1), link };
         Ok(Some((format!("chunk {row}"), passage)))
     }
+}
+
+/// Whether something with these times holds when it is asked about: now, or at a time in the world.
+fn holds(times: &Times, said_since: Option<Timestamp>, query: &Query) -> bool {
+    let begins = times.valid_at.or(said_since);
+    let ends = times.invalid_at.or(times.withdrawn.flatten());
+    let unknown_end = times.withdrawn.is_some() && ends.is_none();
+    !unknown_end
+        && match query.as_of {
+            Some(at) => begins.is_none_or(|begins| begins <= at) && ends.is_none_or(|ends| ends > at),
+            None => times.invalid_at.zip(query.now).is_none_or(|(ended, now)| ended > now),
+        }
 }

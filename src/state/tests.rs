@@ -6,7 +6,8 @@ use crate::error::Kind as Kind_;
 use knowledge::audience::{Layer, LayerId, Rule};
 use knowledge::chunk::{Chunk, Form};
 use knowledge::graph::{
-    Change, Claim, Episode, Extractor, Fact, Kind, Mention, Node, Object, Reading, Support,
+    Change, Claim, End, Ended, Episode, Extractor, Fact, Judgement, Kind, Likeness, Mention, Node, Object,
+    Reading, Support,
 };
 use knowledge::id::{ChunkId, EntityId, FactId, NodeId, PageId, PersonKey, SpaceKey, Version};
 use knowledge::page::{BodyFormat, PageKind, PageRef, Person, RawPage};
@@ -388,4 +389,77 @@ fn a_second_file_that_is_complete_takes_the_place_of_the_first_after_a_kill() {
     drop(state);
     let seen = State::open_to_read(&path).unwrap().unwrap();
     assert_eq!((seen.generation().unwrap(), seen.applied().unwrap()), (1, Seq::new(8)));
+}
+
+/// Facts of the small history's service with other values, each since a day, on the same chunk.
+fn values(days: &[(&str, &str)]) -> (Vec<FactId>, Vec<Change>) {
+    let mut all = changes(cut("p1").0);
+    let (Some(Change::Support(support)), Some(Change::Fact(fact))) = (all.pop(), all.pop()) else {
+        panic!("the last changes are a fact and its support")
+    };
+    let ids: Vec<FactId> =
+        days.iter().map(|(value, day)| FactId::of(&[value.as_bytes(), day.as_bytes()])).collect();
+    for (id, (value, day)) in ids.iter().zip(days) {
+        let object = Object::Value((*value).to_owned());
+        all.push(Change::Fact(Fact { id: *id, object, ..fact.clone() }));
+        all.push(Change::Support(Support { fact: *id, valid_at: parse(day), ..support.clone() }));
+    }
+    (ids, all)
+}
+
+fn contradict(one: FactId, other: FactId, stands: bool) -> Change {
+    let (a, b) = (one.min(other), one.max(other));
+    Change::Judge(Judgement { a, b, likeness: Likeness::Contradicts, why: "told".to_owned(), stands })
+}
+
+/// Beginning, end and what ended it.
+type SpellRow = (Option<String>, Option<String>, Option<Vec<u8>>);
+
+/// Earlier spells and the last.
+fn spells_of(state: &State, fact: FactId) -> Vec<SpellRow> {
+    let mut statement = state
+        .connection()
+        .prepare(
+            "SELECT valid_at, invalid_at, closed_by, number FROM spell WHERE fact = ?1
+             UNION ALL SELECT valid_at, invalid_at, closed_by, 99 FROM fact WHERE fact = ?1 ORDER BY 4",
+        )
+        .unwrap();
+    let day = |text: Option<String>| text.map(|text| text[..10].to_owned());
+    let rows =
+        statement.query_map([fact.as_bytes()], |row| Ok((day(row.get(0)?), day(row.get(1)?), row.get(2)?)));
+    rows.unwrap().map(|row| row.unwrap()).collect()
+}
+
+#[test]
+fn what_contradicts_a_fact_ends_it_until_its_own_text_goes() {
+    let (_folder, mut state) = state();
+    small_history().iter().for_each(|segment| state.apply(segment).unwrap());
+    let (ids, mut all) = values(&[("red", "2024-01-01"), ("blue", "2024-06-01"), ("red", "2024-09-01")]);
+    let [red, blue, again] = ids[..] else { panic!("three facts") };
+    all.push(contradict(red, blue, true));
+    all.push(Change::Fold { fact: again, into: Some(red) });
+    let mut resolved = |seq, changes| {
+        let resolved = Record::Resolved(Resolved { epoch: 1, changes });
+        state.apply(&segment(seq, vec![resolved])).unwrap();
+        (spells_of(&state, red), spells_of(&state, blue))
+    };
+    let spell = |from: &str, until: Option<&str>, by: Option<FactId>| {
+        (Some(from.to_owned()), until.map(str::to_owned), by.map(|by| by.as_bytes().to_vec()))
+    };
+    let first = spell("2024-01-01", Some("2024-06-01"), Some(blue));
+    let between = spell("2024-06-01", Some("2024-09-01"), Some(red));
+    let closed = (vec![first.clone(), spell("2024-09-01", None, None)], vec![between]);
+    assert_eq!(resolved(7, all), closed);
+
+    let open = (vec![spell("2024-01-01", None, None)], vec![spell("2024-06-01", None, None)]);
+    assert_eq!(resolved(8, vec![contradict(red, blue, false)]), open);
+    assert_eq!(resolved(9, vec![contradict(red, blue, true)]), closed);
+
+    let apart = (vec![first], vec![spell("2024-06-01", None, None)]);
+    assert_eq!(resolved(10, vec![Change::Fold { fact: again, into: None }]), apart);
+
+    let (_, mut gone) = values(&[("blue", "2024-06-01")]);
+    let Some(Change::Support(support)) = gone.last_mut() else { panic!("a support is last") };
+    support.end = Some(End { ended: Ended::Vanished, version: None, at: None });
+    assert_eq!(resolved(11, gone).0, open.0);
 }

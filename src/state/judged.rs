@@ -1,0 +1,127 @@
+//! What was found about facts, and what follows for their times: rows of `judgement`, `spell` and the closing columns
+//! of `fact`. It must not know how anything was found. Invariant: the times of a shown fact are computed from its
+//! supports and those of the facts that contradict it, by the one rule, whenever one of these changes.
+
+use super::apply::Step;
+use super::candidates::{collect, supports_shown_by, unreadable};
+use crate::error::Result;
+use knowledge::graph::{Judgement, Likeness, Spell, Support};
+use knowledge::id::FactId;
+use knowledge::resolve;
+use knowledge::time::stored;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) fn apply_judgement(step: &Step<'_>, judgement: &Judgement) -> Result<()> {
+    step.run(
+        "INSERT OR REPLACE INTO judgement VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![
+            judgement.a.as_bytes(),
+            judgement.b.as_bytes(),
+            likeness_text(judgement.likeness),
+            judgement.why,
+            judgement.stands
+        ],
+    )
+}
+
+fn likeness_text(likeness: Likeness) -> &'static str {
+    match likeness {
+        Likeness::Duplicate => "duplicate",
+        Likeness::Contradicts => "contradicts",
+        Likeness::Unrelated => "unrelated",
+        Likeness::Doubt => "doubt",
+    }
+}
+
+/// All judgements that name a fact, by pair.
+pub(super) fn judgements(connection: &Connection, fact: FactId) -> Result<Vec<Judgement>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT a, b, likeness, why, stands FROM judgement WHERE a = ?1
+         UNION ALL SELECT a, b, likeness, why, stands FROM judgement WHERE b = ?1",
+    )?;
+    let mut found = collect(statement.query([fact.as_bytes()])?, |row| {
+        let likeness: String = row.get(2)?;
+        Ok(Judgement {
+            a: FactId::from_bytes(row.get(0)?),
+            b: FactId::from_bytes(row.get(1)?),
+            likeness: match likeness.as_str() {
+                "duplicate" => Likeness::Duplicate,
+                "contradicts" => Likeness::Contradicts,
+                "unrelated" => Likeness::Unrelated,
+                "doubt" => Likeness::Doubt,
+                other => return Err(unreadable("judgement", other)),
+            },
+            why: row.get(3)?,
+            stands: row.get(4)?,
+        })
+    })?;
+    found.sort_unstable_by_key(|judgement| (judgement.a, judgement.b));
+    Ok(found)
+}
+
+/// The facts that are shown and contradict a shown fact, itself and what is folded into it.
+pub(super) fn rivals(connection: &Connection, fact: FactId) -> Result<BTreeSet<FactId>> {
+    let mut statement = connection.prepare_cached(
+        "WITH own AS (SELECT ?1 AS fact UNION SELECT fact FROM fact WHERE folded_into = ?1),
+         against AS (
+             SELECT b AS fact FROM own JOIN judgement ON a = own.fact WHERE likeness = 'contradicts' AND stands
+             UNION SELECT a FROM own JOIN judgement ON b = own.fact WHERE likeness = 'contradicts' AND stands)
+         SELECT DISTINCT coalesce(folded_into, fact) FROM against JOIN fact USING (fact)",
+    )?;
+    let found = collect(statement.query([fact.as_bytes()])?, |row| Ok(FactId::from_bytes(row.get(0)?)))?;
+    Ok(found.into_iter().filter(|rival| *rival != fact).collect())
+}
+
+/// Adds the facts whose times hang on those of the touched ones: what shows them, and what they contradict.
+pub(super) fn spread(connection: &Connection, touched: &mut BTreeSet<FactId>) -> Result<()> {
+    if !connection.prepare_cached("SELECT 1 FROM judgement LIMIT 1")?.exists([])? {
+        return Ok(());
+    }
+    for fact in touched.clone() {
+        let shown = shown_in_place_of(connection, fact)?;
+        touched.insert(shown);
+        touched.extend(rivals(connection, shown)?);
+        // What a fact contradicted while another one showed it.
+        touched.extend(rivals(connection, fact)?);
+    }
+    Ok(())
+}
+
+fn shown_in_place_of(connection: &Connection, fact: FactId) -> Result<FactId> {
+    let mut statement = connection.prepare_cached("SELECT folded_into FROM fact WHERE fact = ?1")?;
+    let into: Option<Option<[u8; 16]>> =
+        statement.query_row([fact.as_bytes()], |row| row.get(0)).optional()?;
+    Ok(into.flatten().map_or(fact, FactId::from_bytes))
+}
+
+/// The stretches of time in which a fact was true. One that is folded away has those that its own texts tell of.
+pub(super) fn spells(connection: &Connection, fact: FactId) -> Result<Vec<Spell>> {
+    let supports = supports_shown_by(connection, fact)?;
+    match shown_in_place_of(connection, fact)? == fact {
+        true => Ok(resolve::spells(&supports, &said_by(connection, &rivals(connection, fact)?)?)),
+        false => Ok(resolve::spells(&supports, &BTreeMap::new())),
+    }
+}
+
+fn said_by(connection: &Connection, facts: &BTreeSet<FactId>) -> Result<BTreeMap<FactId, Vec<Support>>> {
+    facts.iter().map(|fact| Ok((*fact, supports_shown_by(connection, *fact)?))).collect()
+}
+
+/// Keeps the earlier spells of a fact; the last one is in its own row.
+pub(super) fn keep_spells(step: &Step<'_>, fact: FactId, earlier: &[Spell]) -> Result<()> {
+    step.run("DELETE FROM spell WHERE fact = ?1", [fact.as_bytes()])?;
+    for (number, spell) in earlier.iter().enumerate() {
+        step.run(
+            "INSERT INTO spell VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![
+                fact.as_bytes(),
+                i64::try_from(number).unwrap_or(i64::MAX),
+                spell.times.valid_at.map(stored),
+                spell.times.invalid_at.map(stored),
+                spell.by.as_ref().map(FactId::as_bytes)
+            ],
+        )?;
+    }
+    Ok(())
+}
