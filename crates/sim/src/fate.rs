@@ -166,6 +166,7 @@ pub struct Fate {
     read: BTreeSet<ChunkId>,
     /// Pairs in doubt of which something was found.
     found: BTreeSet<QuestionId>,
+    summaries: usize,
     /// When calls arrived at the model, in milliseconds.
     arrived: Vec<i64>,
     /// Kill at this many more reads of the store.
@@ -390,6 +391,7 @@ impl Fate {
             Record::Answered(answered) => drop(self.heard.insert(answered.pack)),
             Record::Understood(understood) => {
                 self.read.extend(understood.readings.iter().map(|(chunk, _)| *chunk));
+                self.summaries += understood.summaries.len();
                 self.found.extend(understood.found.iter().map(|(question, _)| *question));
             }
             _ => {}
@@ -403,9 +405,9 @@ impl Fate {
         dies
     }
 
-    /// Calls that arrived at the model.
-    pub fn calls(&self) -> usize {
-        self.arrived.len()
+    /// Calls that arrived at the model, pairs in doubt that it judged, and summaries that it wrote.
+    pub fn asked(&self) -> [usize; 3] {
+        [self.arrived.len(), self.found.len(), self.summaries]
     }
 
     /// Kill points that were not reached, and how many were overtaken.

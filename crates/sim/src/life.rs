@@ -36,8 +36,8 @@ pub struct Outcome {
     pub steps: u64,
     /// Rows of the final graph.
     pub rows: usize,
-    /// Calls that arrived at the model.
-    pub calls: usize,
+    /// Calls that arrived at the model, pairs in doubt that it judged, and summaries that it wrote.
+    pub asked: [usize; 3],
     /// What happened, in order.
     pub log: Vec<String>,
 }
@@ -158,7 +158,7 @@ pub fn live(seed: u64) -> Result<Outcome, String> {
         overtaken,
         steps,
         rows: said.last().map_or(0, |graph| graph.lines().count()),
-        calls: fate.calls(),
+        asked: fate.asked(),
         log: fate.log.clone(),
     })
 }
