@@ -94,6 +94,8 @@ async def measured(mock, chunks, mode, latency_ms, batch=5):
         stats = mock.end()
         names, facts = await held(g)
         await g.close()
+        for asked in (g.llm_client, g.embedder, g.cross_encoder):
+            await asked.client.close()
     return dict(took, stats=stats, names=names, facts=facts)
 
 

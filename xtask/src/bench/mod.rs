@@ -7,6 +7,9 @@ mod graphiti;
 mod pages;
 mod pipeline;
 
+pub use child::Bench;
+pub use pipeline::{Folder, built, machine};
+
 use crate::tools::{Done, cargo, run};
 
 /// Measures the whole binary, with the words that follow its name.
