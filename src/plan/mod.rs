@@ -2,7 +2,10 @@
 //! gives the same plan, whenever the job died before. Pure work (reading, cutting, resolving) is done here and handed
 //! over as records; effects are handed over as tasks.
 
+mod adjudication;
 mod asks;
+mod extraction;
+mod summaries;
 
 pub use asks::Asks;
 
@@ -16,11 +19,11 @@ use knowledge::chunk::CHUNKER;
 use knowledge::id::Version;
 use knowledge::page::RawPage;
 use knowledge::read::READER;
-use knowledge::record::{Cut, Gathered, Item, Piece, Record, Resolved, Work, Worklist};
+use knowledge::record::{Cut, Gathered, Item, Piece, Record, Work, Worklist};
 use knowledge::resolve::RESOLVER;
 use knowledge::structure::STRUCTURE;
 use knowledge::time::Timestamp;
-use knowledge::{read, resolve, structure};
+use knowledge::{read, structure};
 
 /// How far a run goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,9 +122,15 @@ pub fn plan(state: &State, running: &Running, limits: &Limits, now: Timestamp) -
         return Ok(work);
     }
     let generation = plan_generation(state, limits)?;
-    match generation.owes_nothing() {
-        true => plan_sweep(state, limits),
-        false => Ok(generation),
+    if !generation.owes_nothing() {
+        return Ok(generation);
+    }
+    let sweep = plan_sweep(state, limits)?;
+    match (&limits.asks, sweep.owes_nothing() && limits.until >= Until::Indexed) {
+        (Some(asks), true) => {
+            Ok(Plan { settled: summaries::plan(state, asks)?.into_iter().collect(), ..sweep })
+        }
+        _ => Ok(sweep),
     }
 }
 
@@ -151,12 +160,10 @@ fn plan_fetches(state: &State, running: &Running, limits: &Limits) -> Result<Vec
     Ok(owed.into_iter().map(Task::Read).filter(|task| !running.holds(task)).take(free).collect())
 }
 
-/// Resolves the epoch that is gathered, or gathers the slice that is complete.
+/// Brings the epoch that is gathered on, or gathers the slice that is complete.
 fn plan_epoch(state: &State, limits: &Limits) -> Result<Option<Record>> {
     if let Some(epoch) = state.open_epoch()? {
-        let said = state.said(&epoch)?;
-        let changes = resolve::resolve(&said, state, &knowledge::judge::Findings::by_rules_alone())?;
-        return Ok(Some(Record::Resolved(Resolved { epoch: epoch.epoch, changes })));
+        return adjudication::settle(state, limits.asks.as_ref(), &epoch);
     }
     let Some(slice) = state.head_slice()? else { return Ok(None) };
     if !state.is_complete(slice)? || !asks::is_answered(state, limits, slice)? {

@@ -105,6 +105,7 @@ fn apply_record(step: &Step<'_>, record: &Record) -> Result<()> {
         ),
         Record::Resolved(resolved) => {
             changes::apply(step, &resolved.changes)?;
+            answers::resolved(step, resolved.epoch)?;
             step.run("UPDATE epoch SET resolved_seq = ?2 WHERE epoch = ?1", params![resolved.epoch, step.seq])
         }
         Record::Reindexing { generation } => set(step.transaction, "reindexing", &generation.to_string()),

@@ -6,8 +6,8 @@
 //! fails. This file must not know how a step is done.
 
 use crate::rng::Rng;
-use knowledge::id::{ChunkId, PackId, PageId, Version};
-use knowledge::record::Record;
+use knowledge::id::{ChunkId, PackId, PageId, QuestionId, Version};
+use knowledge::record::{Matter, Record};
 use knowledge::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -160,10 +160,12 @@ pub struct Fate {
     gone: BTreeSet<(usize, PageId)>,
     /// When the life began, as virtual time counts.
     pub began: Option<tokio::time::Instant>,
-    packs: BTreeMap<PackId, Vec<ChunkId>>,
+    packs: BTreeMap<PackId, Matter>,
     /// Packs whose answer is durable, and chunks that were read.
     heard: BTreeSet<PackId>,
     read: BTreeSet<ChunkId>,
+    /// Pairs in doubt of which something was found.
+    found: BTreeSet<QuestionId>,
     /// When calls arrived at the model, in milliseconds.
     arrived: Vec<i64>,
     /// Kill at this many more reads of the store.
@@ -361,10 +363,15 @@ impl Fate {
         if self.heard.contains(&pack) {
             self.broken.push(format!("pack {pack} was asked about again although its answer is durable"));
         }
-        let read =
-            self.packs.get(&pack).into_iter().flatten().filter(|chunk| self.read.contains(chunk)).count();
-        if read > 0 {
-            self.broken.push(format!("pack {pack} holds {read} chunks that were read before"));
+        let known = match self.packs.get(&pack) {
+            Some(Matter::Questions { questions, .. }) => {
+                questions.iter().filter(|question| self.found.contains(&question.id)).count()
+            }
+            Some(matter) => matter.chunks().iter().filter(|chunk| self.read.contains(chunk)).count(),
+            None => 0,
+        };
+        if known > 0 {
+            self.broken.push(format!("pack {pack} asks {known} things that were answered before"));
         }
         let minute = at.as_millisecond() - 60_000;
         let within = self.arrived.iter().rev().take_while(|before| **before > minute).count();
@@ -378,11 +385,12 @@ impl Fate {
     fn remember(&mut self, record: &Record) {
         match record {
             Record::Packed(packed) => {
-                self.packs.extend(packed.packs.iter().map(|pack| (pack.id, pack.chunks.clone())));
+                self.packs.extend(packed.packs.iter().map(|pack| (pack.id, pack.matter.clone())));
             }
             Record::Answered(answered) => drop(self.heard.insert(answered.pack)),
             Record::Understood(understood) => {
                 self.read.extend(understood.readings.iter().map(|(chunk, _)| *chunk));
+                self.found.extend(understood.found.iter().map(|(question, _)| *question));
             }
             _ => {}
         }

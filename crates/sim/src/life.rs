@@ -79,6 +79,9 @@ impl Plan {
         };
         let mut asks = Asks::new("false", Vocabulary::default(), vec![allowance]);
         asks.size.chars = *rng.pick(&[1_500, 4_000, 16_000]);
+        if rng.chance(20) {
+            asks = asks.in_two_steps();
+        }
         let limits = Limits {
             asks: rng.chance(60).then_some(asks),
             accept_deletes: true,

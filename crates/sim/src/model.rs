@@ -71,6 +71,22 @@ impl Model {
         }
     }
 
+    /// A verdict on each pair that follows from its texts, and from the whole prompt where `relation` does.
+    fn judge(&self, text: &str, relation: &str) -> Value {
+        let verdict = |line: Value| {
+            let of_names = line["names"].is_array();
+            let pair = if of_names { &line["names"] } else { &line["statements"] };
+            let said = format!("{} {} {relation}", pair[0]["text"], pair[1]["text"]);
+            let number = usize::from(blake3::hash(said.as_bytes()).as_bytes()[0]);
+            let verdict = match of_names {
+                true => ["same", "different"][number % 2],
+                false => ["duplicate", "contradicts", "unrelated"][number % 3],
+            };
+            json!({ "question": line["question"], "verdict": verdict })
+        };
+        json!({ "verdicts": lines(text).map(verdict).collect::<Vec<Value>>() })
+    }
+
     fn answer(&self, prompt: &Prompt) -> Reply {
         let hash = blake3::hash(prompt.text.as_bytes());
         let mut rng = Rng::new(
@@ -78,9 +94,16 @@ impl Model {
             "answer",
         );
         let relation = if self.by_pack && rng.chance(50) { "stands_beside" } else { "works_with" };
-        let chunks: Vec<Value> =
-            shown(&prompt.text).into_iter().map(|(number, text)| read(number, text, relation)).collect();
-        let mut text = json!({ "chunks": chunks }).to_string();
+        let mut text = match prompt.schema_name.as_str() {
+            "verdicts" => self.judge(&prompt.text, relation),
+            "summaries" => tell(&prompt.text),
+            // `facts` is the second of two steps: subjects and objects are names.
+            name => {
+                let read = |(number, text)| read(number, text, (relation, name == "facts"));
+                json!({ "chunks": shown(&prompt.text).into_iter().map(read).collect::<Vec<Value>>() })
+            }
+        }
+        .to_string();
         let mut finish = Finish::Stop;
         if rng.chance(self.broken) {
             match rng.below(4) {
@@ -102,6 +125,21 @@ impl Model {
     }
 }
 
+/// A summary of each entity that says how much was told of it.
+fn tell(text: &str) -> Value {
+    let told = lines(text).map(|line| {
+        let statements = line["statements"].as_array().map_or(0, Vec::len);
+        let before = line["summary_so_far"].as_str().map_or(0, str::len);
+        json!({ "entity": line["entity"], "summary": format!("{} statements after {before} letters.", statements) })
+    });
+    json!({ "summaries": told.collect::<Vec<Value>>() })
+}
+
+/// The lines of a prompt that are JSON.
+fn lines(text: &str) -> impl Iterator<Item = Value> {
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).filter(Value::is_object)
+}
+
 /// The chunks of a prompt: number and text.
 fn shown(text: &str) -> Vec<(u64, &str)> {
     let mut found = Vec::new();
@@ -119,7 +157,7 @@ fn shown(text: &str) -> Vec<(u64, &str)> {
 }
 
 /// Names in code spans and words that begin with a capital, and a fact for each line that holds two of them.
-fn read(number: u64, text: &str, relation: &str) -> Value {
+fn read(number: u64, text: &str, (relation, by_name): (&str, bool)) -> Value {
     let mut names: Vec<&str> = Vec::new();
     let mut facts = Vec::new();
     for line in text.lines().map(str::trim) {
@@ -127,8 +165,9 @@ fn read(number: u64, text: &str, relation: &str) -> Value {
         if let [first, second, ..] = here[..]
             && first != second
         {
+            let end = |at: usize| if by_name { json!(names[at]) } else { json!(at) };
             facts.push(json!({
-                "subject": first, "relation": relation, "object": second, "quote": line,
+                "subject": end(first), "relation": relation, "object": end(second), "quote": line,
                 "valid_at": null, "invalid_at": null,
             }));
         }
