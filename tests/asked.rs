@@ -212,12 +212,14 @@ fn killed_fifty_times_the_graph_is_the_same_and_only_what_was_under_way_is_paid_
     let sql = "SELECT count(*) FROM call WHERE ended = 'unknown'";
     let in_flight: u64 = state.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap().unsigned_abs();
     let stats = mock.stats();
-    let twice = stats.chunks_twice() + stats.questions_twice();
-    eprintln!("{KILLS} kills: {in_flight} calls were under way, {twice} answers were paid again");
+    let twice = stats.prompts_twice();
+    eprintln!("{KILLS} kills: {in_flight} calls were under way, {twice} were answered and paid again");
     assert_eq!(stats.chunks(), 600);
     assert!(in_flight >= KILLS, "only {in_flight} calls were under way at {KILLS} kills");
     assert!(in_flight <= KILLS * AT_ONCE.parse::<u64>().unwrap());
-    assert!(twice <= in_flight, "{twice} answers paid again, {in_flight} calls under way: {stats:?}");
+    assert!(twice <= in_flight, "{twice} calls paid again, {in_flight} under way: {stats:?}");
+    assert!(stats.chunks_twice() <= in_flight, "{stats:?}");
+    assert_eq!(stats.elsewhere(), 0, "whatever was paid again was the same call again: {stats:?}");
 }
 
 /// Lets time pass, for a process that cannot tell when it has come so far.

@@ -105,6 +105,16 @@ impl Stats {
         self.number("questions_twice")
     }
 
+    /// Answers to the very same prompt that were not the first.
+    pub fn prompts_twice(&self) -> u64 {
+        self.number("prompts_twice")
+    }
+
+    /// Chunks and questions that were answered in one prompt and then asked about in another.
+    pub fn elsewhere(&self) -> u64 {
+        self.number("chunks_elsewhere") + self.number("questions_elsewhere")
+    }
+
     /// Calls that it has answered.
     pub fn answered(&self) -> u64 {
         self.0["kinds"].as_object().unwrap().values().map(|kind| kind["ok"].as_u64().unwrap()).sum()

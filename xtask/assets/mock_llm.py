@@ -249,7 +249,15 @@ def a_times_batch(p):
     return {'timestamps': out}
 
 
+ENTITIES = re.compile(r'<entities (\w+)>\n(.*?)\n</entities \1>', re.S)
+
+
 def a_summaries(p):
+    numbered = [json.loads(line) for _, lines in ENTITIES.findall(p) for line in lines.split('\n')]
+    if numbered:  # Highwater's: a summary for each entity, from its statements
+        return {'summaries': [dict(entity=e['entity'], summary=summary_of(
+            e['name'], '\n'.join(e['statements']), e.get('summary_so_far', '')) or e['statements'][0][:600])
+            for e in numbered]}
     text = section(p, 'messages')
     last = text.strip().split('\n')[-1]
     body = loads(last, last)
@@ -320,14 +328,24 @@ def a_verdicts(p):
     return {'verdicts': out}
 
 
-# what the request at hand asks about, and how often each was answered, by the judge's own count
-ASKED, KEYS = [], dict(chunks={}, questions={})
+# what the request at hand asks about, and which prompts each was answered in, by the judge's own count
+ASKED, KEYS = [], dict(prompts={}, chunks={}, questions={})
 
 
-def count(asked):
-    for kind, text in asked:
-        key = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-        KEYS[kind][key] = KEYS[kind].get(key, 0) + 1
+def count(prompt, asked):
+    digest = lambda text: hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    for kind, text in [('prompts', prompt), *asked]:
+        KEYS[kind].setdefault(digest(text), []).append(digest(prompt))
+
+
+def counted():
+    """How many were answered, how many answers were not the first, and how many prompts asked what another had."""
+    out = {}
+    for kind, keys in KEYS.items():
+        out[kind] = len(keys)
+        out[f'{kind}_twice'] = sum(len(prompts) - 1 for prompts in keys.values())
+        out[f'{kind}_elsewhere'] = sum(len(set(prompts)) - 1 for prompts in keys.values())
+    return out
 
 # property set of the response schema -> (kind, answer function); first subset match wins
 KINDS = [
@@ -533,7 +551,8 @@ async def handle(path, body):
         return 503, error(proto, 503), {}
     if cls == 'chat' and OPT['cut_every'] and SEQ[cls] % OPT['cut_every'] == 0:
         text, asked = text[:len(text) // 2], []
-    count(asked)
+    if cls == 'chat':
+        count(prompt, asked)
     note(kind, 200, ptok, ctok, t0, len(inputs or [1]))
     usage = dict(prompt_tokens=ptok, completion_tokens=ctok, total_tokens=ptok + ctok)
     model = body.get('model', 'mock')
@@ -570,13 +589,12 @@ async def handle(path, body):
 async def control(method, path, body):
     global STATS, LOGF
     if path == '/mock/stats':
-        twice = {f'{kind}_twice': sum(keys.values()) - len(keys) for kind, keys in KEYS.items()}
-        return 200, dict(kinds=STATS, options=OPT, seq=SEQ, **{k: len(v) for k, v in KEYS.items()}, **twice), {}
+        return 200, dict(kinds=STATS, options=OPT, seq=SEQ, **counted()), {}
     if path == '/mock/arrivals':
         return 200, dict(arrived=ARRIVALS, refused=REFUSED), {}
     if path == '/mock/reset':
         STATS = {}
-        KEYS.update(chunks={}, questions={})
+        KEYS.update(prompts={}, chunks={}, questions={})
         ARRIVALS.clear()
         REFUSED.clear()
         for w in WINDOW.values():
