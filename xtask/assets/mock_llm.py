@@ -284,7 +284,7 @@ def a_chunks(p):
         facts = []
         for f in facts_of(text):
             va, ia = times_of(f['fact'], ref)
-            quote = next((s for s in SENT.split(text) if f['source'] in s and f['target'] in s), f['fact'])
+            quote = next((s for s in SENT.split(text) if norm(f['fact']) in norm(s)), f['fact'])
             facts.append(dict(subject=index[norm(f['source'])], relation=f['relation'].lower(),
                               object=index[norm(f['target'])], quote=quote.strip(), fact=f['fact'],
                               valid_at=va, invalid_at=ia))

@@ -41,25 +41,28 @@ def held(state):
     names = [name for name, in rows('SELECT name FROM entity')]
     shown = dict(rows('SELECT node, name FROM node'))
     facts = rows('SELECT fact, subject, object, value, invalid_at, withdrawn, folded_into FROM fact')
-    # What a fact stands on, and what the facts stand on that were folded into it.
-    speaks_for = {fact: folded or fact for fact, *_, folded in facts}
     sentences = {}
     for fact, sentence in rows('SELECT fact, sentence FROM support WHERE ended IS NULL'):
-        sentences.setdefault(speaks_for[fact], []).append(sentence)
+        sentences.setdefault(fact, []).append(sentence)
+    # A fact that is shown speaks for those that were folded into it, each with ends of its own.
+    worded = {}
+    for fact, subject, obj, value, _, _, folded in facts:
+        ends = {shown[subject].lower(), (shown[obj] if obj else value).lower()}
+        words = {one for sentence in sentences.get(fact, []) for one in wordings(sentence, ends)}
+        worded.setdefault(folded or fact, set()).update(words)
     spells = {}
     for fact, end in rows('SELECT fact, invalid_at FROM spell'):
         spells.setdefault(fact, []).append(end)
-    told, worded, live = [], [], 0
-    for fact, subject, obj, value, end, withdrawn, folded in facts:
+    told, held_words, live = [], [], 0
+    for fact, *_, end, withdrawn, folded in facts:
         if folded or withdrawn:
             continue
         live += 1
-        ends = {shown[subject].lower(), (shown[obj] if obj else value).lower()}
-        words = {words for sentence in sentences.get(fact, []) for words in wordings(sentence, ends)}
-        worded.extend({mock_llm.norm(one) for one in words})
-        for one in words:
+        held_words.extend({mock_llm.norm(one) for one in worded[fact]})
+        for one in worded[fact]:
             told.extend((one, until or '', bool(until)) for until in [*spells.get(fact, []), end])
-    return dict(names=names, facts=told, live=live, repeated=len(worded) - len(set(worded)))
+    repeated = len(held_words) - len(set(held_words))
+    return dict(names=names, facts=told, live=live, repeated=repeated)
 
 
 def wordings(sentence, ends):
