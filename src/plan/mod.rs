@@ -15,7 +15,8 @@ use crate::sources::Ask;
 use crate::state::State;
 use crate::state::owed::{Compared, Listing, Sweep};
 use crate::world::Task;
-use knowledge::chunk::CHUNKER;
+use knowledge::chunk::{CHUNKER, Chunk};
+use knowledge::graph::Reading;
 use knowledge::id::Version;
 use knowledge::page::RawPage;
 use knowledge::read::READER;
@@ -184,13 +185,16 @@ fn cut(state: &State, page: &RawPage, chunk_chars: usize) -> Result<Cut> {
     let document = read::document(page.format, &page.body);
     let known = state.chunks_made_by(&page.id, (READER, CHUNKER, STRUCTURE))?;
     let pieces = structure::pieces(page, &document, chunk_chars);
-    let chunks = pieces
-        .into_iter()
-        .map(|(chunk, reading)| match known.contains(&chunk.id) {
+    // The same text may come from two trees of blocks, in which rules read different things. Of two readings the lesser
+    // counts, whichever version is cut first.
+    let piece = |(chunk, reading): (Chunk, Reading)| -> Result<Piece> {
+        let held = known.get(&chunk.id);
+        Ok(match held.is_some() && held <= Some(&serde_json::to_string(&reading)?) {
             true => Piece::Kept(chunk.id),
             false => Piece::New { chunk, reading },
         })
-        .collect();
+    };
+    let chunks = pieces.into_iter().map(piece).collect::<Result<_>>()?;
     Ok(Cut {
         page: page.id.clone(),
         version: page.version,

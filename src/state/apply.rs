@@ -357,7 +357,8 @@ fn apply_cut(step: &Step<'_>, cut: &Cut) -> Result<()> {
                 step.run(
                     "INSERT INTO chunk (chunk, page, form, path, text, occurrence, made_by, reading)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-                     ON CONFLICT (chunk) DO UPDATE SET made_by = ?7, reading = ?8",
+                     ON CONFLICT (chunk) DO UPDATE SET made_by = ?7,
+                     reading = CASE made_by WHEN ?7 THEN min(reading, ?8) ELSE ?8 END",
                     params![
                         chunk.id.as_bytes(),
                         cut.page.as_str(),

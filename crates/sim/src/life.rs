@@ -91,7 +91,15 @@ impl Plan {
             epoch_pages: rng.between(1, 12) as u32,
             ..Limits::default()
         };
-        Self { seed, days, strict: wiki.strict, reindex, slice: rng.between(3, 20), limits, model }
+        Self {
+            seed,
+            days,
+            strict: wiki.strict && (limits.asks.is_none() || model.is_consistent()),
+            reindex,
+            slice: rng.between(3, 20),
+            limits,
+            model,
+        }
     }
 }
 

@@ -201,7 +201,8 @@ fn answers_without_an_answer_say_why() {
 
 #[test]
 fn facts_that_are_all_invented_are_asked_for_again_but_the_names_are_not_lost() {
-    let facts = ["Team Blue likes it", "Team Blue hates it", "Team Blue made it", "Team Blue sold it"].map(|quote| fact(0, "likes", 1, quote));
+    let facts = ["Team Blue likes it", "Team Blue hates it", "Team Blue made it", "Team Blue sold it"]
+        .map(|quote| fact(0, "likes", 1, quote));
     let understood = read(TEXT, alone(&NAMES, &facts));
     assert_eq!(understood.readings, []);
     assert_eq!(understood.partial[0].1.mentions.len(), NAMES.len());
