@@ -4,7 +4,7 @@
 //! the state owes it. A kill at any point loses at most what was under way.
 
 use crate::error::{Error, Kind, Result};
-use crate::plan::{Limits, plan};
+use crate::plan::{Limits, Plan, plan};
 use crate::state::State;
 use crate::world::{Task, World};
 use knowledge::record::Record;
@@ -38,7 +38,11 @@ pub async fn run<S: ObjectStore>(
 ) -> Result<Report> {
     let mut running = Running::default();
     loop {
-        let plan = plan(state, &running, limits, world.now())?;
+        // After a failure nothing new is begun; what is under way may have been paid for, and is waited for.
+        let plan = match running.failure {
+            Some(_) => Plan::default(),
+            None => plan(state, &running, limits, world.now())?,
+        };
         if plan.owes_nothing() && running.is_empty() {
             break;
         }
@@ -52,6 +56,9 @@ pub async fn run<S: ObjectStore>(
             let segment = vault.append(world.now(), records).await?;
             state.advance(&segment)?;
         }
+    }
+    if let Some(error) = running.failure {
+        return Err(error);
     }
     let segment = vault.close(world.now()).await?;
     state.advance(&segment)?;
@@ -92,6 +99,8 @@ impl Interrupt {
 pub struct Running {
     set: JoinSet<Result<Vec<Record>>>,
     tasks: BTreeMap<Id, Task>,
+    /// Why the run must end.
+    failure: Option<Error>,
 }
 
 /// How an effect ended, with its id.
@@ -124,8 +133,7 @@ impl Running {
     }
 
     /// Waits for one effect to finish, or for a slot to open, and takes all that have finished by then. When the run is
-    /// interrupted, what has
-    /// not finished is given up: it is owed again by the next run.
+    /// interrupted, what has not finished is given up: it is owed again by the next run.
     async fn finished(
         &mut self,
         slot: (&impl World, Option<Timestamp>),
@@ -143,7 +151,7 @@ impl Running {
             () = opens => None,
             () = interrupt.raised() => {
                 self.set.abort_all();
-                *self = Self::default();
+                *self = Self { failure: self.failure.take(), ..Self::default() };
                 return Ok(Vec::new());
             }
         };
@@ -166,7 +174,10 @@ impl Running {
                 Error::new(Kind::Bug, format!("an effect did not end as it should: {error}"))
             })?;
             self.tasks.remove(&id);
-            records.extend(outcome?);
+            match outcome {
+                Ok(done) => records.extend(done),
+                Err(error) => drop(self.failure.get_or_insert(error)),
+            }
             if records.len() >= BATCH {
                 break;
             }
