@@ -13,12 +13,13 @@ mod openai;
 mod refusal;
 mod schema;
 
-pub use endpoint::{Endpoint, Form};
+pub use endpoint::{Endpoint, Form, url_fault};
 pub use refusal::{Kind, Refusal};
 
 use crate::error::{Error, Result};
 use crate::secret::{KeySource, Secret};
 use knowledge::prompt::{Prompt, Reply};
+use knowledge::quota::Day;
 use std::fmt;
 
 /// How one model of one vendor is spoken to.
@@ -142,6 +143,15 @@ const VENDORS: &[Vendor] = &[
 /// The names of all vendors, for messages.
 pub fn vendors() -> impl Iterator<Item = &'static str> {
     VENDORS.iter().map(|vendor| vendor.name)
+}
+
+/// When a vendor gives a day's requests back: the Gemini API says midnight in California; the others count the last 24
+/// hours, or nothing by the day.
+pub fn day(vendor: &str) -> Day {
+    match vendor {
+        "gemini" => Day::pacific(),
+        _ => Day::Rolling,
+    }
 }
 
 /// The dialect of an endpoint. `environment` looks a variable up.
