@@ -4,7 +4,7 @@
 //! the state owes it. A kill at any point loses at most what was under way.
 
 use crate::error::{Error, Kind, Result};
-use crate::plan::{Limits, plan};
+use crate::plan::{self, Limits};
 use crate::state::State;
 use crate::world::{Task, World};
 use knowledge::record::Record;
@@ -38,9 +38,12 @@ pub async fn run<S: ObjectStore>(
 ) -> Result<Report> {
     let mut running = Running::default();
     loop {
-        let plan = plan(state, &running, limits, world.now())?;
+        let plan = plan::plan(state, &running, limits, world.now())?;
         if plan.owes_nothing() && running.is_empty() {
-            break;
+            match plan::note(state, limits)? {
+                true => continue,
+                false => break,
+            }
         }
         running.start(plan.tasks, world);
         // What finished meanwhile shares the segment, and its flush, with what was decided.
@@ -114,6 +117,11 @@ impl Running {
     /// Whether this very task is under way.
     pub fn holds(&self, task: &Task) -> bool {
         self.tasks.values().any(|held| held == task)
+    }
+
+    /// Whether such a task is under way.
+    pub fn any(&self, is_such: impl Fn(&Task) -> bool) -> bool {
+        self.tasks.values().any(is_such)
     }
 
     fn start(&mut self, tasks: Vec<Task>, world: &impl World) {

@@ -44,7 +44,7 @@ pub struct Key {
 }
 
 /// Every setting there is.
-pub const KEYS: [Key; 21] = [
+pub const KEYS: [Key; 28] = [
     Key {
         name: "source",
         default: "samples",
@@ -71,7 +71,43 @@ pub const KEYS: [Key; 21] = [
     Key {
         name: "embedding",
         default: "builtin",
-        about: "what turns text into vectors: `builtin`, or `none` for words only",
+        about: "what turns text into vectors: `builtin`, `none` for words only, `local/MODEL`, or `VENDOR/MODEL` such \
+                as `openai/text-embedding-3-small`",
+    },
+    Key {
+        name: "embedding_url",
+        default: "",
+        about: "where the embedding's API begins; empty for the vendor's usual place",
+    },
+    Key {
+        name: "embedding_key",
+        default: "",
+        about: "where its key is: `env:NAME` or `file:PATH`; empty for the vendor's usual variable",
+    },
+    Key {
+        name: "embedding_project",
+        default: "",
+        about: "its Google Cloud project, for Vertex AI; empty for `model_project`",
+    },
+    Key {
+        name: "embedding_location",
+        default: "",
+        about: "its region, for Vertex AI; empty for the first `model_location`",
+    },
+    Key {
+        name: "embedding_dimensions",
+        default: "",
+        about: "numbers of a vector; empty for 768 where the model lets us choose, and for all it makes elsewhere",
+    },
+    Key {
+        name: "embedding_requests_per_minute",
+        default: "",
+        about: "requests for vectors that the provider allows in a minute; empty for no limit",
+    },
+    Key {
+        name: "embedding_tokens_per_minute",
+        default: "",
+        about: "tokens of texts that the provider allows in a minute; empty for no limit",
     },
     Key {
         name: "model",

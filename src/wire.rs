@@ -1,6 +1,7 @@
-//! Settings become components: the one file that knows them all.
+//! Settings become components: the one room that knows them all.
 
-use crate::embedders::{self, Embedder};
+pub mod embedding;
+
 use crate::error::{Error, Kind, Result};
 use crate::models::{self, Endpoint, Refusal, local};
 use crate::plan::Asks;
@@ -37,7 +38,7 @@ pub fn check(settings: &Settings) -> Result<()> {
             .hint("give a `--state` outside: the vault holds nothing but the journal"));
     }
     check_models(settings)?;
-    embedder(settings).map(|_| ())
+    embedding::check(settings)
 }
 
 /// What the cap of a chunk may be: less than a paragraph makes no chunk, more than this no model reads with care.
@@ -417,17 +418,4 @@ fn vocabulary(settings: &Settings) -> Result<Vocabulary> {
     let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
     let read: Vocabulary = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     read.checked().map_err(|error| wrong(error.to_string()))
-}
-
-/// What turns text into vectors; nothing when words alone are wanted.
-pub fn embedder(settings: &Settings) -> Result<Option<Box<dyn Embedder>>> {
-    let name = settings.text("embedding");
-    if name == "none" {
-        return Ok(None);
-    }
-    embedders::find(name).map(Some).ok_or_else(|| {
-        let known: Vec<&str> = embedders::settings().chain(["none"]).collect();
-        let found = format!("setting `embedding` ({}): `{name}` is not known", settings.origin("embedding"));
-        Error::new(Kind::Usage, found).hint(format!("use one of: {}", known.join(", ")))
-    })
 }

@@ -143,12 +143,12 @@ impl Endpoint {
     }
 
     /// A setting of this endpoint is wrong.
-    pub(super) fn wrong(&self, found: String) -> Error {
+    pub(crate) fn wrong(&self, found: String) -> Error {
         Error::new(Kind::Usage, format!("model `{}`: {found}", self.name()))
     }
 
     /// The address without a closing `/`, or the vendor's usual one.
-    pub(super) fn base(&self, usual: &str) -> String {
+    pub(crate) fn base(&self, usual: &str) -> String {
         self.base_url.as_deref().unwrap_or(usual).trim_end_matches('/').to_owned()
     }
 }

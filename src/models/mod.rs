@@ -14,7 +14,9 @@ mod refusal;
 mod schema;
 
 pub use endpoint::{Endpoint, Form, url_fault};
+pub(crate) use gemini::{SCOPE as GOOGLE_SCOPE, host as google_host};
 pub use refusal::{Kind, Refusal};
+pub(crate) use refusal::{of_body, of_failure};
 
 use crate::error::{Error, Result};
 use crate::secret::{KeySource, Secret};
@@ -111,16 +113,17 @@ impl Response {
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
-    fn is_success(&self) -> bool {
+    /// Whether it is a success.
+    pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 }
 
 /// An endpoint with its secrets read: what a vendor's dialect is made from.
 pub(crate) struct Access {
-    endpoint: Endpoint,
-    key: Option<Secret>,
-    headers: Vec<(String, Secret)>,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) key: Option<Secret>,
+    pub(crate) headers: Vec<(String, Secret)>,
 }
 
 /// A vendor: its name in the settings, where its key is unless the settings say otherwise, and its dialect.
@@ -162,9 +165,21 @@ pub fn dialect(
     endpoint: &Endpoint,
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<Box<dyn Dialect>> {
+    let vendor = vendor(endpoint)?;
+    (vendor.make)(access(endpoint, environment)?)
+}
+
+fn vendor(endpoint: &Endpoint) -> Result<&'static Vendor> {
+    VENDORS.iter().find(|vendor| vendor.name == endpoint.vendor).ok_or_else(|| endpoint.unknown())
+}
+
+/// An endpoint with its secrets, for whoever speaks to its vendor. `environment` looks a variable up.
+///
+/// # Errors
+/// Settings that do not fit the vendor, or a key that cannot be read.
+pub(crate) fn access(endpoint: &Endpoint, environment: impl Fn(&str) -> Option<String>) -> Result<Access> {
     endpoint.check()?;
-    let vendor =
-        VENDORS.iter().find(|vendor| vendor.name == endpoint.vendor).ok_or_else(|| endpoint.unknown())?;
+    let vendor = vendor(endpoint)?;
     let usual = || vendor.key.map(|name| KeySource::Env(name.to_owned()));
     let during = |error: Error| error.during(format_args!("model `{}`", endpoint.name()));
     let key = endpoint.key.clone().or_else(usual).map(|source| source.read(&environment));
@@ -177,7 +192,7 @@ pub fn dialect(
         Ok((name.clone(), secret))
     });
     let headers = headers.collect::<Result<_>>().map_err(during)?;
-    (vendor.make)(Access { endpoint: endpoint.clone(), key, headers })
+    Ok(Access { endpoint: endpoint.clone(), key, headers })
 }
 
 #[cfg(test)]

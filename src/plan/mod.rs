@@ -3,8 +3,10 @@
 //! over as records; effects are handed over as tasks.
 
 mod asks;
+mod embeds;
 
 pub use asks::Asks;
+pub use embeds::{Embeds, note};
 
 use crate::error::{Error, Kind, Result};
 use crate::job::{Interrupt, Running};
@@ -52,6 +54,8 @@ pub struct Limits {
     pub epoch_pages: u32,
     /// How models are asked; none to ask nobody.
     pub asks: Option<Asks>,
+    /// Who is asked for vectors; none when they are made here, or not at all.
+    pub embeds: Option<Embeds>,
     /// Raised to stop: what has arrived is recorded, nothing new is begun.
     pub interrupt: Interrupt,
 }
@@ -69,6 +73,7 @@ impl Default for Limits {
             // Large enough for shared questions and few segments, small enough that a resolution takes milliseconds.
             epoch_pages: 64,
             asks: None,
+            embeds: None,
             interrupt: Interrupt::default(),
         }
     }
@@ -115,14 +120,17 @@ pub fn plan(state: &State, running: &Running, limits: &Limits, now: Timestamp) -
     }
     let _reading = state.reading()?;
     let work = plan_work(state, running, limits, now)?;
-    if !work.owes_nothing() || !running.is_empty() || !state.is_settled()? {
+    if !work.owes_nothing() {
         return Ok(work);
     }
-    let generation = plan_generation(state, limits)?;
-    match generation.owes_nothing() {
-        true => plan_sweep(state, limits),
-        false => Ok(generation),
+    if running.is_empty() && state.is_settled()? {
+        let generation = plan_generation(state, limits)?;
+        let next = if generation.owes_nothing() { plan_sweep(state, limits)? } else { generation };
+        if !next.owes_nothing() {
+            return Ok(next);
+        }
     }
+    embeds::plan(state, running, limits, now)
 }
 
 /// The work of the newest worklist: resolve what is gathered, gather what is complete, cut what is fetched, fetch.

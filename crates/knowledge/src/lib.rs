@@ -20,3 +20,4 @@ pub mod record;
 pub mod resolve;
 pub mod structure;
 pub mod time;
+pub mod vector;
