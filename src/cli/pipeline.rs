@@ -292,7 +292,10 @@ fn report(call: &Call, state: &State, run: (Seq, i64)) -> Result<()> {
         models::tell_spent(call, &spent)?;
     }
     if vectors.calls > 0 {
-        print(&format!("{} texts embedded, {} tokens, {} calls\n", vectors.texts, vectors.tokens, vectors.calls))?;
+        print(&format!(
+            "{} texts embedded, {} tokens, {} calls\n",
+            vectors.texts, vectors.tokens, vectors.calls
+        ))?;
     }
     for Skipped { what, count } in &report.skipped {
         print(&format!("skipped or guessed: {count} × {what}\n"))?;

@@ -51,8 +51,10 @@ pub(super) fn vertex(access: Access, wanted: Option<usize>) -> Result<Box<dyn Em
             .hint("set `embedding_project`, or `model_project`; `gcloud config get project` says the current one"));
     };
     let model = &endpoint.model;
-    let url = format!("{base}/v1/projects/{project}/locations/{place}/publishers/google/models/{model}:predict");
-    let auth = access.key.clone().map_or(Auth::Google(GOOGLE_SCOPE), |key| Auth::Header("x-goog-api-key", key));
+    let url =
+        format!("{base}/v1/projects/{project}/locations/{place}/publishers/google/models/{model}:predict");
+    let auth =
+        access.key.clone().map_or(Auth::Google(GOOGLE_SCOPE), |key| Auth::Header("x-goog-api-key", key));
     let share = if model.starts_with("gemini-") { VERTEX_GEMINI } else { VERTEX };
     let asked = wanted.unwrap_or(DIMENSIONS);
     let name = name(model, Some(asked));

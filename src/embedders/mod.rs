@@ -39,7 +39,11 @@ pub trait Embedder: Send + Sync {
     /// # Errors
     /// A failure, or a success that is not what the vendor documents.
     fn read(&self, response: &Response, texts: usize) -> std::result::Result<Answer, Refusal> {
-        let found = format!("reading {texts} vectors: `{}` asks nobody, so {} answered", self.name(), response.status);
+        let found = format!(
+            "reading {texts} vectors: `{}` asks nobody, so {} answered",
+            self.name(),
+            response.status
+        );
         Err(Refusal::new(models::Kind::Halt, found))
     }
 }
@@ -131,8 +135,10 @@ fn vendor(endpoint: &Endpoint) -> Result<&'static Vendor> {
     VENDORS.iter().find(|vendor| vendor.name == endpoint.vendor).ok_or_else(|| {
         let known: Vec<&str> = vendors().collect();
         let text = format!("choosing an embedding: `{}` is no vendor of vectors", endpoint.vendor);
-        Error::new(Kind::Usage, text)
-            .hint(format!("write `builtin`, `none`, `local/MODEL`, or VENDOR/MODEL with one of: {}", known.join(", ")))
+        Error::new(Kind::Usage, text).hint(format!(
+            "write `builtin`, `none`, `local/MODEL`, or VENDOR/MODEL with one of: {}",
+            known.join(", ")
+        ))
     })
 }
 
@@ -146,7 +152,11 @@ fn name(model: &str, asked: Option<usize>) -> String {
 
 /// The vectors that a vendor's numbers mean, checked. Where fewer numbers were asked for than came, the first are taken:
 /// a model that lets us choose puts what matters there. Whose numbers cannot be right says why.
-fn kept(numbers: &[Vec<f32>], texts: usize, asked: Option<usize>) -> std::result::Result<Vec<Quantised>, String> {
+fn kept(
+    numbers: &[Vec<f32>],
+    texts: usize,
+    asked: Option<usize>,
+) -> std::result::Result<Vec<Quantised>, String> {
     let length = numbers.first().map_or(0, Vec::len);
     if numbers.len() != texts {
         return Err(format!("{} vectors, expected {texts}", numbers.len()));
@@ -159,7 +169,11 @@ fn kept(numbers: &[Vec<f32>], texts: usize, asked: Option<usize>) -> std::result
 }
 
 /// Refuses vectors that are shorter than what was asked for: another model answers than the one that was meant.
-fn check_length(label: &str, vectors: &[Quantised], asked: Option<usize>) -> std::result::Result<(), Refusal> {
+fn check_length(
+    label: &str,
+    vectors: &[Quantised],
+    asked: Option<usize>,
+) -> std::result::Result<(), Refusal> {
     let found = vectors.first().map_or(0, Quantised::dimensions);
     match asked.filter(|asked| found < *asked) {
         None => Ok(()),

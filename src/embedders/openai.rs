@@ -57,7 +57,8 @@ pub(super) fn compatible(access: Access, wanted: Option<usize>) -> Result<Box<dy
             "for example `embedding_url = \"http://localhost:11434/v1\"`, or write `local/MODEL` to look for one",
         ));
     }
-    let (label, url) = (format!("compatible {}", endpoint.base("")), format!("{}/embeddings", endpoint.base("")));
+    let (label, url) =
+        (format!("compatible {}", endpoint.base("")), format!("{}/embeddings", endpoint.base("")));
     let auth = access.key.clone().map_or(Auth::None, Auth::Bearer);
     Ok(Box::new(made(access, (label, url, auth), wanted, OWN_SHARE)))
 }
@@ -139,7 +140,8 @@ impl Embedder for OpenAi {
             return Err(of_body(&self.label, response, "vectors of other texts than were asked for"));
         }
         let numbers: Vec<Vec<f32>> = data.into_iter().map(|item| item.embedding).collect();
-        let vectors = kept(&numbers, texts, self.asked).map_err(|why| of_body(&self.label, response, &why))?;
+        let vectors =
+            kept(&numbers, texts, self.asked).map_err(|why| of_body(&self.label, response, &why))?;
         check_length(&self.label, &vectors, self.asked)?;
         Ok(Answer { vectors, tokens: usage.map_or(0, |usage| usage.prompt_tokens) })
     }

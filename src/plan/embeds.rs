@@ -48,7 +48,9 @@ pub fn note(state: &State, limits: &Limits) -> Result<bool> {
 /// Calls to make, and calls to announce.
 pub(super) fn plan(state: &State, running: &Running, limits: &Limits, now: Timestamp) -> Result<Plan> {
     let mut plan = Plan::default();
-    let Some(embeds) = limits.embeds.as_ref().filter(|_| limits.until >= Until::Indexed) else { return Ok(plan) };
+    let Some(embeds) = limits.embeds.as_ref().filter(|_| limits.until >= Until::Indexed) else {
+        return Ok(plan);
+    };
     // Debts to a model that was set before are none to this one; they are noted anew when the rest is done.
     if state.meta("embedding_model")?.as_ref() != Some(&embeds.model) {
         return Ok(plan);

@@ -319,8 +319,9 @@ fn names_that_mean_the_same_are_noted_and_kept_apart() {
     }
     state.apply(&segment(2, vec![Record::Resolved(Resolved { epoch: 1, changes: all })])).unwrap();
     let before = state.dump().unwrap();
+    use crate::embedders::Embedder as _;
     let embedder = crate::embedders::builtin::Builtin;
-    assert_eq!(state.note_texts(embedder.name()).unwrap(), 5);
+    assert_eq!(state.note_texts(embedder.name()).unwrap(), 6);
     assert_eq!(state.note_texts(embedder.name()).unwrap(), 0);
     let texts = state.owed_vectors(0, 99).unwrap();
     let words: Vec<&str> = texts.iter().map(|text| text.text.as_str()).collect();

@@ -69,7 +69,8 @@ impl State {
         if self.meta("embedding_model")?.as_deref() != Some(model) {
             // Debts to another model are none to this one; its vectors stay, should it be set again.
             self.connection().execute_batch("DELETE FROM vector_of; DELETE FROM owed_vector")?;
-            self.connection().execute("INSERT OR REPLACE INTO meta VALUES ('embedding_model', ?1)", [model])?;
+            self.connection()
+                .execute("INSERT OR REPLACE INTO meta VALUES ('embedding_model', ?1)", [model])?;
         }
         loop {
             let texts = self.unnoted(NOTED)?;

@@ -58,7 +58,8 @@ fn endpoint(settings: &Settings) -> Result<Endpoint> {
     let given = |name: &str| Some(settings.text(name).to_owned()).filter(|text| !text.is_empty());
     // The project is nearly always the same; so is the region, of which a model may be asked at several.
     let first = |name: &str| given(name)?.split(',').next().map(|one| one.trim().to_owned());
-    let (vendor, model) = settings.text("embedding").split_once('/').unwrap_or((settings.text("embedding"), ""));
+    let (vendor, model) =
+        settings.text("embedding").split_once('/').unwrap_or((settings.text("embedding"), ""));
     let endpoint = Endpoint {
         vendor: vendor.to_owned(),
         model: model.to_owned(),
@@ -68,7 +69,8 @@ fn endpoint(settings: &Settings) -> Result<Endpoint> {
         key: key(settings, "embedding_key")?,
         ..Endpoint::default()
     };
-    let said = |error: Error| error.during(format_args!("setting `embedding` ({})", settings.origin("embedding")));
+    let said =
+        |error: Error| error.during(format_args!("setting `embedding` ({})", settings.origin("embedding")));
     embedders::check(&endpoint).map(|()| endpoint).map_err(said)
 }
 

@@ -77,8 +77,9 @@ fn check_held(embeds: &Embeds, vectors: &[Quantised], held: Option<usize>) -> Re
             let text = format!(
                 "asking for vectors: those of `{name}` at `{label}` have {found} numbers, those held of it {held}"
             );
-            Err(Error::new(Kind::Halt, text)
-                .hint("another model answers by that name; give it one of its own, or set the one that was used"))
+            Err(Error::new(Kind::Halt, text).hint(
+                "another model answers by that name; give it one of its own, or set the one that was used",
+            ))
         }
     }
 }

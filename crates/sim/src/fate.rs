@@ -403,7 +403,10 @@ impl Fate {
         let minute = at.as_millisecond() - 60_000;
         let within = self.embeddings.iter().rev().take_while(|before| **before > minute).count();
         if within >= requests as usize {
-            self.broken.push(format!("{} calls for vectors arrived in a minute, {requests} are allowed", within + 1));
+            self.broken.push(format!(
+                "{} calls for vectors arrived in a minute, {requests} are allowed",
+                within + 1
+            ));
         }
         self.embeddings.push(at.as_millisecond());
         self.embeddings.len() as u64

@@ -10,9 +10,9 @@ use crate::rng::Rng;
 use crate::store::FaultyStore;
 use crate::wiki::{Day, Wiki};
 use crate::world::FalseWorld;
+use highwater::embedders::Share;
 use highwater::error::{Error, Kind};
 use highwater::job;
-use highwater::embedders::Share;
 use highwater::plan::{Asks, Embeds, Limits};
 use highwater::state::State;
 use highwater::world::World;
@@ -227,13 +227,16 @@ impl<'a> Life<'a> {
 
     /// Whoever is paid for vectors has made all that a run that ended owes.
     fn has_vectors(&self) -> Result<(), Error> {
-        let Some(state) = State::open_to_read(&self.disk.state())?.filter(|_| self.plan.limits.embeds.is_some())
+        let Some(state) =
+            State::open_to_read(&self.disk.state())?.filter(|_| self.plan.limits.embeds.is_some())
         else {
             return Ok(());
         };
         match state.count_owed_vectors()? {
             0 if state.has_vectors("false")? => Ok(()),
-            owed => Err(Error::new(Kind::Bug, format!("{owed} texts are owed a vector after a run that ended"))),
+            owed => {
+                Err(Error::new(Kind::Bug, format!("{owed} texts are owed a vector after a run that ended")))
+            }
         }
     }
 

@@ -152,7 +152,13 @@ async fn embed(model: Model, asked: Texts, fates: Fates, clock: Clock) -> Result
     }
     let Texts { call, endpoint, texts, .. } = asked;
     let failed = |wait_ms, fault| {
-        Record::NotEmbedded(NotEmbedded { call, sent_at, wait_ms, fault, why: "the embedder fails".to_owned() })
+        Record::NotEmbedded(NotEmbedded {
+            call,
+            sent_at,
+            wait_ms,
+            fault,
+            why: "the embedder fails".to_owned(),
+        })
     };
     let vector = |text: &String| Direction(blake3::hash(text.as_bytes()).as_bytes().to_vec());
     Ok(vec![match outcome {
