@@ -108,6 +108,9 @@ fn print_shown(shown: &Shown) -> Result<()> {
             for other in &card.perhaps {
                 print(&format!("  perhaps: {} ({:.2})  {}\n", other.name, other.score, other.entity))?;
             }
+            for summary in &card.summaries {
+                print(&format!("  {}\n", summary.text))?;
+            }
             facts.iter().try_for_each(|fact| print(&format!("  {}  [{}]\n", line(fact), fact.fact)))
         }
         Shown::Page(page) => print_page(page),

@@ -1,23 +1,24 @@
-//! What is to be asked of models now: which chunks share a call, which calls may go out, what an answer came to.
-//! Decided from rows, settings and the time that is handed in; effects are handed over as tasks.
+//! What is to be asked of models now: which calls may go out, what an answer came to. Decided from rows, settings and
+//! the time that is handed in; effects are handed over as tasks. What is asked about chunks, pairs in doubt and
+//! entities is next door.
 //!
-//! Invariant: a call is announced in the journal before it is sent, so whatever dies, the quota knows of it; and a
-//! chunk that has an answer is in no pack.
+//! Invariant: a call is announced in the journal before it is sent, so whatever dies, the quota knows of it; and what
+//! has an answer is in no pack.
 
-use super::{Limits, Plan};
+use super::{Limits, Plan, adjudication, extraction, summaries};
 use crate::error::{Error, Kind, Result};
 use crate::job::Running;
 use crate::state::State;
 use crate::state::answers::Heard;
 use crate::state::owed::Slice;
 use crate::world::{Question, Task};
-use knowledge::extract::{self, Owed, PackSize, Vocabulary};
-use knowledge::id::ChunkId;
+use knowledge::extract::{self, PackSize, Vocabulary};
+use knowledge::judge::ADJUDICATOR;
 use knowledge::prompt::Prompt;
 use knowledge::quota::{self, Allowance, Ledger, Slot, Ticket};
-use knowledge::record::{Asking, Pack, Packed, Packing, Record, Understood};
+use knowledge::record::{Asking, Matter, Pack, Packed, Record, Understood};
+use knowledge::summary::SUMMARISER;
 use knowledge::time::Timestamp;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How models are asked. Plain data.
@@ -25,10 +26,16 @@ use std::sync::Arc;
 pub struct Asks {
     /// Names the model in facts.
     pub model: String,
-    /// Names extractor, vocabulary and model: the key under which debts and answers are kept.
+    /// Names extractor, vocabulary and model: the key under which debts and answers about chunks are kept.
     pub extractor: String,
+    /// Names who is asked about pairs in doubt.
+    pub adjudicator: String,
+    /// Names who is asked for summaries.
+    pub summariser: String,
     /// What there may be, and what may be said of it.
     pub vocabulary: Arc<Vocabulary>,
+    /// Names first, then facts between them: for small models that lose count otherwise.
+    pub two_steps: bool,
     /// How much a call may hold.
     pub size: PackSize,
     /// What each endpoint allows.
@@ -43,10 +50,33 @@ impl Asks {
         Self {
             model: model.to_owned(),
             extractor: format!("{}/{}/{model}", extract::EXTRACTOR, vocabulary.version()),
+            adjudicator: format!("judge/{ADJUDICATOR}/{model}"),
+            summariser: format!("summary/{SUMMARISER}/{model}"),
             vocabulary: Arc::new(vocabulary),
+            two_steps: false,
             size: PackSize::default(),
             allowances,
             max_calls: None,
+        }
+    }
+
+    /// The same, asking about chunks in two steps.
+    #[must_use]
+    pub fn in_two_steps(self) -> Self {
+        Self { extractor: format!("{}/two-steps", self.extractor), two_steps: true, ..self }
+    }
+
+    /// Under which names anything may be owed.
+    pub fn askers(&self) -> [&str; 3] {
+        [&self.extractor, &self.adjudicator, &self.summariser]
+    }
+
+    /// Under which name this is owed.
+    fn asker(&self, matter: &Matter) -> &str {
+        match matter {
+            Matter::Chunks(_) | Matter::Named(_) => &self.extractor,
+            Matter::Questions { .. } => &self.adjudicator,
+            Matter::Summaries(_) => &self.summariser,
         }
     }
 }
@@ -69,11 +99,11 @@ pub(super) fn plan(
 ) -> Result<()> {
     let (limits, now) = limits;
     let Some(asks) = &limits.asks else { return Ok(()) };
-    for heard in state.heard(ANSWERS)? {
+    for heard in state.heard(asks.askers(), ANSWERS)? {
         plan.settled.extend(understand(state, asks, &heard)?);
     }
     for slice in ahead(state)? {
-        plan.settled.extend(pack(state, asks, slice)?);
+        plan.settled.extend(extraction::pack(state, asks, slice)?);
     }
     for announced in state.announced()? {
         let question = Question {
@@ -108,93 +138,85 @@ fn ahead(state: &State) -> Result<Vec<Slice>> {
     Ok(slices)
 }
 
-fn pack(state: &State, asks: &Asks, slice: Slice) -> Result<Option<Record>> {
-    if state.is_packed(slice, &asks.extractor)? {
-        return Ok(None);
-    }
-    let owed = state.owed_answers(slice, &asks.extractor)?;
-    let packs = extract::pack(&owed, asks.size);
-    let packs = packs.into_iter().map(|chunks| Pack::new(&asks.extractor, 0, None, chunks)).collect();
-    let slice = Some(Packing { sweep: slice.sweep, first: slice.first, end: slice.end });
-    Ok(Some(Record::Packed(Packed { extractor: asks.extractor.clone(), slice, packs })))
-}
-
 fn prompt(state: &State, asks: &Asks, pack: &Pack) -> Result<Prompt> {
-    Ok(extract::prompt(&state.asked(pack)?, &asks.vocabulary, pack.fault.as_deref()))
+    let fault = pack.fault.as_deref();
+    Ok(match &pack.matter {
+        Matter::Chunks(chunks) => extraction::prompt(&state.asked(chunks)?, asks, fault),
+        Matter::Named(named) => {
+            extract::prompt_facts(&extraction::named(state, named)?, &asks.vocabulary, fault)
+        }
+        Matter::Questions { questions, .. } => knowledge::judge::prompt(questions, fault),
+        Matter::Summaries(subjects) => knowledge::summary::prompt(subjects, fault),
+    })
 }
 
-/// What an answer came to; chunks that it left out are asked about again, until they had all their chances.
+/// What an answer came to; what it left out is asked about again, until it had all its chances.
 fn understand(state: &State, asks: &Asks, heard: &Heard) -> Result<Vec<Record>> {
-    let Heard { pack, reply } = heard;
-    let asked = state.asked(pack)?;
-    let understood = extract::understand(&asked, &asks.vocabulary, &asks.model, reply);
-    let doubts = understood.refusals().into_iter();
-    let doubts = doubts.map(|(why, count)| (why.to_owned(), count as u32)).collect();
-    let fault = understood.fault();
-    let mut readings = understood.readings;
-    let next = extract::next_round(pack.round, pack.chunks.len());
-    let (again, refused): (Vec<ChunkId>, Vec<_>) = match next {
-        Some(_) => (understood.missing.iter().map(|(chunk, _)| *chunk).collect(), Vec::new()),
-        None => {
-            // Nobody will be asked again: what was believed of it is worth keeping.
-            let partial: BTreeMap<_, _> = understood.partial.into_iter().collect();
-            let kept = understood.missing.iter().filter_map(|(chunk, _)| partial.get_key_value(chunk));
-            readings.extend(kept.map(|(chunk, reading)| (*chunk, reading.clone())));
-            let lost = understood.missing.into_iter().filter(|(chunk, _)| !partial.contains_key(chunk));
-            (Vec::new(), lost.collect())
-        }
+    let (understood, again) = match &heard.pack.matter {
+        Matter::Chunks(chunks) => extraction::understand(state, asks, (heard, chunks))?,
+        Matter::Named(named) => extraction::understand_named(state, asks, (heard, named))?,
+        Matter::Questions { epoch, questions } => adjudication::understand(heard, *epoch, questions),
+        Matter::Summaries(subjects) => summaries::understand(heard, subjects),
     };
-    let again_packs = match next {
-        Some(round) if !again.is_empty() => packs_again(&asked, &again, asks, (round, fault)),
-        _ => Vec::new(),
-    };
-    let mut records =
-        vec![Record::Understood(Understood { pack: pack.id, readings, again, refused, doubts })];
-    if !again_packs.is_empty() {
-        let extractor = asks.extractor.clone();
-        records.push(Record::Packed(Packed { extractor, slice: None, packs: again_packs }));
+    let mut records = vec![Record::Understood(understood)];
+    if !again.is_empty() {
+        let extractor = asks.asker(&heard.pack.matter).to_owned();
+        let pack = |Again { round, fault, matter }| Pack::new(&extractor, round, fault, matter);
+        let packs = again.into_iter().map(pack).collect();
+        records.push(Record::Packed(Packed { extractor: extractor.clone(), slice: None, packs }));
     }
     Ok(records)
 }
 
-/// Packs of the chunks that an answer left out. They shared a pack, so they share an audience.
-fn packs_again(
-    asked: &[extract::Asked],
-    again: &[ChunkId],
-    asks: &Asks,
-    (round, fault): (u8, Option<String>),
-) -> Vec<Pack> {
-    let owed: Vec<Owed> = asked
-        .iter()
-        .filter(|asked| again.contains(&asked.chunk))
-        .map(|asked| Owed {
-            chunk: asked.chunk,
-            chars: asked.text.chars().count(),
-            audience: Vec::new(),
-            round,
-        })
-        .collect();
-    let packs = extract::pack(&owed, asks.size).into_iter();
-    packs.map(|chunks| Pack::new(&asks.extractor, round, fault.clone(), chunks)).collect()
+/// What is to be asked next, after an answer.
+pub(super) struct Again {
+    /// How often it was asked about in vain.
+    pub round: u8,
+    /// What was wrong with the answer, if anything was.
+    pub fault: Option<String>,
+    /// What to ask about.
+    pub matter: Matter,
+}
+
+/// What an answer came to, and what is to be asked next.
+pub(super) type Outcome = (Understood, Vec<Again>);
+
+/// Splits what an answer left out for its next round: whole, then in halves, then each for itself.
+pub(super) fn split<T: Clone>(left: &[T], round: u8) -> Vec<Vec<T>> {
+    let most = match round {
+        0 | 1 => left.len(),
+        extract::LAST_ROUND.. => 1,
+        _ => left.len().div_ceil(2),
+    };
+    left.chunks(most.max(1)).map(<[T]>::to_vec).collect()
+}
+
+/// The reasons why an answer could not be used, once each, for the model to read.
+pub(super) fn fault(missing: &[(usize, String)]) -> Option<String> {
+    let reasons: std::collections::BTreeSet<&str> = missing.iter().map(|(_, why)| why.as_str()).collect();
+    (!reasons.is_empty()).then(|| reasons.into_iter().collect::<Vec<_>>().join("; "))
 }
 
 /// Announces as many calls as the quota lets out now, or says when it will let out the next.
 fn announce(state: &State, asks: &Asks, now: Timestamp, plan: &mut Plan) -> Result<()> {
-    let owed = state.owed_packs(&asks.extractor, CALLS)?;
+    let owed = state.owed_packs(asks.askers(), CALLS)?;
     if owed.is_empty() {
         return Ok(());
     }
-    let mut ledgers = ledgers(state, asks, now)?;
-    let per_token = state.chars_per_token(&asks.extractor)?.unwrap_or(extract::CHARS_PER_TOKEN);
     let mut left = match asks.max_calls {
         Some(most) => most.saturating_sub(state.calls_this_term()?),
         None => u64::MAX,
     };
+    if left == 0 {
+        return Ok(());
+    }
+    let mut ledgers = ledgers(state, asks, now)?;
     for (number, pack) in owed.into_iter().enumerate() {
         if left == 0 {
             break;
         }
         let prompt = prompt(state, asks, &pack)?;
+        let per_token = state.chars_per_token(asks.asker(&pack.matter))?.unwrap_or(extract::CHARS_PER_TOKEN);
         let chars = (prompt.system.len() + prompt.text.len() + prompt.schema.to_string().len()) as u64;
         // With an answer of half the text that is asked about; settled by what the provider counts.
         let tokens = ((chars + prompt.text.len() as u64 / 2) as f64 / per_token).ceil() as u64;
@@ -214,7 +236,7 @@ fn announce(state: &State, asks: &Asks, now: Timestamp, plan: &mut Plan) -> Resu
             Slot::Never(why) => {
                 return Err(Error::new(
                     Kind::Halt,
-                    format!("asking about a pack of {} chunks: {why}", pack.chunks.len()),
+                    format!("asking about {} things in one call: {why}", pack.matter.len()),
                 )
                 .hint("set a smaller `pack_chars`, or the true `tokens_per_minute`"));
             }

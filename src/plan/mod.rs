@@ -2,8 +2,11 @@
 //! gives the same plan, whenever the job died before. Pure work (reading, cutting, resolving) is done here and handed
 //! over as records; effects are handed over as tasks.
 
+mod adjudication;
 mod asks;
 mod embeds;
+mod extraction;
+mod summaries;
 
 pub use asks::Asks;
 pub use embeds::{Embeds, note};
@@ -14,15 +17,16 @@ use crate::sources::Ask;
 use crate::state::State;
 use crate::state::owed::{Compared, Listing, Sweep};
 use crate::world::Task;
-use knowledge::chunk::CHUNKER;
+use knowledge::chunk::{CHUNKER, Chunk};
+use knowledge::graph::Reading;
 use knowledge::id::Version;
 use knowledge::page::RawPage;
 use knowledge::read::READER;
-use knowledge::record::{Cut, Gathered, Item, Piece, Record, Resolved, Work, Worklist};
+use knowledge::record::{Cut, Gathered, Item, Piece, Record, Work, Worklist};
 use knowledge::resolve::RESOLVER;
 use knowledge::structure::STRUCTURE;
 use knowledge::time::Timestamp;
-use knowledge::{read, resolve, structure};
+use knowledge::{read, structure};
 
 /// How far a run goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,13 +128,27 @@ pub fn plan(state: &State, running: &Running, limits: &Limits, now: Timestamp) -
         return Ok(work);
     }
     if running.is_empty() && state.is_settled()? {
-        let generation = plan_generation(state, limits)?;
-        let next = if generation.owes_nothing() { plan_sweep(state, limits)? } else { generation };
+        let next = plan_next(state, limits)?;
         if !next.owes_nothing() {
             return Ok(next);
         }
     }
     embeds::plan(state, running, limits, now)
+}
+
+/// What comes after the last worklist is in the graph to its end: re-indexing, a new sweep, summaries.
+fn plan_next(state: &State, limits: &Limits) -> Result<Plan> {
+    let generation = plan_generation(state, limits)?;
+    if !generation.owes_nothing() {
+        return Ok(generation);
+    }
+    let sweep = plan_sweep(state, limits)?;
+    match (&limits.asks, sweep.owes_nothing() && limits.until >= Until::Indexed) {
+        (Some(asks), true) => {
+            Ok(Plan { settled: summaries::plan(state, asks)?.into_iter().collect(), ..sweep })
+        }
+        _ => Ok(sweep),
+    }
 }
 
 /// The work of the newest worklist: resolve what is gathered, gather what is complete, cut what is fetched, fetch.
@@ -159,12 +177,10 @@ fn plan_fetches(state: &State, running: &Running, limits: &Limits) -> Result<Vec
     Ok(owed.into_iter().map(Task::Read).filter(|task| !running.holds(task)).take(free).collect())
 }
 
-/// Resolves the epoch that is gathered, or gathers the slice that is complete.
+/// Brings the epoch that is gathered on, or gathers the slice that is complete.
 fn plan_epoch(state: &State, limits: &Limits) -> Result<Option<Record>> {
     if let Some(epoch) = state.open_epoch()? {
-        let said = state.said(&epoch)?;
-        let changes = resolve::resolve(&said, state, &knowledge::judge::Findings::by_rules_alone())?;
-        return Ok(Some(Record::Resolved(Resolved { epoch: epoch.epoch, changes })));
+        return adjudication::settle(state, limits.asks.as_ref(), &epoch);
     }
     let Some(slice) = state.head_slice()? else { return Ok(None) };
     if !state.is_complete(slice)? || !asks::is_answered(state, limits, slice)? {
@@ -185,13 +201,16 @@ fn cut(state: &State, page: &RawPage, chunk_chars: usize) -> Result<Cut> {
     let document = read::document(page.format, &page.body);
     let known = state.chunks_made_by(&page.id, (READER, CHUNKER, STRUCTURE))?;
     let pieces = structure::pieces(page, &document, chunk_chars);
-    let chunks = pieces
-        .into_iter()
-        .map(|(chunk, reading)| match known.contains(&chunk.id) {
+    // The same text may come from two trees of blocks, in which rules read different things. Of two readings the lesser
+    // counts, whichever version is cut first.
+    let piece = |(chunk, reading): (Chunk, Reading)| -> Result<Piece> {
+        let held = known.get(&chunk.id);
+        Ok(match held.is_some() && held <= Some(&serde_json::to_string(&reading)?) {
             true => Piece::Kept(chunk.id),
             false => Piece::New { chunk, reading },
         })
-        .collect();
+    };
+    let chunks = pieces.into_iter().map(piece).collect::<Result<_>>()?;
     Ok(Cut {
         page: page.id.clone(),
         version: page.version,

@@ -12,12 +12,14 @@ use jiff::SignedDuration;
 use knowledge::audience::LayerId;
 use knowledge::extract::{Asked, Owed};
 use knowledge::graph::Reading;
-use knowledge::id::{ChunkId, PackId, PageId, SpaceKey};
+use knowledge::id::{ChunkId, PackId, PageId, QuestionId, SpaceKey};
+use knowledge::judge::Finding;
 use knowledge::prompt::Reply;
 use knowledge::quota::{Call, End, Outcome, State as Standing, Ticket};
-use knowledge::record::{Answered, Asking, Deferred, Pack, Packed, Understood};
+use knowledge::record::{Answered, Asking, Deferred, Matter, Pack, Packed, Understood};
 use knowledge::time::{Timestamp, parse, stored};
 use rusqlite::{OptionalExtension, params};
+use std::collections::BTreeSet;
 use vault::Seq;
 
 pub(super) fn packed(step: &Step<'_>, packed: &Packed) -> Result<()> {
@@ -28,14 +30,24 @@ pub(super) fn packed(step: &Step<'_>, packed: &Packed) -> Result<()> {
         )?;
     }
     for pack in &packed.packs {
-        let chunks: Vec<u8> = pack.chunks.iter().flat_map(|chunk| *chunk.as_bytes()).collect();
+        let epoch = match &pack.matter {
+            Matter::Questions { epoch, .. } => Some(epoch),
+            _ => None,
+        };
         step.run(
-            "INSERT OR IGNORE INTO pack (pack, extractor, round, fault, chunks, standing)
-             VALUES (?1, ?2, ?3, ?4, ?5, 'owed')",
-            params![pack.id.as_bytes(), packed.extractor, pack.round, pack.fault, chunks],
+            "INSERT OR IGNORE INTO pack (pack, extractor, round, fault, matter, epoch, standing)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'owed')",
+            params![
+                pack.id.as_bytes(),
+                packed.extractor,
+                pack.round,
+                pack.fault,
+                serde_json::to_string(&pack.matter)?,
+                epoch
+            ],
         )?;
         let Some(slice) = packed.slice else { continue };
-        for chunk in &pack.chunks {
+        for chunk in &pack.matter.chunks() {
             step.run(
                 "INSERT OR IGNORE INTO owed_answer
                  SELECT chunk.chunk, ?2, w.position FROM chunk JOIN worklist w ON w.page = chunk.page
@@ -134,13 +146,49 @@ pub(super) fn understood(step: &Step<'_>, understood: &Understood) -> Result<()>
             params![pack.as_bytes(), chunk.as_bytes()],
         )?;
     }
+    let found = understood.found.iter().map(|(question, finding)| (question, Some(*finding)));
+    for (question, finding) in found.chain(understood.given_up.iter().map(|(question, _)| (question, None))) {
+        step.run(
+            "INSERT OR REPLACE INTO finding SELECT ?2, ?3, coalesce(epoch, 0), ?4 FROM pack WHERE pack = ?1",
+            params![pack.as_bytes(), question.as_bytes(), finding.map(finding_text), step.seq],
+        )?;
+    }
+    understood.summaries.iter().try_for_each(|summary| super::summaries::apply(step, pack, summary))?;
     for (what, count) in &understood.doubts {
         step.run(
             "INSERT INTO doubt VALUES (?1, ?2) ON CONFLICT (what) DO UPDATE SET count = count + ?2",
             params![what, count],
         )?;
     }
-    step.run("UPDATE pack SET standing = 'understood', reply = NULL WHERE pack = ?1", [pack.as_bytes()])
+    step.run(
+        "UPDATE pack SET standing = 'understood', reply = NULL, matter = NULL WHERE pack = ?1",
+        [pack.as_bytes()],
+    )
+}
+
+/// An epoch is done: what was still to be asked for it is not asked any more.
+pub(super) fn resolved(step: &Step<'_>, epoch: u32) -> Result<()> {
+    step.run(
+        "UPDATE pack SET standing = 'understood', reply = NULL, matter = NULL
+         WHERE epoch = ?1 AND standing <> 'understood'",
+        [epoch],
+    )
+}
+
+const FINDINGS: [(Finding, &str); 5] = [
+    (Finding::Same, "same"),
+    (Finding::Different, "different"),
+    (Finding::Duplicate, "duplicate"),
+    (Finding::Contradicts, "contradicts"),
+    (Finding::Unrelated, "unrelated"),
+];
+
+fn finding_text(finding: Finding) -> &'static str {
+    FINDINGS.iter().find(|(known, _)| *known == finding).map_or("unrelated", |(_, text)| text)
+}
+
+fn finding_of(text: &str) -> Option<Finding> {
+    FINDINGS.iter().find(|(_, known)| *known == text).map(|(finding, _)| *finding)
 }
 
 /// A pack with its answer, to be understood.
@@ -243,7 +291,7 @@ impl State {
     }
 
     /// The layers of restrictions that stand before a page: its space's, its own, and those of the pages above it.
-    fn layers_of(&self, page: &str, space: &str) -> Result<Vec<LayerId>> {
+    pub(super) fn layers_of(&self, page: &str, space: &str) -> Result<Vec<LayerId>> {
         let mut statement = self.connection().prepare_cached(
             "WITH RECURSIVE above (page, depth) AS (
                  SELECT ?1, 0
@@ -258,45 +306,91 @@ impl State {
         Ok(whole.into_iter().chain(pages.into_iter().map(|page| LayerId::Page(PageId::new(page)))).collect())
     }
 
-    /// Answers that are not understood yet, oldest pack first.
-    pub fn heard(&self, limit: usize) -> Result<Vec<Heard>> {
+    /// Answers to these askers that are not understood yet, oldest pack first.
+    pub fn heard(&self, askers: [&str; 3], limit: usize) -> Result<Vec<Heard>> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT pack, round, fault, chunks, reply FROM pack WHERE standing = 'answered' ORDER BY row LIMIT ?1",
+            "SELECT pack, round, fault, matter, reply FROM pack
+             WHERE standing = 'answered' AND extractor IN (?1, ?2, ?3) ORDER BY row LIMIT ?4",
         )?;
-        collect(statement.query([limit as i64])?, |row| {
+        let [one, two, three] = askers;
+        collect(statement.query(params![one, two, three, limit as i64])?, |row| {
             let reply: String = row.get(4)?;
             Ok(Heard { pack: pack(row)?, reply: serde_json::from_str(&reply)? })
         })
     }
 
-    /// Packs of this extractor that a call is to be announced for, oldest first: those never asked, those put off,
-    /// and those whose call was under way when the process before this one died.
-    pub fn owed_packs(&self, extractor: &str, limit: usize) -> Result<Vec<Pack>> {
+    /// Packs of these askers that a call is to be announced for: those never asked, those put off, and those whose
+    /// call was under way when the process before this one died. What an epoch waits for comes first, then the oldest.
+    pub fn owed_packs(&self, askers: [&str; 3], limit: usize) -> Result<Vec<Pack>> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT pack, round, fault, chunks FROM pack WHERE extractor = ?1 AND standing = 'owed'
-             ORDER BY row LIMIT ?2",
+            "SELECT pack, round, fault, matter FROM pack WHERE standing = 'owed' AND extractor IN (?1, ?2, ?3)
+             ORDER BY epoch IS NULL, row LIMIT ?4",
         )?;
-        collect(statement.query(params![extractor, limit as i64])?, pack)
+        let [one, two, three] = askers;
+        collect(statement.query(params![one, two, three, limit as i64])?, pack)
     }
 
     /// Packs whose call was announced and was not heard of since.
     pub fn announced(&self) -> Result<Vec<Announced>> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT pack.pack, round, fault, chunks, endpoint FROM pack JOIN call ON call.seq = pack.call
+            "SELECT pack.pack, round, fault, matter, endpoint FROM pack JOIN call ON call.seq = pack.call
              WHERE standing = 'asking' ORDER BY call.seq",
         )?;
         collect(statement.query([])?, |row| Ok(Announced { pack: pack(row)?, endpoint: row.get(4)? }))
     }
 
-    /// The chunks of a pack as they are shown to a model.
-    pub fn asked(&self, pack: &Pack) -> Result<Vec<Asked>> {
+    /// Whether an epoch waits for answers about its pairs in doubt.
+    pub fn is_in_doubt(&self, epoch: u32) -> Result<bool> {
+        let mut statement = self
+            .connection()
+            .prepare_cached("SELECT 1 FROM pack WHERE epoch = ?1 AND standing <> 'understood' LIMIT 1")?;
+        Ok(statement.exists([epoch])?)
+    }
+
+    /// What was found for an epoch: nothing in place of a finding where nobody would say.
+    pub fn findings(&self, epoch: u32) -> Result<Vec<(QuestionId, Option<Finding>)>> {
+        let mut statement =
+            self.connection().prepare_cached("SELECT question, finding FROM finding WHERE epoch = ?1")?;
+        collect(statement.query([epoch])?, |row| {
+            let text: Option<String> = row.get(1)?;
+            Ok((QuestionId::from_bytes(row.get(0)?), text.as_deref().and_then(finding_of)))
+        })
+    }
+
+    /// What was found about a question, whenever that was; nothing when it was never asked, or is under way.
+    pub fn finding(&self, question: QuestionId) -> Result<Option<Option<Finding>>> {
+        let mut statement =
+            self.connection().prepare_cached("SELECT finding FROM finding WHERE question = ?1")?;
+        let text: Option<Option<String>> =
+            statement.query_row([question.as_bytes()], |row| row.get(0)).optional()?;
+        Ok(text.map(|text| text.as_deref().and_then(finding_of)))
+    }
+
+    /// The layers that stand before the pages of chunks, all of them.
+    pub fn layers_before(&self, chunks: &[ChunkId]) -> Result<Vec<LayerId>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT p.page, p.space FROM chunk JOIN page p USING (page) WHERE chunk.chunk = ?1",
+        )?;
+        let mut layers = BTreeSet::new();
+        for chunk in chunks {
+            let page: Option<(String, String)> =
+                statement.query_row([chunk.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            if let Some((page, space)) = page {
+                layers.extend(self.layers_of(&page, &space)?);
+            }
+        }
+        Ok(layers.into_iter().collect())
+    }
+
+    /// Chunks as they are shown to a model.
+    pub fn asked(&self, chunks: &[ChunkId]) -> Result<Vec<Asked>> {
         let mut statement = self.connection().prepare_cached(
             "SELECT chunk.path, chunk.text, p.space,
                     (SELECT min(r.modified) FROM cut JOIN raw_page r USING (page, version)
                      WHERE cut.page = chunk.page AND instr(cut.chunks, chunk.chunk) > 0)
              FROM chunk JOIN page p ON p.page = chunk.page WHERE chunk.chunk = ?1",
         )?;
-        let show = |chunk: &ChunkId| -> Result<Option<Asked>> {
+        let mut show = |chunk: &ChunkId| -> Result<Option<Asked>> {
             let mut rows = statement.query([chunk.as_bytes()])?;
             let Some(row) = rows.next()? else { return Ok(None) };
             let (path, reference): (String, Option<String>) = (row.get(0)?, row.get(3)?);
@@ -308,8 +402,7 @@ impl State {
                 reference: reference.as_deref().and_then(parse),
             }))
         };
-        let mut show = show;
-        pack.chunks.iter().filter_map(|chunk| show(chunk).transpose()).collect()
+        chunks.iter().filter_map(|chunk| show(chunk).transpose()).collect()
     }
 
     /// Calls at an endpoint that began after a moment, as quotas see them.
@@ -370,12 +463,12 @@ impl State {
 }
 
 fn pack(row: &rusqlite::Row<'_>) -> Result<Pack> {
-    let chunks: Vec<u8> = row.get(3)?;
+    let matter: String = row.get(3)?;
     Ok(Pack {
         id: PackId::from_bytes(row.get(0)?),
         round: row.get(1)?,
         fault: row.get(2)?,
-        chunks: chunks.chunks_exact(16).filter_map(ChunkId::from_slice).collect(),
+        matter: serde_json::from_str(&matter)?,
     })
 }
 

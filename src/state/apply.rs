@@ -106,6 +106,7 @@ fn apply_record(step: &Step<'_>, record: &Record) -> Result<()> {
         ),
         Record::Resolved(resolved) => {
             changes::apply(step, &resolved.changes)?;
+            answers::resolved(step, resolved.epoch)?;
             step.run("UPDATE epoch SET resolved_seq = ?2 WHERE epoch = ?1", params![resolved.epoch, step.seq])
         }
         Record::Embedding(calling) => embedded::embedding(step, calling),
@@ -360,7 +361,8 @@ fn apply_cut(step: &Step<'_>, cut: &Cut) -> Result<()> {
                 step.run(
                     "INSERT INTO chunk (chunk, page, form, path, text, occurrence, made_by, reading)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-                     ON CONFLICT (chunk) DO UPDATE SET made_by = ?7, reading = ?8",
+                     ON CONFLICT (chunk) DO UPDATE SET made_by = ?7,
+                     reading = CASE made_by WHEN ?7 THEN min(reading, ?8) ELSE ?8 END",
                     params![
                         chunk.id.as_bytes(),
                         cut.page.as_str(),

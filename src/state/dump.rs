@@ -7,7 +7,7 @@ use crate::error::Result;
 use rusqlite::types::ValueRef;
 
 /// The tables of the graph with the columns that belong to the comparison, in a repeatable order.
-const TABLES: [(&str, &str); 12] = [
+const TABLES: [(&str, &str); 13] = [
     ("page", "SELECT page, space, version, title, parent, link, modified, gone FROM page ORDER BY page"),
     ("audience", "SELECT layer, rule FROM audience ORDER BY layer"),
     ("cut", "SELECT page, version, reader, chunker, structure, chunks FROM cut ORDER BY page, version"),
@@ -26,6 +26,10 @@ const TABLES: [(&str, &str); 12] = [
         "support",
         "SELECT fact, chunk, page, sentence, valid_at, invalid_at, from_version, asserted_from, ended, end_version,
          asserted_to FROM support ORDER BY fact, chunk",
+    ),
+    (
+        "summary",
+        "SELECT entity, audience, text, facts FROM summary JOIN entity USING (entity) ORDER BY entity, audience",
     ),
     ("spell", "SELECT fact, number, valid_at, invalid_at, closed_by FROM spell ORDER BY fact, number"),
 ];

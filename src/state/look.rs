@@ -5,6 +5,7 @@ use super::alike::Alike;
 use super::candidates::collect;
 use crate::error::Result;
 use knowledge::id::{ChunkId, EntityId, FactId, NodeId};
+use knowledge::summary::Summary;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
@@ -65,6 +66,9 @@ pub struct EntityCard {
     pub also: Vec<String>,
     /// Entities whose names mean nearly the same; kept apart until somebody judges them.
     pub perhaps: Vec<Alike>,
+    /// What a model wrote from its facts, for each audience; empty for most.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub summaries: Vec<Summary>,
 }
 
 /// A page with its chunks.
@@ -216,7 +220,8 @@ impl State {
         let also = collect(statement.query(params![entity.0.as_bytes(), named])?, |row| Ok(row.get(0)?))?;
         let name = with_names(self.connection(), &named)?;
         let perhaps = self.alike(entity)?;
-        Ok(Some(EntityCard { entity, name, kind, also, perhaps }))
+        let summaries = self.summaries_of(entity)?;
+        Ok(Some(EntityCard { entity, name, kind, also, perhaps, summaries }))
     }
 
     /// Entities by shown name or by the name of a node, best known first.

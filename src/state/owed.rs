@@ -167,13 +167,18 @@ impl State {
         Ok(pages)
     }
 
-    /// The chunks of a page that these versions of the rules have made already.
-    pub fn chunks_made_by(&self, page: &PageId, rules: (u32, u32, u32)) -> Result<BTreeSet<ChunkId>> {
+    /// The chunks of a page that these versions of the rules have made already, with what they read in each, as it is
+    /// kept.
+    pub fn chunks_made_by(&self, page: &PageId, rules: (u32, u32, u32)) -> Result<BTreeMap<ChunkId, String>> {
         let made_by = super::apply::made_by(rules.0, rules.1, rules.2);
-        let mut statement =
-            self.connection().prepare_cached("SELECT chunk FROM chunk WHERE page = ?1 AND made_by = ?2")?;
-        let found = statement.query_map(params![page.as_str(), made_by], |row| row.get(0))?;
-        found.map(|bytes| Ok(ChunkId::from_bytes(bytes?))).collect()
+        let mut statement = self
+            .connection()
+            .prepare_cached("SELECT chunk, reading FROM chunk WHERE page = ?1 AND made_by = ?2")?;
+        let found =
+            statement.query_map(params![page.as_str(), made_by], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        found
+            .map(|row| row.map(|(chunk, reading)| (ChunkId::from_bytes(chunk), reading)).map_err(Into::into))
+            .collect()
     }
 
     /// Pages of the newest worklist that are to be retracted and are not recorded as gone yet, at most

@@ -148,12 +148,14 @@ CREATE TABLE pack (
     extractor TEXT NOT NULL,
     round INTEGER NOT NULL,
     fault TEXT,
-    chunks BLOB NOT NULL,
+    matter TEXT,             -- what it asks about, until its answer is understood
+    epoch INTEGER,           -- the epoch that waits for it, when it asks about pairs in doubt
     standing TEXT NOT NULL,  -- owed, asking, answered, understood
     call INTEGER,            -- the last call, by its record
     reply TEXT               -- the answer, until it is understood
 );
 CREATE INDEX pack_standing ON pack (standing, row) WHERE standing <> 'understood';
+CREATE INDEX pack_epoch ON pack (epoch) WHERE epoch IS NOT NULL AND standing <> 'understood';
 CREATE TABLE owed_answer (
     chunk BLOB NOT NULL,
     extractor TEXT NOT NULL,
@@ -193,6 +195,23 @@ CREATE TABLE call (
 );
 CREATE INDEX call_began ON call (began_at);
 CREATE INDEX call_open ON call (seq) WHERE ended IS NULL;
+-- What was found about pairs in doubt, by the texts of the pair and the model; null when nobody would say.
+CREATE TABLE finding (
+    question BLOB PRIMARY KEY,
+    finding TEXT,
+    epoch INTEGER NOT NULL,
+    seq INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX finding_epoch ON finding (epoch);
+-- What models tell of entities with many facts, for each audience; `facts` are those it was written from, sorted.
+CREATE TABLE summary (
+    entity BLOB NOT NULL,
+    audience TEXT NOT NULL,
+    text TEXT NOT NULL,
+    facts BLOB NOT NULL,
+    model TEXT NOT NULL,
+    PRIMARY KEY (entity, audience)
+) WITHOUT ROWID;
 CREATE TABLE doubt (what TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 
 -- The graph.

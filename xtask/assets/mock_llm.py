@@ -8,7 +8,9 @@ Speaks enough of these protocols for graph-building clients:
   POST .../models/M:generateContent  Gemini / Vertex AI
   POST .../models/M:embedContent, :batchEmbedContents, :predict
 Control:
-  GET  /mock/stats     counters per prompt kind since the last reset
+  GET  /mock/stats     counters per prompt kind since the last reset; how many chunks and questions were answered,
+                       and how many of these answers were not the first to the same
+  GET  /mock/arrivals  when each chat request came, and whether the limit let it in
   POST /mock/reset     clear counters (and the rate window)
   POST /mock/config    {"latency_ms":200,"rpm":5,...} change any option while it runs
   POST /mock/oracle    {"text": "..."} -> the entities and facts the mock would answer
@@ -247,7 +249,15 @@ def a_times_batch(p):
     return {'timestamps': out}
 
 
+ENTITIES = re.compile(r'<entities (\w+)>\n(.*?)\n</entities \1>', re.S)
+
+
 def a_summaries(p):
+    numbered = [json.loads(line) for _, lines in ENTITIES.findall(p) for line in lines.split('\n')]
+    if numbered:  # Highwater's: a summary for each entity, from its statements
+        return {'summaries': [dict(entity=e['entity'], summary=summary_of(
+            e['name'], '\n'.join(e['statements']), e.get('summary_so_far', '')) or e['statements'][0][:600])
+            for e in numbered]}
     text = section(p, 'messages')
     last = text.strip().split('\n')[-1]
     body = loads(last, last)
@@ -274,23 +284,73 @@ def a_chunks(p):
         facts = []
         for f in facts_of(text):
             va, ia = times_of(f['fact'], ref)
-            quote = next((s for s in SENT.split(text) if f['source'] in s and f['target'] in s), f['fact'])
+            quote = next((s for s in SENT.split(text) if norm(f['fact']) in norm(s)), f['fact'])
             facts.append(dict(subject=index[norm(f['source'])], relation=f['relation'].lower(),
                               object=index[norm(f['target'])], quote=quote.strip(), fact=f['fact'],
                               valid_at=va, invalid_at=ia))
-            KEYS['facts'].append(f['fact'])
         out.append(dict(chunk=int(number), entities=[dict(name=n, type='Thing') for n in names], facts=facts))
-        key = hashlib.blake2b(body.encode(), digest_size=8).hexdigest()
-        KEYS['chunks'][key] = KEYS['chunks'].get(key, 0) + 1
+        ASKED.append(('chunks', body))
     return {'chunks': out}
 
 
-# what was answered, by the judge's own count
-KEYS = dict(chunks={}, facts=[])
+QUESTIONS = re.compile(r'<questions (\w+)>\n(.*?)\n</questions \1>', re.S)
+PLACE = re.compile(r' \(in space .*\)$')
+
+
+def said(side):
+    """The fact that a statement of Highwater's stands for: the one of its quote whose ends are in it."""
+    text = norm(side['text'])
+    facts = facts_of(side.get('quote', ''))
+    return next((f['fact'] for f in facts if norm(f['source']) in text and norm(f['target']) in text), None)
+
+
+def verdict(kind, one, other):
+    if kind == 'names':
+        a, b = (PLACE.sub('', norm(side['text'])) for side in (one, other))
+        return 'same' if a == b else 'different'
+    a, b = said(one), said(other)
+    if not a or not b:
+        return 'unrelated'
+    if norm(a) == norm(b):
+        return 'duplicate'
+    return 'contradicts' if contradicts(a, b) or contradicts(b, a) else 'unrelated'
+
+
+def a_verdicts(p):
+    """Highwater's adjudication: a verdict for each pair of names or of statements."""
+    out = []
+    for _, lines in QUESTIONS.findall(p):
+        for question in map(json.loads, lines.split('\n')):
+            kind = 'names' if 'names' in question else 'statements'
+            one, other = question[kind]
+            out.append(dict(question=question['question'], verdict=verdict(kind, one, other)))
+            ASKED.append(('questions', '\n'.join([kind, *sorted([one['text'], other['text']])])))
+    return {'verdicts': out}
+
+
+# what the request at hand asks about, and which prompts each was answered in, by the judge's own count
+ASKED, KEYS = [], dict(prompts={}, chunks={}, questions={})
+
+
+def count(prompt, asked):
+    digest = lambda text: hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    for kind, text in [('prompts', prompt), *asked]:
+        KEYS[kind].setdefault(digest(text), []).append(digest(prompt))
+
+
+def counted():
+    """How many were answered, how many answers were not the first, and how many prompts asked what another had."""
+    out = {}
+    for kind, keys in KEYS.items():
+        out[kind] = len(keys)
+        out[f'{kind}_twice'] = sum(len(prompts) - 1 for prompts in keys.values())
+        out[f'{kind}_elsewhere'] = sum(len(set(prompts)) - 1 for prompts in keys.values())
+    return out
 
 # property set of the response schema -> (kind, answer function); first subset match wins
 KINDS = [
     ({'chunks'}, 'extract_chunks', a_chunks),
+    ({'verdicts'}, 'verdicts', a_verdicts),
     ({'extracted_entities', 'edges'}, 'extract_nodes_and_edges', a_combined),
     ({'extracted_entities'}, 'extract_nodes', a_entities),
     ({'edges'}, 'extract_edges', a_edges),
@@ -366,6 +426,7 @@ def embed(text):
 # ---------------------------------------------------------------- server
 STATS, LOGF = {}, None
 WINDOW = {'chat': deque(), 'embed': deque()}
+ARRIVALS, REFUSED = [], []  # monotonic times of requests under a limit
 SEQ = {'chat': 0, 'embed': 0}
 
 
@@ -393,9 +454,11 @@ def limited(cls):
     if not rpm:
         return 0
     now, w = time.monotonic(), WINDOW[cls]
+    ARRIVALS.append(now)
     while w and now - w[0] >= OPT['rpm_window']:
         w.popleft()
     if len(w) >= rpm:
+        REFUSED.append(ARRIVALS.pop())
         return max(0.001, OPT['rpm_window'] - (now - w[0]))
     w.append(now)
     return 0
@@ -465,13 +528,14 @@ async def handle(path, body):
     if req is None:
         return 404, {'error': {'message': 'no such path'}}, {}
     cls, proto, prompt, schema, inputs = req
+    ASKED.clear()
     if cls == 'embed':
         kind, text = 'embeddings', ''
         ptok = sum(toks(len(s)) for s in inputs)
     else:
         kind, text = answer(schema, prompt)
         ptok = toks(len(prompt)) + toks(len(json.dumps(schema))) if schema else toks(len(prompt))
-    ctok = toks(len(text))
+    ctok, asked = toks(len(text)), ASKED.copy()
     wait = limited(cls)
     if wait:
         note(kind, 429, ptok, 0, t0, len(inputs or [1]))
@@ -486,7 +550,9 @@ async def handle(path, body):
         note(kind, 503, ptok, 0, t0)
         return 503, error(proto, 503), {}
     if cls == 'chat' and OPT['cut_every'] and SEQ[cls] % OPT['cut_every'] == 0:
-        text = text[:len(text) // 2]
+        text, asked = text[:len(text) // 2], []
+    if cls == 'chat':
+        count(prompt, asked)
     note(kind, 200, ptok, ctok, t0, len(inputs or [1]))
     usage = dict(prompt_tokens=ptok, completion_tokens=ctok, total_tokens=ptok + ctok)
     model = body.get('model', 'mock')
@@ -523,11 +589,14 @@ async def handle(path, body):
 async def control(method, path, body):
     global STATS, LOGF
     if path == '/mock/stats':
-        twice = sum(n - 1 for n in KEYS['chunks'].values())
-        return 200, dict(kinds=STATS, options=OPT, seq=SEQ, chunks=len(KEYS['chunks']), chunks_twice=twice), {}
+        return 200, dict(kinds=STATS, options=OPT, seq=SEQ, **counted()), {}
+    if path == '/mock/arrivals':
+        return 200, dict(arrived=ARRIVALS, refused=REFUSED), {}
     if path == '/mock/reset':
         STATS = {}
-        KEYS.update(chunks={}, facts=[])
+        KEYS.update(prompts={}, chunks={}, questions={})
+        ARRIVALS.clear()
+        REFUSED.clear()
         for w in WINDOW.values():
             w.clear()
         SEQ.update(chat=0, embed=0)
@@ -603,7 +672,8 @@ async def main():
     stop = asyncio.Event()
     for s in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(s, stop.set)
-    print(f"mock_llm on http://{a['host']}:{a['port']}/v1", flush=True)
+    port = srv.sockets[0].getsockname()[1]  # a free one, where port 0 was asked for
+    print(f"mock_llm on http://{a['host']}:{port}/v1", flush=True)
     async with srv:
         await stop.wait()
 

@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod docs;
 mod facts;
+mod real_llm;
 mod samples;
 mod test;
 mod tools;
@@ -18,7 +19,7 @@ struct Task {
     run: fn(&[String]) -> Done,
 }
 
-const TASKS: [Task; 7] = [
+const TASKS: [Task; 8] = [
     Task {
         name: "test",
         about: "all tests, then 500 simulated lives; with arguments, `cargo test` with them",
@@ -34,6 +35,11 @@ const TASKS: [Task; 7] = [
         name: "bench",
         about: "the measurements of `docs/benchmarks.md`, or the one named",
         run: bench::bench,
+    },
+    Task {
+        name: "real-llm",
+        about: "three pages through a real model (large downloads): --model NAME",
+        run: real_llm::real_llm,
     },
     Task {
         name: "docs",

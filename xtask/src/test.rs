@@ -4,15 +4,17 @@
 //! runner first (minutes, for a suite of minutes); it runs the examples in the documentation too; and there is one way
 //! to run the tests, here and in CI.
 
-use crate::tools::{Done, cargo, run, run_and_see, say};
+use crate::tools::{Done, cargo, python, run, run_and_see, say};
 
 /// Lives in a test run: enough that every kind of crash comes up many times, in about a minute.
 const LIVES: &str = "500";
 
 /// Unit, contract, golden, property, scenario and tidy tests, the examples in the documentation, then the simulator.
 pub fn test(filter: &[String]) -> Done {
-    eprintln!("the tests need the toolchain and nothing else: nothing to install");
+    let python = python()?;
+    eprintln!("the tests need the toolchain and Python (`{}`)", python.display());
     let mut command = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
+    command.env("PYTHON3", python);
     command.args(filter);
     let mut tally = Tally::default();
     let tested = run_and_see(command, |line| tally.see(line));

@@ -1,5 +1,5 @@
-//! Running cargo, and the one tool that is not part of it. Tools go into `tools/` of the target folder and never into
-//! the user's home. This file must not know any task.
+//! Running cargo, and the tools that are not part of it. Tools go into `tools/` of the target folder and never into the
+//! user's home. This file must not know any task.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -84,4 +84,24 @@ pub fn deny() -> Result<PathBuf, String> {
     run(install)?;
     eprintln!("installed cargo-deny {DENY} into `{}`", tools.display());
     Ok(deny)
+}
+
+/// The path of a Python that can serve the tests' model (3.9 or newer). Where there is none, the system's packages are
+/// asked for it: it is too large, and too much of the system, to be put into the target folder.
+pub fn python() -> Result<PathBuf, String> {
+    if let Some(python) = found_python() {
+        return Ok(python);
+    }
+    let mut install = Command::new("apt-get");
+    install.args(["install", "--yes", "--no-install-recommends", "python3", "python3-venv"]);
+    run(install).map_err(|why| format!("the tests need Python 3.9 or newer as `python3`: {why}"))?;
+    eprintln!("installed python3 from the system's packages");
+    found_python().ok_or_else(|| "the tests need Python 3.9 or newer: `python3` is older".to_owned())
+}
+
+fn found_python() -> Option<PathBuf> {
+    let said = "import sys; assert sys.version_info >= (3, 9); print(sys.executable)";
+    let output = Command::new("python3").args(["-c", said]).output().ok()?;
+    let path = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
+    Some(PathBuf::from(path.trim()))
 }

@@ -63,3 +63,20 @@ impl Usage {
         self.input_tokens + self.output_tokens
     }
 }
+
+/// A code made of all the texts, which whoever writes one of them cannot know beforehand: it fences what is data in a
+/// prompt.
+pub(crate) fn seal(context: &str, lines: &[String]) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key(context);
+    for line in lines {
+        hasher.update(&(line.len() as u64).to_le_bytes());
+        hasher.update(line.as_bytes());
+    }
+    loop {
+        let seal = hasher.finalize().to_hex().as_str()[..16].to_owned();
+        if !lines.iter().any(|line| line.contains(&seal)) {
+            return seal;
+        }
+        hasher.update(b"again");
+    }
+}

@@ -4,10 +4,12 @@
 use crate::audience::Layer;
 use crate::chunk::Chunk;
 use crate::document::Warning;
-use crate::graph::{Change, Reading};
-use crate::id::{ChunkId, PackId, PageId, SpaceKey, Version};
+use crate::graph::{Change, Mention, Reading};
+use crate::id::{ChunkId, PackId, PageId, QuestionId, SpaceKey, Version};
+use crate::judge::{Finding, Question};
 use crate::page::{PageRef, Person, RawPage, Space};
 use crate::prompt::Reply;
+use crate::summary::{Subject, Summary};
 use crate::time::Timestamp;
 use crate::vector::{Embedded, Embedding, NotEmbedded};
 use serde::{Deserialize, Serialize};
@@ -188,12 +190,13 @@ pub struct Parked {
     pub why: String,
 }
 
-/// The owed chunks of a slice of the worklist, or those that an answer left out, sorted into packs.
+/// What is owed an answer, sorted into packs: the chunks of a slice of the worklist, the questions of an epoch, long
+/// entities, or what an earlier answer left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Packed {
-    /// Who will read them: extractor, vocabulary and model. Debts and answers are kept under this name.
+    /// Who will answer: what is asked, in which version, and the model. Debts and answers are kept under this name.
     pub extractor: String,
-    /// The slice; none for chunks that are asked about again.
+    /// The slice whose chunks these are; none for anything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slice: Option<Packing>,
     /// The packs.
@@ -211,28 +214,80 @@ pub struct Packing {
     pub end: u32,
 }
 
-/// Chunks that share a call.
+/// What shares a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pack {
-    /// Hash of the extractor, the round and the chunks.
+    /// Hash of the extractor, the round and the matter.
     pub id: PackId,
-    /// How often these chunks were asked about in vain.
+    /// How often this was asked about in vain.
     #[serde(default)]
     pub round: u8,
     /// What was wrong with the last answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
-    /// The chunks, in the order they are shown.
-    pub chunks: Vec<ChunkId>,
+    /// What it is about, in the order it is shown.
+    pub matter: Matter,
+}
+
+/// What a call is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Matter {
+    /// What these chunks say; in two steps, first of what they speak.
+    Chunks(Vec<ChunkId>),
+    /// The second of two steps: what these chunks say of the names that were found in them.
+    Named(Vec<(ChunkId, Vec<Mention>)>),
+    /// What the pairs in doubt of an epoch are to each other.
+    Questions {
+        /// The epoch that waits for them.
+        epoch: u32,
+        /// The questions.
+        questions: Vec<Question>,
+    },
+    /// What is to be told of entities with many facts.
+    Summaries(Vec<Subject>),
+}
+
+impl Matter {
+    /// How many things it asks about.
+    pub fn len(&self) -> usize {
+        match self {
+            Matter::Chunks(chunks) => chunks.len(),
+            Matter::Named(chunks) => chunks.len(),
+            Matter::Questions { questions, .. } => questions.len(),
+            Matter::Summaries(subjects) => subjects.len(),
+        }
+    }
+
+    /// Whether it asks about nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The chunks it asks about: none when it is about something else.
+    pub fn chunks(&self) -> Vec<ChunkId> {
+        match self {
+            Matter::Chunks(chunks) => chunks.clone(),
+            Matter::Named(chunks) => chunks.iter().map(|(chunk, _)| *chunk).collect(),
+            Matter::Questions { .. } | Matter::Summaries(_) => Vec::new(),
+        }
+    }
+
+    /// What tells it from any other.
+    fn mark(&self) -> Vec<u8> {
+        match self {
+            Matter::Chunks(chunks) => chunks.iter().flat_map(|chunk| *chunk.as_bytes()).collect(),
+            // Plain data with text as keys: writing it as JSON cannot fail.
+            other => serde_json::to_vec(other).unwrap_or_default(),
+        }
+    }
 }
 
 impl Pack {
     /// A pack with its id.
-    pub fn new(extractor: &str, round: u8, fault: Option<String>, chunks: Vec<ChunkId>) -> Self {
-        let number = [round];
-        let mut parts: Vec<&[u8]> = vec![extractor.as_bytes(), &number];
-        parts.extend(chunks.iter().map(|chunk| chunk.as_bytes().as_slice()));
-        Self { id: PackId::of(&parts), round, fault, chunks }
+    pub fn new(extractor: &str, round: u8, fault: Option<String>, matter: Matter) -> Self {
+        let id = PackId::of(&[extractor.as_bytes(), &[round], &matter.mark()]);
+        Self { id, round, fault, matter }
     }
 }
 
@@ -281,7 +336,7 @@ pub struct Deferred {
     pub why: String,
 }
 
-/// What an answer came to.
+/// What an answer came to. What it left out stands in the `Packed` beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Understood {
     /// Which answer.
@@ -289,15 +344,36 @@ pub struct Understood {
     /// What chunks say, as the model read it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub readings: Vec<(ChunkId, Reading)>,
-    /// Chunks to be asked about again.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub again: Vec<ChunkId>,
     /// Chunks that had all their chances, and why they were refused; the line may pass them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<(ChunkId, String)>,
+    /// What was found about pairs in doubt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<(QuestionId, Finding)>,
+    /// Questions that had all their chances, and why; their pairs stay in doubt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given_up: Vec<(QuestionId, String)>,
+    /// What is told of entities.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub summaries: Vec<Summary>,
     /// How often each reason stood against a part of the answer.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub doubts: BTreeMap<String, u32>,
+}
+
+impl Understood {
+    /// An answer of which nothing could be used.
+    pub fn nothing(pack: PackId) -> Self {
+        Self {
+            pack,
+            readings: Vec::new(),
+            refused: Vec::new(),
+            found: Vec::new(),
+            given_up: Vec::new(),
+            summaries: Vec::new(),
+            doubts: BTreeMap::new(),
+        }
+    }
 }
 
 /// A slice of the worklist that is complete.

@@ -6,8 +6,8 @@
 //! fails. This file must not know how a step is done.
 
 use crate::rng::Rng;
-use knowledge::id::{ChunkId, PackId, PageId, TextId, Version};
-use knowledge::record::Record;
+use knowledge::id::{ChunkId, PackId, PageId, QuestionId, TextId, Version};
+use knowledge::record::{Matter, Record};
 use knowledge::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -160,7 +160,7 @@ pub struct Fate {
     gone: BTreeSet<(usize, PageId)>,
     /// When the life began, as virtual time counts.
     pub began: Option<tokio::time::Instant>,
-    packs: BTreeMap<PackId, Vec<ChunkId>>,
+    packs: BTreeMap<PackId, Matter>,
     /// Packs whose answer is durable, and chunks that were read.
     heard: BTreeSet<PackId>,
     /// Texts whose vectors are durable.
@@ -168,6 +168,9 @@ pub struct Fate {
     /// When calls for vectors arrived.
     embeddings: Vec<i64>,
     read: BTreeSet<ChunkId>,
+    /// Pairs in doubt of which something was found.
+    found: BTreeSet<QuestionId>,
+    summaries: usize,
     /// When calls arrived at the model, in milliseconds.
     arrived: Vec<i64>,
     /// Kill at this many more reads of the store.
@@ -365,10 +368,15 @@ impl Fate {
         if self.heard.contains(&pack) {
             self.broken.push(format!("pack {pack} was asked about again although its answer is durable"));
         }
-        let read =
-            self.packs.get(&pack).into_iter().flatten().filter(|chunk| self.read.contains(chunk)).count();
-        if read > 0 {
-            self.broken.push(format!("pack {pack} holds {read} chunks that were read before"));
+        let known = match self.packs.get(&pack) {
+            Some(Matter::Questions { questions, .. }) => {
+                questions.iter().filter(|question| self.found.contains(&question.id)).count()
+            }
+            Some(matter) => matter.chunks().iter().filter(|chunk| self.read.contains(chunk)).count(),
+            None => 0,
+        };
+        if known > 0 {
+            self.broken.push(format!("pack {pack} asks {known} things that were answered before"));
         }
         let minute = at.as_millisecond() - 60_000;
         let within = self.arrived.iter().rev().take_while(|before| **before > minute).count();
@@ -382,11 +390,13 @@ impl Fate {
     fn remember(&mut self, record: &Record) {
         match record {
             Record::Packed(packed) => {
-                self.packs.extend(packed.packs.iter().map(|pack| (pack.id, pack.chunks.clone())));
+                self.packs.extend(packed.packs.iter().map(|pack| (pack.id, pack.matter.clone())));
             }
             Record::Answered(answered) => drop(self.heard.insert(answered.pack)),
             Record::Understood(understood) => {
                 self.read.extend(understood.readings.iter().map(|(chunk, _)| *chunk));
+                self.summaries += understood.summaries.len();
+                self.found.extend(understood.found.iter().map(|(question, _)| *question));
             }
             Record::Embedded(embedded) => self.embedded.extend(&embedded.texts),
             _ => {}
@@ -419,9 +429,9 @@ impl Fate {
         dies
     }
 
-    /// Calls that arrived at the model.
-    pub fn calls(&self) -> usize {
-        self.arrived.len()
+    /// Calls that arrived at the model, pairs in doubt that it judged, and summaries that it wrote.
+    pub fn asked(&self) -> [usize; 3] {
+        [self.arrived.len(), self.found.len(), self.summaries]
     }
 
     /// Kill points that were not reached, and how many were overtaken.

@@ -37,8 +37,8 @@ pub struct Outcome {
     pub steps: u64,
     /// Rows of the final graph.
     pub rows: usize,
-    /// Calls that arrived at the model.
-    pub calls: usize,
+    /// Calls that arrived at the model, pairs in doubt that it judged, and summaries that it wrote.
+    pub asked: [usize; 3],
     /// What happened, in order.
     pub log: Vec<String>,
 }
@@ -80,6 +80,9 @@ impl Plan {
         };
         let mut asks = Asks::new("false", Vocabulary::default(), vec![allowance.clone()]);
         asks.size.chars = *rng.pick(&[1_500, 4_000, 16_000]);
+        if rng.chance(20) {
+            asks = asks.in_two_steps();
+        }
         let mut paid = Rng::new(seed, "embeds");
         let embeds = Embeds {
             model: "false".to_owned(),
@@ -96,7 +99,15 @@ impl Plan {
             epoch_pages: rng.between(1, 12) as u32,
             ..Limits::default()
         };
-        Self { seed, days, strict: wiki.strict, reindex, slice: rng.between(3, 20), limits, model }
+        Self {
+            seed,
+            days,
+            strict: wiki.strict && (limits.asks.is_none() || model.is_consistent()),
+            reindex,
+            slice: rng.between(3, 20),
+            limits,
+            model,
+        }
     }
 }
 
@@ -163,7 +174,7 @@ pub fn live(seed: u64) -> Result<Outcome, String> {
         overtaken,
         steps,
         rows: said.last().map_or(0, |graph| graph.lines().count()),
-        calls: fate.calls(),
+        asked: fate.asked(),
         log: fate.log.clone(),
     })
 }

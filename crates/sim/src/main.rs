@@ -58,7 +58,7 @@ fn many(typed: &Typed) -> ExitCode {
     println!(
         "{} lives in {seconds:.1} s ({:.0} a minute), {} crashed, \
          {} inside resolution or retraction; {} deaths, {} \
-         kill points overtaken, {} rows a graph, {} calls to models",
+         kill points overtaken, {} rows a graph, {} calls to models, {} pairs judged, {} summaries",
         tally.lives,
         tally.lives as f64 * 60.0 / seconds,
         tally.crashed,
@@ -66,7 +66,9 @@ fn many(typed: &Typed) -> ExitCode {
         tally.deaths,
         tally.overtaken,
         tally.rows / tally.lives.max(1) as usize,
-        tally.calls,
+        tally.asked[0],
+        tally.asked[1],
+        tally.asked[2],
     );
     for (seed, error) in &tally.failures {
         println!("\nseed {seed} failed; `cargo xtask sim --seed {seed}` repeats it\n{error}");

@@ -73,6 +73,29 @@ impl Model {
         rng.chance(self.failing).then_some(Fate::Failure)
     }
 
+    /// Whether what it finds about a pair follows from the pair alone, and all that it finds fits together. So a wiki
+    /// that is read again comes to the same graph.
+    pub fn is_consistent(&self) -> bool {
+        !self.by_pack
+    }
+
+    /// A verdict on each pair.
+    fn judge(&self, text: &str) -> Value {
+        let verdict = |line: Value| {
+            let of_names = line["names"].is_array();
+            let pair = if of_names { &line["names"] } else { &line["statements"] };
+            let texts = [&pair[0]["text"], &pair[1]["text"]].map(|side| side.as_str().unwrap_or_default());
+            let verdict = match (self.by_pack, of_names) {
+                (true, _) => any_verdict(of_names, &[text, texts[0], texts[1]].concat()),
+                (false, true) if plain(texts[0]) == plain(texts[1]) => "same",
+                (false, true) => "different",
+                (false, false) => verdict(texts),
+            };
+            json!({ "question": line["question"], "verdict": verdict })
+        };
+        json!({ "verdicts": lines(text).map(verdict).collect::<Vec<Value>>() })
+    }
+
     fn answer(&self, prompt: &Prompt) -> Reply {
         let hash = blake3::hash(prompt.text.as_bytes());
         let mut rng = Rng::new(
@@ -80,9 +103,16 @@ impl Model {
             "answer",
         );
         let relation = if self.by_pack && rng.chance(50) { "stands_beside" } else { "works_with" };
-        let chunks: Vec<Value> =
-            shown(&prompt.text).into_iter().map(|(number, text)| read(number, text, relation)).collect();
-        let mut text = json!({ "chunks": chunks }).to_string();
+        let mut text = match prompt.schema_name.as_str() {
+            "verdicts" => self.judge(&prompt.text),
+            "summaries" => tell(&prompt.text),
+            // `facts` is the second of two steps: subjects and objects are names.
+            name => {
+                let read = |(number, text)| read(number, text, (relation, name == "facts"));
+                json!({ "chunks": shown(&prompt.text).into_iter().map(read).collect::<Vec<Value>>() })
+            }
+        }
+        .to_string();
         let mut finish = Finish::Stop;
         if rng.chance(self.broken) {
             match rng.below(4) {
@@ -104,6 +134,51 @@ impl Model {
     }
 }
 
+/// A verdict that nobody can foresee.
+fn any_verdict(of_names: bool, said: &str) -> &'static str {
+    let number = usize::from(blake3::hash(said.as_bytes()).as_bytes()[0]);
+    match of_names {
+        true => ["same", "different"][number % 2],
+        false => ["duplicate", "contradicts", "unrelated"][number % 3],
+    }
+}
+
+/// A name without what slips of the pen change.
+fn plain(name: &str) -> String {
+    let letters: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
+    letters.trim_end_matches('s').to_owned()
+}
+
+/// What holds one value at a time, and what means the same.
+const SINGLE: [&str; 3] = [" owned by ", " status ", " works with "];
+const ONE_MEANING: [&str; 2] = [" depends on ", " works with "];
+
+/// Statements under one relation of `SINGLE` contradict each other; those under two of `ONE_MEANING` say the same.
+fn verdict(texts: [&str; 2]) -> &'static str {
+    let both = |relation: &&str| texts.iter().all(|text| text.contains(*relation));
+    let means = |text: &str| ONE_MEANING.iter().position(|relation| text.contains(relation));
+    match (SINGLE.iter().any(|relation| both(&relation)), means(texts[0]).zip(means(texts[1]))) {
+        (true, _) => "contradicts",
+        (false, Some((one, other))) if one != other => "duplicate",
+        _ => "unrelated",
+    }
+}
+
+/// A summary of each entity that says how much was told of it.
+fn tell(text: &str) -> Value {
+    let told = lines(text).map(|line| {
+        let statements = line["statements"].as_array().map_or(0, Vec::len);
+        let before = line["summary_so_far"].as_str().map_or(0, str::len);
+        json!({ "entity": line["entity"], "summary": format!("{} statements after {before} letters.", statements) })
+    });
+    json!({ "summaries": told.collect::<Vec<Value>>() })
+}
+
+/// The lines of a prompt that are JSON.
+fn lines(text: &str) -> impl Iterator<Item = Value> {
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).filter(Value::is_object)
+}
+
 /// The chunks of a prompt: number and text.
 fn shown(text: &str) -> Vec<(u64, &str)> {
     let mut found = Vec::new();
@@ -121,7 +196,7 @@ fn shown(text: &str) -> Vec<(u64, &str)> {
 }
 
 /// Names in code spans and words that begin with a capital, and a fact for each line that holds two of them.
-fn read(number: u64, text: &str, relation: &str) -> Value {
+fn read(number: u64, text: &str, (relation, by_name): (&str, bool)) -> Value {
     let mut names: Vec<&str> = Vec::new();
     let mut facts = Vec::new();
     for line in text.lines().map(str::trim) {
@@ -129,8 +204,9 @@ fn read(number: u64, text: &str, relation: &str) -> Value {
         if let [first, second, ..] = here[..]
             && first != second
         {
+            let end = |at: usize| if by_name { json!(names[at]) } else { json!(at) };
             facts.push(json!({
-                "subject": first, "relation": relation, "object": second, "quote": line,
+                "subject": end(first), "relation": relation, "object": end(second), "quote": line,
                 "valid_at": null, "invalid_at": null,
             }));
         }

@@ -22,8 +22,8 @@ pub struct Tally {
     pub overtaken: usize,
     /// Rows of all final graphs.
     pub rows: usize,
-    /// Calls that arrived at the models.
-    pub calls: usize,
+    /// Calls that arrived at the models, pairs in doubt that they judged, and summaries that they wrote.
+    pub asked: [usize; 3],
     /// Where kills happened.
     pub histogram: Histogram,
     /// Seeds that failed, and why.
@@ -61,7 +61,7 @@ impl Tally {
         self.deaths += u64::from(outcome.deaths);
         self.overtaken += outcome.overtaken;
         self.rows += outcome.rows;
-        self.calls += outcome.calls;
+        self.asked.iter_mut().zip(outcome.asked).for_each(|(all, one)| *all += one);
         for (place, count) in &outcome.histogram {
             *self.histogram.entry(*place).or_default() += count;
         }

@@ -18,7 +18,7 @@ const AT_MOST: Duration = Duration::from_secs(30 * 60);
 const TICKS: f64 = 100.0;
 
 /// The binary with a vault and a state file of its own.
-pub(super) struct Bench<'a> {
+pub struct Bench<'a> {
     /// The binary.
     pub binary: &'a Path,
     /// Where vault, state and output of the run are.
@@ -27,7 +27,7 @@ pub(super) struct Bench<'a> {
 
 /// What a run came to.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ran {
+pub struct Ran {
     /// How long it took, from its start to its end.
     pub seconds: f64,
     /// Processor time, its own and the system's for it.
@@ -39,7 +39,7 @@ pub(super) struct Ran {
 }
 
 /// Whether to kill a run, asked at every look with the time since its start.
-pub(super) type Kill<'a> = &'a mut dyn FnMut(Duration) -> bool;
+pub type Kill<'a> = &'a mut dyn FnMut(Duration) -> bool;
 
 impl Bench<'_> {
     /// A folder for a run, with an empty vault.

@@ -1,10 +1,14 @@
 //! `bench`: the measurements that `docs/benchmarks.md` cites, on this machine. A measurement of the whole binary is
-//! here (`pipeline`, `export`); those of a part stand beside the part, and this file only knows how to start them.
+//! here (`pipeline`, `export`, `graphiti`); those of a part stand beside the part, and this file only knows how to start them.
 
 mod child;
 mod export;
+mod graphiti;
 mod pages;
 mod pipeline;
+
+pub use child::Bench;
+pub use pipeline::{Folder, built, machine};
 
 use crate::tools::{Done, cargo, run};
 
@@ -12,12 +16,14 @@ use crate::tools::{Done, cargo, run};
 type Whole = fn(&[String]) -> Done;
 
 /// The measurements of the whole binary.
-const WHOLE: [(&str, Whole); 2] = [("pipeline", pipeline::bench), ("export", export::bench)];
+const WHOLE: [(&str, Whole); 3] =
+    [("pipeline", pipeline::bench), ("export", export::bench), ("graphiti", graphiti::bench)];
 
 /// A measurement that stands beside the part it measures: how cargo starts it, under which name.
-const PARTS: [(&str, &[&str]); 4] = [
+const PARTS: [(&str, &[&str]); 5] = [
     ("read", &["bench", "--locked", "--package", "knowledge", "--bench", "read", "--", "samples/wiki"]),
     ("embedding", &["bench", "--locked", "--bench", "embedding"]),
+    ("quota", &["bench", "--locked", "--bench", "quota"]),
     ("append", &["run", "--release", "--locked", "--package", "vault", "--example", "append"]),
     ("sim", &["run", "--release", "--locked", "--package", "sim", "--", "--seeds", "500"]),
 ];

@@ -66,7 +66,7 @@ fn typed(words: &[String]) -> Result<Typed, String> {
 }
 
 /// The binary, built and copied into the folder: a build of somebody else may replace it meanwhile.
-pub(super) fn built(folder: &Folder) -> Result<PathBuf, String> {
+pub fn built(folder: &Folder) -> Result<PathBuf, String> {
     run(cargo(&["build", "--release", "--locked", "--package", "highwater"]))?;
     let binary = folder.0.join("highwater");
     fs::copy(target().join("release/highwater"), &binary)
@@ -75,7 +75,7 @@ pub(super) fn built(folder: &Folder) -> Result<PathBuf, String> {
 }
 
 /// Says what this is measured on, and how busy it is: a number from a loaded machine is no number.
-pub(super) fn machine() {
+pub fn machine() {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cpus = read("/proc/cpuinfo");
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
@@ -194,14 +194,19 @@ pub(super) fn megabytes(bytes: u64) -> String {
 }
 
 /// A folder that goes when we do.
-pub(super) struct Folder(pub(super) PathBuf);
+pub struct Folder(pub(super) PathBuf);
 
 impl Folder {
     /// A new folder below `target/`, its name made this process's own.
-    pub(super) fn new(name: &str) -> Result<Self, String> {
+    pub fn new(name: &str) -> Result<Self, String> {
         let folder = Self(target().join(format!("{name}-{}", std::process::id())));
         fs::create_dir_all(&folder.0).map_err(|why| format!("making `{}`: {why}", folder.0.display()))?;
         Ok(folder)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 }
 

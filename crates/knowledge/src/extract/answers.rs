@@ -2,12 +2,9 @@
 //! chunk, and whether that part is complete. It must not know what the parts say. Invariant: a part that is damaged or
 //! cut off takes no other with it.
 
-use crate::extract::json::{self, Read};
+use crate::json::{self, Read};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-
-/// How many brackets an introduction may hold before the answer begins.
-const BRACKETS_BEFORE: usize = 8;
 
 /// What an answer says about one chunk.
 #[derive(Debug, PartialEq)]
@@ -29,9 +26,9 @@ pub(super) struct Answer {
 
 /// Takes an answer about `asked` chunks apart; nothing when there is no JSON in it.
 pub(super) fn parts(text: &str, asked: usize) -> Option<Answer> {
-    let text = spoken(text);
+    let text = json::spoken(text);
     let mut answer = Answer::default();
-    let mut read = first(text)?;
+    let mut read = json::first(text)?;
     let broken = read.open.is_some();
     loop {
         let end = read.end;
@@ -40,32 +37,6 @@ pub(super) fn parts(text: &str, asked: usize) -> Option<Answer> {
         let next = broken.then(|| next_part(text, end)).flatten();
         let Some(next) = next.and_then(|next| json::read(text, next)) else { return Some(answer) };
         read = next;
-    }
-}
-
-/// The answer without what the model thought aloud.
-fn spoken(text: &str) -> &str {
-    text.rsplit_once("</think>").map_or(text, |(_, spoken)| spoken)
-}
-
-/// The first JSON that says something: before it, a model may have written brackets of other sorts.
-fn first(text: &str) -> Option<Read> {
-    let mut from = 0;
-    for _ in 0..BRACKETS_BEFORE {
-        let read = json::read(text, from)?;
-        if is_something(&read.value) {
-            return Some(read);
-        }
-        from = read.end;
-    }
-    None
-}
-
-fn is_something(value: &Value) -> bool {
-    match value {
-        Value::Object(members) => !members.is_empty(),
-        Value::Array(items) => items.is_empty() || items.iter().any(Value::is_object),
-        _ => false,
     }
 }
 

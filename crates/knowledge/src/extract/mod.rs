@@ -9,7 +9,6 @@ mod answers;
 mod checks;
 mod dates;
 mod estimates;
-mod json;
 mod packs;
 mod plain;
 mod prompts;

@@ -11,7 +11,7 @@ mod understanding;
 
 pub use packs::{PackSize, pack};
 pub use prompts::prompt;
-pub use understanding::{Understood, understand, understand_value};
+pub use understanding::{Understood, understand};
 
 use crate::id::{ChunkId, FactId, NodeId, QuestionId};
 use crate::time::Timestamp;

@@ -3,7 +3,7 @@
 //! fences that no page can know.
 
 use crate::judge::{Pair, Question, Side};
-use crate::prompt::Prompt;
+use crate::prompt::{Prompt, seal};
 use serde_json::{Map, Value, json};
 
 /// Most characters of a quote: one sentence; a longer one is a paragraph or a row of a wide table.
@@ -36,7 +36,7 @@ other makes no difference to the verdict.
 pub fn prompt(questions: &[Question], fault: Option<&str>) -> Prompt {
     let lines: Vec<String> =
         questions.iter().enumerate().map(|(at, question)| line(at + 1, question)).collect();
-    let seal = seal(&lines);
+    let seal = seal("highwater question fence 1", &lines);
     let mut text = format!("<questions {seal}>\n");
     lines.iter().for_each(|line| {
         text.push_str(line);
@@ -107,20 +107,4 @@ fn schema() -> Value {
         "required": ["verdicts"],
         "additionalProperties": false,
     })
-}
-
-/// A code made of all the texts, which whoever writes one of them cannot know beforehand.
-fn seal(lines: &[String]) -> String {
-    let mut hasher = blake3::Hasher::new_derive_key("highwater question fence 1");
-    for line in lines {
-        hasher.update(&(line.len() as u64).to_le_bytes());
-        hasher.update(line.as_bytes());
-    }
-    loop {
-        let seal = hasher.finalize().to_hex().as_str()[..16].to_owned();
-        if !lines.iter().any(|line| line.contains(&seal)) {
-            return seal;
-        }
-        hasher.update(b"again");
-    }
 }

@@ -3,6 +3,7 @@
 //! on what the answer says of another.
 
 use crate::id::QuestionId;
+use crate::json;
 use crate::judge::{Finding, Question};
 use crate::prompt::{Finish, Reply};
 use serde_json::Value;
@@ -24,20 +25,19 @@ const LEFT_OUT: &str = "the answer left a question out";
 const TWICE: &str = "the answer gave a question two verdicts";
 const OTHER_KIND: &str = "the answer gave a question a verdict of another kind";
 
-/// What a reply says about the questions that were asked, its text being whole JSON.
+/// What a reply says about the questions that were asked. Of an answer that breaks off, what is whole counts.
 pub fn understand(asked: &[Question], reply: &Reply) -> Understood {
     if let Finish::Refused(why) = &reply.finish {
         let why: String = why.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(120).collect();
         return nothing(asked, &format!("the model would not answer: `{why}`"));
     }
-    match serde_json::from_str(&reply.text) {
-        Ok(value) => understand_value(asked, &value),
-        Err(_) => nothing(asked, NO_JSON),
+    match json::first(json::spoken(&reply.text)) {
+        Some(read) => understand_value(asked, &read.value),
+        None => nothing(asked, NO_JSON),
     }
 }
 
-/// The same for an answer that was read, and perhaps repaired, before.
-pub fn understand_value(asked: &[Question], answer: &Value) -> Understood {
+fn understand_value(asked: &[Question], answer: &Value) -> Understood {
     // Some models leave the object around the only list out.
     let Some(list) = answer.get("verdicts").and_then(Value::as_array).or(answer.as_array()) else {
         return nothing(asked, NO_JSON);

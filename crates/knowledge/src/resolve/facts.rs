@@ -23,7 +23,7 @@ const DAYS: usize = 2;
 /// More values than this, and only the next day is looked at: a subject with many values has most of them side by side,
 /// and a question about each pair would cost the square.
 const FEW: usize = 6;
-/// Most questions about one statement in an epoch: a hub that says a hundred things of one sort says them side by side.
+/// Most questions of a sort about one statement: a hub that says a hundred things of one sort says them side by side.
 const MOST: usize = 8;
 /// Words of two values that must be common, in percent of all, for them to be one value in other words, unless one has
 /// all the words of the other: `Quebec` and `Quebec City`, but not flights to Delhi and flights to Dubai.
@@ -54,15 +54,18 @@ pub(super) fn judge<H: Held>(after: &mut After<'_, H>, regrouped: &Regrouped) ->
     let mut of_subject: BTreeMap<NodeId, Vec<Fact>> = BTreeMap::new();
     for id in touched {
         let Some(fact) = after.fact(id)? else { continue };
-        uphold(after, regrouped, id)?;
+        part(after, regrouped, id)?;
         if let Some(entity) = regrouped.members(fact.subject, after.held)?.first() {
             of_subject.entry(*entity).or_default().push(fact);
         }
     }
     let mut pairs = Doubtful::new();
     for (entity, facts) in &of_subject {
-        let sayings = sayings_around(after, regrouped, (*entity, facts))?;
-        doubtful(after, &sayings, (*entity, facts), &mut pairs);
+        let scope = Scope::of(after, regrouped, (*entity, facts))?;
+        let sayings = sayings_around(after, regrouped, &scope)?;
+        let near = doubtful(after, &sayings, &scope);
+        uphold(after, &sayings, (&scope, &near))?;
+        pairs.extend(near);
     }
     pairs.values().try_for_each(|(one, other)| settle(after, one, other))
 }
@@ -81,14 +84,40 @@ fn touch_what_was_left_open<H: Held>(after: &mut After<'_, H>) -> Result<(), H::
     Ok(())
 }
 
-/// Notes which judgements about a fact hold, now that its ends may be other entities.
-fn uphold<H: Held>(after: &mut After<'_, H>, regrouped: &Regrouped, id: FactId) -> Result<(), H::Error> {
-    for judgement in after.judgements(id)? {
+/// Sets aside the judgements about a fact that were made for other entities than its ends are now.
+fn part<H: Held>(after: &mut After<'_, H>, regrouped: &Regrouped, id: FactId) -> Result<(), H::Error> {
+    for judgement in after.judgements(id)?.into_iter().filter(|judgement| judgement.stands) {
         let (Some(a), Some(b)) = (after.fact(judgement.a)?, after.fact(judgement.b)?) else { continue };
         let (a, b) = (saying(after, regrouped, &a)?, saying(after, regrouped, &b)?);
-        let stands = a.zip(b).is_some_and(|(a, b)| share_ends(&a, &b));
-        if stands != judgement.stands {
-            after.judge(Judgement { stands, ..judgement });
+        if !a.zip(b).is_some_and(|(a, b)| share_ends(&a, &b)) {
+            after.judge(Judgement { stands: false, ..judgement });
+        }
+    }
+    Ok(())
+}
+
+/// Notes which judgements hold among the facts at an entity: those about pairs that would be asked about now. So what
+/// counts does not depend on what was there when a pair was judged.
+fn uphold<H: Held>(
+    after: &mut After<'_, H>,
+    sayings: &BTreeMap<Saying, Equals>,
+    (scope, near): (&Scope, &Doubtful),
+) -> Result<(), H::Error> {
+    let mut says: BTreeMap<FactId, &Saying> = BTreeMap::new();
+    for (saying, equals) in sayings {
+        says.extend(equals.members.iter().map(|member| (*member, saying)));
+    }
+    let speaker = |saying: &Saying| sayings.get(saying).map(|equals| equals.fact.id);
+    for (id, own) in &says {
+        for judgement in after.judgements(*id)?.into_iter().filter(|judgement| judgement.a == *id) {
+            let Some(other) = says.get(&judgement.b).filter(|other| scope.covers(own, other)) else {
+                continue;
+            };
+            let Some((one, other)) = speaker(own).zip(speaker(other)) else { continue };
+            let stands = near.contains_key(&(one.min(other), one.max(other)));
+            if stands != judgement.stands {
+                after.judge(Judgement { stands, ..judgement });
+            }
         }
     }
     Ok(())
@@ -143,32 +172,71 @@ fn nearly_equal(one: &str, other: &str) -> bool {
     one != other && numbers(&a) == numbers(&b) && (within || close)
 }
 
+/// What the facts that changed at an entity may have made doubtful there: all pairs under one of their relations, and
+/// all between the ends of one of them.
+struct Scope {
+    entity: NodeId,
+    relations: BTreeSet<String>,
+    /// The other ends, with all names of each.
+    ends: BTreeSet<Object<NodeId>>,
+}
+
+impl Scope {
+    fn of<H: Held>(
+        after: &After<'_, H>,
+        regrouped: &Regrouped,
+        (entity, changed): (NodeId, &[Fact]),
+    ) -> Result<Self, H::Error> {
+        let relations = changed.iter().map(|fact| fact.relation.clone()).collect();
+        let mut ends: BTreeSet<Object<NodeId>> = BTreeSet::new();
+        for fact in changed {
+            match &fact.object {
+                Object::Named(node) => {
+                    ends.extend(regrouped.members(*node, after.held)?.into_iter().map(Object::Named))
+                }
+                Object::Value(_) => drop(ends.insert(fact.object.clone())),
+            }
+        }
+        Ok(Scope { entity, relations, ends })
+    }
+
+    /// Whether all that stands next to a saying in time is at hand.
+    fn has_relation(&self, saying: &Saying) -> bool {
+        saying.0 == self.entity && self.relations.contains(&saying.1)
+    }
+
+    /// Whether all that is said of the two ends of a saying is at hand.
+    fn has_ends(&self, saying: &Saying) -> bool {
+        let from_here = saying.0 == self.entity && self.ends.contains(&saying.2);
+        from_here || (saying.2 == Object::Named(self.entity) && self.ends.contains(&Object::Named(saying.0)))
+    }
+
+    /// Whether a pair is asked about here, if it is doubtful.
+    fn covers(&self, one: &Saying, other: &Saying) -> bool {
+        (may_contradict(one, other) && self.has_relation(one)) || self.has_repeat(one, other)
+    }
+
+    /// Whether one may repeat the other, and all else that may is at hand.
+    fn has_repeat(&self, one: &Saying, other: &Saying) -> bool {
+        let at_hand = if one.1 == other.1 { self.has_relation(one) } else { self.has_ends(one) };
+        at_hand && may_repeat(one, other)
+    }
+}
+
 /// The live sayings at an entity that have a relation or an end in common with the facts that changed there.
 fn sayings_around<H: Held>(
     after: &After<'_, H>,
     regrouped: &Regrouped,
-    (entity, changed): (NodeId, &[Fact]),
+    scope: &Scope,
 ) -> Result<BTreeMap<Saying, Equals>, H::Error> {
-    let relations: BTreeSet<&str> = changed.iter().map(|fact| fact.relation.as_str()).collect();
-    let mut ends: BTreeSet<Object<NodeId>> = BTreeSet::new();
-    for fact in changed {
-        match &fact.object {
-            Object::Named(node) => {
-                ends.extend(regrouped.members(*node, after.held)?.into_iter().map(Object::Named))
-            }
-            Object::Value(_) => {
-                ends.insert(fact.object.clone());
-            }
-        }
-    }
-    let members = regrouped.members(entity, after.held)?;
+    let members = regrouped.members(scope.entity, after.held)?;
     let mut sayings: BTreeMap<Saying, Equals> = BTreeMap::new();
     for node in &members {
         for fact in after.facts_at(*node)? {
             let from_here = members.contains(&fact.subject);
             let near = match from_here {
-                true => relations.contains(fact.relation.as_str()) || ends.contains(&fact.object),
-                false => ends.contains(&Object::Named(fact.subject)),
+                true => scope.relations.contains(&fact.relation) || scope.ends.contains(&fact.object),
+                false => scope.ends.contains(&Object::Named(fact.subject)),
             };
             if !near {
                 continue;
@@ -224,36 +292,35 @@ impl Equals {
     }
 }
 
-/// The pairs at one entity that what changed there may have made doubtful: duplicates of what changed, and all that
-/// stands next to each other in time under a relation of which anything changed.
+/// The pairs in a scope that are doubtful as things stand: what is next to each other in time under one relation, and
+/// what may say the same.
 fn doubtful<H: Held>(
     after: &mut After<'_, H>,
     sayings: &BTreeMap<Saying, Equals>,
-    (entity, changed): (NodeId, &[Fact]),
-    pairs: &mut Doubtful,
-) {
-    let relations: BTreeSet<&str> = changed.iter().map(|fact| fact.relation.as_str()).collect();
-    let changed: BTreeSet<FactId> = changed.iter().map(|fact| fact.id).collect();
+    scope: &Scope,
+) -> Doubtful {
+    let mut pairs = Doubtful::new();
     let days = by_day(sayings);
     for (saying, own) in sayings {
         let mut near: Vec<&Saying> = Vec::new();
-        if saying.0 == entity && relations.contains(saying.1.as_str()) {
+        if scope.has_relation(saying) {
             near = neighbours(&days, saying, own);
         }
-        if own.members.iter().any(|member| changed.contains(member)) {
-            near.extend(sayings.keys().filter(|other| may_repeat(saying, other)));
-        }
-        let near = near.into_iter().filter_map(|other| sayings.get(other));
-        let near: Vec<&Equals> = near.filter(|other| own.by_model || other.by_model).collect();
-        if near.len() > MOST {
-            after.pending.pass_over(own.fact.id, near.len() - MOST);
-        }
-        for other in near.into_iter().take(MOST) {
-            let (Some(one), Some(other)) = (own.shown(), other.shown()) else { continue };
-            let (one, other) = if one.fact.id < other.fact.id { (one, other) } else { (other, one) };
-            pairs.insert((one.fact.id, other.fact.id), (one, other));
+        let repeats = sayings.keys().filter(|other| scope.has_repeat(saying, other)).collect();
+        for near in [near, repeats] {
+            let near = near.into_iter().filter_map(|other| sayings.get(other));
+            let near: Vec<&Equals> = near.filter(|other| own.by_model || other.by_model).collect();
+            if near.len() > MOST {
+                after.pending.pass_over(own.fact.id, near.len() - MOST);
+            }
+            for other in near.into_iter().take(MOST) {
+                let (Some(one), Some(other)) = (own.shown(), other.shown()) else { continue };
+                let (one, other) = if one.fact.id < other.fact.id { (one, other) } else { (other, one) };
+                pairs.insert((one.fact.id, other.fact.id), (one, other));
+            }
         }
     }
+    pairs
 }
 
 /// When something began and, where its text says so, ended; sorted within one subject and relation.

@@ -38,30 +38,35 @@ use std::collections::BTreeMap;
 /// The version of these rules. A newer one leaves finished epochs as they are, until a re-index is asked for.
 pub const RESOLVER: u32 = 1;
 
-/// The changes that bring the graph up to date with these pages: none, when it is. A question without a finding leaves
-/// its pair as it is, marked as doubt.
-pub fn resolve<H: Held>(pages: &[PageSaid], held: &H, findings: &Findings) -> Result<Vec<Change>, H::Error> {
-    Ok(weighed(pages, held, findings)?.changes)
+/// What an epoch comes to, given what a model has found so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Weighed {
+    /// The changes that bring the graph up to date with its pages: none, when it is. A question without a finding
+    /// leaves its pair as it is, marked as doubt.
+    pub changes: Vec<Change>,
+    /// What a model should be asked before: nothing, when the changes are all there is to get. What names turn out to
+    /// be the same decides which facts share an end, so the answers to one round may open another; a third is rare.
+    pub round: Round,
 }
 
-/// What a model should be asked before these pages are resolved, given what it has found so far: nothing, when
-/// `resolve` has all it can get. What names turn out to be the same decides which facts share an end, so the answers to
-/// one round may open another; a third is rare.
-pub fn questions<H: Held>(pages: &[PageSaid], held: &H, findings: &Findings) -> Result<Round, H::Error> {
-    Ok(weighed(pages, held, findings)?.pending.round())
-}
-
-fn weighed<'a, H: Held>(
-    pages: &[PageSaid],
-    held: &'a H,
-    findings: &'a Findings,
-) -> Result<After<'a, H>, H::Error> {
+/// Compares what pages say with what is held around them.
+pub fn weigh<H: Held>(pages: &[PageSaid], held: &H, findings: &Findings) -> Result<Weighed, H::Error> {
     let mut after = After::new(pages, held, findings)?;
     let regrouped = regroup(&mut after)?;
     after.compare_facts(pages)?;
     facts::judge(&mut after, &regrouped)?;
     fold(&mut after, &regrouped)?;
-    Ok(after)
+    Ok(Weighed { changes: after.changes, round: after.pending.round() })
+}
+
+/// The changes alone.
+pub fn resolve<H: Held>(pages: &[PageSaid], held: &H, findings: &Findings) -> Result<Vec<Change>, H::Error> {
+    Ok(weigh(pages, held, findings)?.changes)
+}
+
+/// The questions alone.
+pub fn questions<H: Held>(pages: &[PageSaid], held: &H, findings: &Findings) -> Result<Round, H::Error> {
+    Ok(weigh(pages, held, findings)?.round)
 }
 
 /// A page as it must stand in the graph after its epoch.

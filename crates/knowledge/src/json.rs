@@ -6,10 +6,12 @@ use serde_json::{Map, Number, Value};
 
 /// Deeper nesting is no answer of ours but a model in a loop, and would exhaust the stack.
 const DEPTH: usize = 32;
+/// How many brackets an introduction may hold before the answer begins.
+const BRACKETS_BEFORE: usize = 8;
 
 /// What could be read from some place in a text.
 #[derive(Debug, PartialEq)]
-pub(super) struct Read {
+pub(crate) struct Read {
     /// The value. Arrays and objects that were not closed end with their last complete member, or with one that was
     /// not closed either.
     pub value: Value,
@@ -20,11 +22,37 @@ pub(super) struct Read {
 }
 
 /// The first array or object at or after `from`, be it whole or not; none when nothing there begins like one.
-pub(super) fn read(text: &str, from: usize) -> Option<Read> {
+pub(crate) fn read(text: &str, from: usize) -> Option<Read> {
     let begins = text.get(from..)?.find(['{', '['])? + from;
     let mut reader = Reader { text, at: begins, open: None };
     let value = reader.value(0)?;
     Some(Read { value, open: reader.open, end: reader.at.max(begins + 1) })
+}
+
+/// The answer without what the model thought aloud.
+pub(crate) fn spoken(text: &str) -> &str {
+    text.rsplit_once("</think>").map_or(text, |(_, spoken)| spoken)
+}
+
+/// The first JSON of an answer that says something: before it, a model may have written brackets of other sorts.
+pub(crate) fn first(text: &str) -> Option<Read> {
+    let mut from = 0;
+    for _ in 0..BRACKETS_BEFORE {
+        let read = read(text, from)?;
+        if is_something(&read.value) {
+            return Some(read);
+        }
+        from = read.end;
+    }
+    None
+}
+
+fn is_something(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => !members.is_empty(),
+        Value::Array(items) => items.is_empty() || items.iter().any(Value::is_object),
+        _ => false,
+    }
 }
 
 struct Reader<'a> {
