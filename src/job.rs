@@ -4,7 +4,7 @@
 //! the state owes it. A kill at any point loses at most what was under way.
 
 use crate::error::{Error, Kind, Result};
-use crate::plan::{Limits, Plan, plan};
+use crate::plan::{self, Limits, Plan};
 use crate::state::State;
 use crate::world::{Task, World};
 use knowledge::record::Record;
@@ -41,10 +41,13 @@ pub async fn run<S: ObjectStore>(
         // After a failure nothing new is begun; what is under way may have been paid for, and is waited for.
         let plan = match running.failure {
             Some(_) => Plan::default(),
-            None => plan(state, &running, limits, world.now())?,
+            None => plan::plan(state, &running, limits, world.now())?,
         };
         if plan.owes_nothing() && running.is_empty() {
-            break;
+            match running.failure.is_none() && plan::note(state, limits)? {
+                true => continue,
+                false => break,
+            }
         }
         running.start(plan.tasks, world);
         // What finished meanwhile shares the segment, and its flush, with what was decided.
@@ -123,6 +126,11 @@ impl Running {
     /// Whether this very task is under way.
     pub fn holds(&self, task: &Task) -> bool {
         self.tasks.values().any(|held| held == task)
+    }
+
+    /// Whether such a task is under way.
+    pub fn any(&self, is_such: impl Fn(&Task) -> bool) -> bool {
+        self.tasks.values().any(is_such)
     }
 
     fn start(&mut self, tasks: Vec<Task>, world: &impl World) {

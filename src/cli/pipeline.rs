@@ -6,6 +6,7 @@ use crate::error::{Error, Kind, Result};
 use crate::job::Interrupt;
 use crate::plan::{Asks, Limits, Until};
 use crate::state::State;
+use crate::world::http::Bounds;
 use crate::{job, wire, world};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -89,6 +90,9 @@ struct Report {
     output_tokens: u64,
     refused_chunks: u64,
     estimated_calls: u64,
+    embedding_calls: u64,
+    embedded_texts: u64,
+    embedding_tokens: u64,
     skipped: Vec<Skipped>,
 }
 
@@ -104,8 +108,12 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let (asks, models) = wire::models(&call.settings).await?.unzip();
     let budget = models::budget(call, typed.max_calls, typed.max_cost)?;
     let asks = asks.map(|asks| Asks { budget, ..asks });
-    let limits = limits(call, typed, asks)?;
-    let embedder = wire::embedder(&call.settings)?;
+    let embeds = wire::embedding::embeds(&call.settings, Bounds::default()).await?.map(Arc::new);
+    let asking = match &embeds {
+        Some(embeds) => wire::embedding::asking(&call.settings, &*embeds.embedder)?,
+        None => None,
+    };
+    let limits = Limits { embeds: asking, ..limits(call, typed, asks)? };
     // A re-indexing reads what is kept: the wiki may be away.
     let (world, wiki) = match limits.sweep {
         true => wire::world(&call.settings).map(|(world, wiki)| (world, Some(wiki)))?,
@@ -113,6 +121,10 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     };
     let world = match models {
         Some(models) => world.with_models(models),
+        None => world,
+    };
+    let world = match &embeds {
+        Some(embeds) => world.with_embeds(embeds.clone()),
         None => world,
     };
     let loading = Arc::new(AtomicBool::new(true));
@@ -130,11 +142,14 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let outcome = job::run(&world, &mut vault, &mut owned.state, &limits).await;
     drop(watch);
     let outcome = outcome?;
-    if limits.until == Until::Indexed
-        && !outcome.interrupted
-        && let Some(embedder) = &embedder
-    {
-        embed::fill(call, &owned.state, &**embedder, &limits.interrupt)?;
+    if limits.until == Until::Indexed && !outcome.interrupted {
+        match &limits.embeds {
+            Some(asked) if owned.state.embedding_took(resumed_from)?.texts > 0 => {
+                owned.state.note_alike(&asked.model)?;
+            }
+            None if embeds.is_some() => embed::fill(call, &owned.state, &limits.interrupt)?,
+            _ => {}
+        }
     }
     if typed.estimate
         && let Some(asks) = &limits.asks
@@ -191,6 +206,7 @@ fn limits(call: &Call, typed: &Typed, asks: Option<Asks>) -> Result<Limits> {
         epoch_pages: u32::try_from(call.settings.number("epoch_pages", wire::EPOCH_PAGES)?).unwrap_or(1),
         pages: typed.limit_pages,
         asks,
+        embeds: None,
         interrupt: Interrupt::default(),
     })
 }
@@ -259,6 +275,7 @@ pub(super) async fn end_at_a_signal() {
 fn report(call: &Call, state: &State, run: (Seq, i64)) -> Result<()> {
     let counts = state.counts()?;
     let spent = state.spent(run.0)?;
+    let vectors = state.embedding_took(run.0)?;
     let report = Report {
         pages: counts.pages,
         chunks: counts.chunks,
@@ -276,6 +293,9 @@ fn report(call: &Call, state: &State, run: (Seq, i64)) -> Result<()> {
         output_tokens: spent.output_tokens,
         refused_chunks: spent.refused_chunks,
         estimated_calls: spent.estimated_calls,
+        embedding_calls: vectors.calls,
+        embedded_texts: vectors.texts,
+        embedding_tokens: vectors.tokens,
         skipped: state.skipped()?.into_iter().map(|(what, count)| Skipped { what, count }).collect(),
     };
     if call.json {
@@ -291,6 +311,12 @@ fn report(call: &Call, state: &State, run: (Seq, i64)) -> Result<()> {
     ))?;
     if report.calls > 0 || report.refused_chunks > 0 {
         models::tell_spent(call, &spent)?;
+    }
+    if vectors.calls > 0 {
+        print(&format!(
+            "{} texts embedded, {} tokens, {} calls\n",
+            vectors.texts, vectors.tokens, vectors.calls
+        ))?;
     }
     for Skipped { what, count } in &report.skipped {
         print(&format!("skipped or guessed: {count} × {what}\n"))?;

@@ -4,10 +4,12 @@
 
 mod adjudication;
 mod asks;
+mod embeds;
 mod extraction;
 mod summaries;
 
 pub use asks::{Asks, Budget};
+pub use embeds::{Embeds, note};
 
 use crate::error::{Error, Kind, Result};
 use crate::job::{Interrupt, Running};
@@ -58,6 +60,8 @@ pub struct Limits {
     pub pages: Option<usize>,
     /// How models are asked; none to ask nobody.
     pub asks: Option<Asks>,
+    /// Who is asked for vectors; none when they are made here, or not at all.
+    pub embeds: Option<Embeds>,
     /// Raised to stop: what has arrived is recorded, nothing new is begun.
     pub interrupt: Interrupt,
 }
@@ -76,6 +80,7 @@ impl Default for Limits {
             epoch_pages: 64,
             pages: None,
             asks: None,
+            embeds: None,
             interrupt: Interrupt::default(),
         }
     }
@@ -122,9 +127,20 @@ pub fn plan(state: &State, running: &Running, limits: &Limits, now: Timestamp) -
     }
     let _reading = state.reading()?;
     let work = plan_work(state, running, limits, now)?;
-    if !work.owes_nothing() || !running.is_empty() || !state.is_settled()? {
+    if !work.owes_nothing() {
         return Ok(work);
     }
+    if running.is_empty() && state.is_settled()? {
+        let next = plan_next(state, limits)?;
+        if !next.owes_nothing() {
+            return Ok(next);
+        }
+    }
+    embeds::plan(state, running, limits, now)
+}
+
+/// What comes after the last worklist is in the graph to its end: re-indexing, a new sweep, summaries.
+fn plan_next(state: &State, limits: &Limits) -> Result<Plan> {
     let generation = plan_generation(state, limits)?;
     if !generation.owes_nothing() {
         return Ok(generation);

@@ -415,31 +415,7 @@ impl State {
             "SELECT seq, began_at, tokens, ended, sent_at, ended_at, wait_ms, input_tokens + output_tokens FROM call
              WHERE began_at > ?1 AND endpoint = ?2 ORDER BY began_at, seq",
         )?;
-        collect(statement.query(params![stored(since), endpoint])?, |row| {
-            let time = |text: Option<String>| text.as_deref().and_then(parse);
-            let wait = row.get::<_, Option<i64>>(6)?.map(SignedDuration::from_millis);
-            let used = u64::try_from(row.get::<_, i64>(7)?).ok().filter(|tokens| *tokens > 0);
-            let began = time(row.get(1)?).unwrap_or(Timestamp::MIN);
-            let outcome = match row.get::<_, Option<String>>(3)?.as_deref() {
-                None => None,
-                Some("unknown") => Some(None),
-                Some("answered") => Some(Some(Outcome::Answered(used))),
-                Some("quota") => Some(Some(Outcome::Refused(wait))),
-                Some(_) => Some(Some(Outcome::Failed(wait))),
-            };
-            let (sent_at, ended) = (time(row.get(4)?), time(row.get(5)?).unwrap_or(began));
-            let state = match outcome {
-                None => Standing::InFlight,
-                Some(None) => Standing::Crashed,
-                Some(Some(outcome)) => Standing::Ended(End { sent_at, at: ended, outcome }),
-            };
-            Ok(Call {
-                ticket: Ticket(row.get::<_, i64>(0)?.unsigned_abs()),
-                tokens: row.get::<_, i64>(2)?.unsigned_abs(),
-                at: began,
-                state,
-            })
-        })
+        collect(statement.query(params![stored(since), endpoint])?, call_of)
     }
 
     /// What models took since a record.
@@ -515,5 +491,32 @@ fn pack(row: &rusqlite::Row<'_>) -> Result<Pack> {
         round: row.get(1)?,
         fault: row.get(2)?,
         matter: serde_json::from_str(&matter)?,
+    })
+}
+
+/// A call as quotas see it, from the columns seq, began_at, tokens, ended, sent_at, ended_at, wait_ms, tokens counted.
+pub(super) fn call_of(row: &rusqlite::Row<'_>) -> Result<Call> {
+    let time = |text: Option<String>| text.as_deref().and_then(parse);
+    let wait = row.get::<_, Option<i64>>(6)?.map(SignedDuration::from_millis);
+    let used = u64::try_from(row.get::<_, i64>(7)?).ok().filter(|tokens| *tokens > 0);
+    let began = time(row.get(1)?).unwrap_or(Timestamp::MIN);
+    let outcome = match row.get::<_, Option<String>>(3)?.as_deref() {
+        None => None,
+        Some("unknown") => Some(None),
+        Some("answered" | "refused") => Some(Some(Outcome::Answered(used))),
+        Some("quota") => Some(Some(Outcome::Refused(wait))),
+        Some(_) => Some(Some(Outcome::Failed(wait))),
+    };
+    let (sent_at, ended) = (time(row.get(4)?), time(row.get(5)?).unwrap_or(began));
+    let state = match outcome {
+        None => Standing::InFlight,
+        Some(None) => Standing::Crashed,
+        Some(Some(outcome)) => Standing::Ended(End { sent_at, at: ended, outcome }),
+    };
+    Ok(Call {
+        ticket: Ticket(row.get::<_, i64>(0)?.unsigned_abs()),
+        tokens: row.get::<_, i64>(2)?.unsigned_abs(),
+        at: began,
+        state,
     })
 }
