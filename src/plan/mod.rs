@@ -4,10 +4,12 @@
 
 mod adjudication;
 mod asks;
+mod embeds;
 mod extraction;
 mod summaries;
 
-pub use asks::Asks;
+pub use asks::{Asks, Budget};
+pub use embeds::{Embeds, note};
 
 use crate::error::{Error, Kind, Result};
 use crate::job::{Interrupt, Running};
@@ -54,8 +56,12 @@ pub struct Limits {
     pub chunk_chars: usize,
     /// How many pages an epoch takes.
     pub epoch_pages: u32,
+    /// Pages that a new worklist may hold; none for all.
+    pub pages: Option<usize>,
     /// How models are asked; none to ask nobody.
     pub asks: Option<Asks>,
+    /// Who is asked for vectors; none when they are made here, or not at all.
+    pub embeds: Option<Embeds>,
     /// Raised to stop: what has arrived is recorded, nothing new is begun.
     pub interrupt: Interrupt,
 }
@@ -72,7 +78,9 @@ impl Default for Limits {
             chunk_chars: 3_500,
             // Large enough for shared questions and few segments, small enough that a resolution takes milliseconds.
             epoch_pages: 64,
+            pages: None,
             asks: None,
+            embeds: None,
             interrupt: Interrupt::default(),
         }
     }
@@ -119,9 +127,20 @@ pub fn plan(state: &State, running: &Running, limits: &Limits, now: Timestamp) -
     }
     let _reading = state.reading()?;
     let work = plan_work(state, running, limits, now)?;
-    if !work.owes_nothing() || !running.is_empty() || !state.is_settled()? {
+    if !work.owes_nothing() {
         return Ok(work);
     }
+    if running.is_empty() && state.is_settled()? {
+        let next = plan_next(state, limits)?;
+        if !next.owes_nothing() {
+            return Ok(next);
+        }
+    }
+    embeds::plan(state, running, limits, now)
+}
+
+/// What comes after the last worklist is in the graph to its end: re-indexing, a new sweep, summaries.
+fn plan_next(state: &State, limits: &Limits) -> Result<Plan> {
     let generation = plan_generation(state, limits)?;
     if !generation.owes_nothing() {
         return Ok(generation);
@@ -249,6 +268,10 @@ fn plan_worklist(state: &State, sweep: &Sweep, limits: &Limits) -> Result<Plan> 
     guard_deletes(&compared, limits)?;
     let mut items = Vec::new();
     for page in compared {
+        if limits.pages.is_some_and(|most| items.len() >= most) {
+            // The rest differs from what is held, and so is on the worklist of a run without this limit.
+            break;
+        }
         if let Some(work) = work_on(state, &page)? {
             items.push(Item { page: page.page, space: page.space, work });
         }

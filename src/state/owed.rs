@@ -96,6 +96,10 @@ impl State {
         if owed > 0 {
             return Ok(Ahead { step: "cut", of: count("SELECT count(*) FROM raw_page")?, owed });
         }
+        let owed = count("SELECT count(*) FROM pack WHERE standing <> 'understood'")?;
+        if owed > 0 {
+            return Ok(Ahead { step: "ask", of: count("SELECT count(*) FROM pack")?, owed });
+        }
         let of = count(
             "SELECT coalesce((SELECT position + 1 FROM worklist ORDER BY sweep DESC, position DESC LIMIT 1), 0)",
         )?;
@@ -104,6 +108,10 @@ impl State {
             "SELECT coalesce((SELECT end FROM epoch WHERE resolved_seq IS NOT NULL
              AND sweep = (SELECT max(sweep) FROM worklist) ORDER BY epoch DESC LIMIT 1), 0)",
         )?;
+        let vectors = count("SELECT count(*) FROM owed_vector")?;
+        if done >= of && vectors > 0 {
+            return Ok(Ahead { step: "embed", of: count("SELECT count(*) FROM vector_of")?, owed: vectors });
+        }
         Ok(Ahead { step: "resolve", of, owed: of.saturating_sub(done) })
     }
 

@@ -1,6 +1,7 @@
 //! The world outside: effects, and the clock. The loop hands it tasks and gets records back; it must not know what is
 //! done with them. The simulator has a world of its own.
 
+pub mod embeds;
 pub mod files;
 #[cfg(feature = "gcp")]
 mod google;
@@ -9,7 +10,7 @@ pub mod live;
 
 use crate::error::Result;
 use crate::sources::Ask;
-use knowledge::id::PackId;
+use knowledge::id::{PackId, TextId};
 use knowledge::prompt::Prompt;
 use knowledge::record::Record;
 use knowledge::time::Timestamp;
@@ -22,6 +23,8 @@ pub enum Task {
     Read(Ask),
     /// Ask a model.
     Ask(Box<Question>),
+    /// Ask for vectors.
+    Embed(Box<Texts>),
 }
 
 /// A call to a model.
@@ -33,6 +36,19 @@ pub struct Question {
     pub endpoint: u32,
     /// What is asked.
     pub prompt: Prompt,
+}
+
+/// A call for vectors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Texts {
+    /// The record that announced it.
+    pub call: u64,
+    /// Which of the configured endpoints it goes to, from 0.
+    pub endpoint: u32,
+    /// The texts.
+    pub texts: Vec<(TextId, String)>,
+    /// How many numbers the vectors have that are held of this model.
+    pub held: Option<usize>,
 }
 
 /// Performs effects and tells the time.

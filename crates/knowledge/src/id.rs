@@ -139,6 +139,10 @@ hash_id! {
     /// Chunks that share a call, asked for the nth time: hash of extractor, round and chunks.
     PackId, "highwater pack 1"
 }
+hash_id! {
+    /// A text that has a vector: hash of its words alone.
+    TextId, "highwater text 1"
+}
 
 /// An entity is a connected component of nodes, named by the smallest node in it. Every node id is therefore for ever
 /// a valid way to ask for the entity that holds it, and merging leaves no dangling reference.

@@ -22,3 +22,4 @@ pub mod resolve;
 pub mod structure;
 pub mod summary;
 pub mod time;
+pub mod vector;

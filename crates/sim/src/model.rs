@@ -59,16 +59,18 @@ impl Model {
 
     /// What becomes of a call that arrives at this moment as the provider's `number`th.
     pub fn fate(&self, prompt: &Prompt, at: Timestamp, number: u64) -> Fate {
+        self.refuses(at, number).unwrap_or_else(|| Fate::Answer(self.answer(prompt)))
+    }
+
+    /// Whether a call that arrives at this moment is answered, and if not, how it ends.
+    pub fn refuses(&self, at: Timestamp, number: u64) -> Option<Fate> {
         let mut rng = Rng::new(self.seed ^ number.wrapping_mul(0x9E37_79B9), "call");
         let into_hour = at.as_millisecond().rem_euclid(HOUR_MS);
         if self.storms && into_hour < 2 * MINUTE_MS {
             let rest = (2 * MINUTE_MS - into_hour).unsigned_abs();
-            return Fate::Storm(rng.chance(50).then_some(rest));
+            return Some(Fate::Storm(rng.chance(50).then_some(rest)));
         }
-        match rng.chance(self.failing) {
-            true => Fate::Failure,
-            false => Fate::Answer(self.answer(prompt)),
-        }
+        rng.chance(self.failing).then_some(Fate::Failure)
     }
 
     /// Whether what it finds about a pair follows from the pair alone, and all that it finds fits together. So a wiki
