@@ -17,7 +17,7 @@ use knowledge::judge::ADJUDICATOR;
 use knowledge::prompt::Prompt;
 use knowledge::quota::{self, Allowance, Ledger, Slot, Ticket};
 use knowledge::record::{Asking, Matter, Pack, Packed, Record, Understood};
-use knowledge::summary::SUMMARISER;
+use knowledge::summary::{LONG_CHARS, SUMMARISER};
 use knowledge::time::Timestamp;
 use std::sync::Arc;
 
@@ -36,6 +36,8 @@ pub struct Asks {
     pub vocabulary: Arc<Vocabulary>,
     /// Names first, then facts between them: for small models that lose count otherwise.
     pub two_steps: bool,
+    /// Characters of sentences about an entity that nobody has summarised, from which on a summary is written.
+    pub long_chars: usize,
     /// How much a call may hold.
     pub size: PackSize,
     /// What each endpoint allows.
@@ -82,6 +84,7 @@ impl Asks {
             summariser: format!("summary/{SUMMARISER}/{model}"),
             vocabulary: Arc::new(vocabulary),
             two_steps: false,
+            long_chars: LONG_CHARS,
             size: PackSize::default(),
             allowances,
             budget: Budget::default(),

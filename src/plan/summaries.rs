@@ -15,7 +15,7 @@ pub(super) fn plan(state: &State, asks: &Asks) -> Result<Option<Record>> {
     if !state.owed_packs(asks.askers(), 1)?.is_empty() {
         return Ok(None);
     }
-    let packs: Vec<Pack> = summary::pack(state.owed_summaries()?)
+    let packs: Vec<Pack> = summary::pack(state.owed_summaries(asks.long_chars)?)
         .into_iter()
         .map(|subjects| Pack::new(&asks.summariser, 0, None, Matter::Summaries(subjects)))
         .collect();

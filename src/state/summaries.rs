@@ -9,7 +9,7 @@ use super::candidates::collect;
 use crate::error::Result;
 use knowledge::audience::LayerId;
 use knowledge::id::{ChunkId, EntityId, FactId, NodeId, PackId};
-use knowledge::summary::{self, LONG_CHARS, Subject, Summary};
+use knowledge::summary::{self, Subject, Summary};
 use rusqlite::{OptionalExtension, params};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,8 +38,8 @@ struct Kept {
 type Told = BTreeMap<(String, String), BTreeSet<FactId>>;
 
 impl State {
-    /// Entities of which an audience may read more than anybody has summarised, by id and audience.
-    pub fn owed_summaries(&self) -> Result<Vec<Subject>> {
+    /// Entities of which an audience may read more than `long` characters that nobody has summarised, by id and audience.
+    pub fn owed_summaries(&self, long: usize) -> Result<Vec<Subject>> {
         let mut statement = self.connection().prepare_cached(
             r#"WITH said AS (
                  SELECT subject AS node, sentence FROM fact JOIN support USING (fact)
@@ -52,7 +52,7 @@ impl State {
              JOIN entity ON entity.entity = node.entity
              GROUP BY entity.entity HAVING sum(length(sentence)) > ?1 ORDER BY entity.entity"#,
         )?;
-        let long = collect(statement.query([LONG_CHARS as i64])?, |row| {
+        let candidates = collect(statement.query([long as i64])?, |row| {
             Ok((
                 EntityId(NodeId::from_bytes(row.get(0)?)),
                 row.get::<_, String>(1)?,
@@ -60,7 +60,7 @@ impl State {
             ))
         })?;
         let mut owed = Vec::new();
-        for (entity, name, kind) in long {
+        for (entity, name, kind) in candidates {
             for (audience, told) in self.told_of(entity)? {
                 let subject = Subject {
                     entity,
@@ -71,13 +71,13 @@ impl State {
                     sentences: Vec::new(),
                     facts: Vec::new(),
                 };
-                owed.extend(self.owed_summary(subject, told)?);
+                owed.extend(self.owed_summary(subject, told, long)?);
             }
         }
         Ok(owed)
     }
 
-    fn owed_summary(&self, mut subject: Subject, told: Told) -> Result<Option<Subject>> {
+    fn owed_summary(&self, mut subject: Subject, told: Told, long: usize) -> Result<Option<Subject>> {
         let held: BTreeSet<FactId> = told.values().flatten().copied().collect();
         let kept = self.kept(subject.entity, &serde_json::to_string(&subject.audience)?)?;
         let kept = kept.filter(|kept| kept.facts.is_subset(&held));
@@ -87,7 +87,7 @@ impl State {
             .filter(|(_, facts)| !facts.is_subset(&known))
             .map(|((_, sentence), facts)| (sentence, facts.into_iter().collect()))
             .collect();
-        if untold.iter().map(|(sentence, _)| sentence.len()).sum::<usize>() <= LONG_CHARS {
+        if untold.iter().map(|(sentence, _)| sentence.len()).sum::<usize>() <= long {
             return Ok(None);
         }
         let (sentences, facts) = summary::next_sentences(untold);

@@ -80,6 +80,7 @@ impl Plan {
         };
         let mut asks = Asks::new("false", Vocabulary::default(), vec![allowance.clone()]);
         asks.size.chars = *rng.pick(&[1_500, 4_000, 16_000]);
+        asks.long_chars = *rng.pick(&[100, 300, 2_000]);
         if rng.chance(20) {
             asks = asks.in_two_steps();
         }
