@@ -2,8 +2,10 @@
 //!
 //! An embedder is pure, like a model's dialect: it makes the vectors at once, or says which request to send and reads
 //! what comes back. It knows no state, no journal and no socket: which texts are owed a vector, and where it is kept,
-//! is decided by the callers. Invariant: a response gives as many vectors as there were texts, all of one length, in their
-//! order, or a refusal. Siblings in this folder never name each other.
+//! is decided by the callers.
+//!
+//! Invariant: a response gives as many vectors as there were texts, all of one length, in their order, or a refusal.
+//! Siblings in this folder never name each other.
 
 pub mod builtin;
 mod google;
