@@ -38,6 +38,12 @@ pub(super) struct Typed {
     /// Ask a model at most so often in this run; the same command goes on
     #[arg(long, value_name = "N")]
     max_calls: Option<u64>,
+    /// Spend at most so much on models in this run, at the prices that are set; the same command goes on
+    #[arg(long, value_name = "MONEY")]
+    max_cost: Option<f64>,
+    /// Bring at most so many pages up to date: a cheap first trial
+    #[arg(long, value_name = "N")]
+    limit_pages: Option<usize>,
     /// Say what models will be asked and what that takes, and ask nothing
     #[arg(long)]
     estimate: bool,
@@ -83,6 +89,7 @@ struct Report {
     cached_tokens: u64,
     output_tokens: u64,
     refused_chunks: u64,
+    estimated_calls: u64,
     embedding_calls: u64,
     embedded_texts: u64,
     embedding_tokens: u64,
@@ -99,7 +106,8 @@ struct Skipped {
 pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let started = world::live::now();
     let (asks, models) = wire::models(&call.settings).await?.unzip();
-    let asks = asks.map(|asks| Asks { max_calls: typed.max_calls, ..asks });
+    let budget = models::budget(call, typed.max_calls, typed.max_cost)?;
+    let asks = asks.map(|asks| Asks { budget, ..asks });
     let embeds = wire::embedding::embeds(&call.settings, Bounds::default()).await?.map(Arc::new);
     let asking = match &embeds {
         Some(embeds) => wire::embedding::asking(&call.settings, &*embeds.embedder)?,
@@ -151,15 +159,26 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     }
     let milliseconds = world::live::now().as_millisecond() - started.as_millisecond();
     report(call, &owned.state, (resumed_from, milliseconds))?;
-    match outcome.interrupted || limits.interrupt.is_raised() {
-        true => {
-            call.tell(
-                "interrupted; everything up to the durable record is kept, and the same command goes on",
-            );
-            Ok(Exit::Interrupted)
-        }
-        false => Ok(Exit::Done),
+    if outcome.interrupted || limits.interrupt.is_raised() {
+        call.tell("interrupted; everything up to the durable record is kept, and the same command goes on");
+        return Ok(Exit::Interrupted);
     }
+    match (&limits.asks, limits.until) {
+        (Some(asks), Until::Indexed) => end_of_budget(call, &owned.state, asks),
+        _ => Ok(Exit::Done),
+    }
+}
+
+/// A run that ends with calls owed has used up its budget.
+fn end_of_budget(call: &Call, state: &State, asks: &Asks) -> Result<Exit> {
+    let owed = state.owed_calls(asks.askers())?;
+    if owed == 0 {
+        return Ok(Exit::Done);
+    }
+    call.tell(&format!(
+        "the budget of this run is used up, and {owed} calls are owed; the same command goes on from here"
+    ));
+    Ok(Exit::Interrupted)
 }
 
 fn limits(call: &Call, typed: &Typed, asks: Option<Asks>) -> Result<Limits> {
@@ -185,6 +204,7 @@ fn limits(call: &Call, typed: &Typed, asks: Option<Asks>) -> Result<Limits> {
         concurrency: call.settings.number("concurrency", wire::CONCURRENCY)?,
         chunk_chars: call.settings.number("chunk_chars", wire::CHUNK_CHARS)?,
         epoch_pages: u32::try_from(call.settings.number("epoch_pages", wire::EPOCH_PAGES)?).unwrap_or(1),
+        pages: typed.limit_pages,
         asks,
         embeds: None,
         interrupt: Interrupt::default(),
@@ -272,6 +292,7 @@ fn report(call: &Call, state: &State, run: (Seq, i64)) -> Result<()> {
         cached_tokens: spent.cached_tokens,
         output_tokens: spent.output_tokens,
         refused_chunks: spent.refused_chunks,
+        estimated_calls: spent.estimated_calls,
         embedding_calls: vectors.calls,
         embedded_texts: vectors.texts,
         embedding_tokens: vectors.tokens,

@@ -8,7 +8,7 @@ mod embeds;
 mod extraction;
 mod summaries;
 
-pub use asks::Asks;
+pub use asks::{Asks, Budget};
 pub use embeds::{Embeds, note};
 
 use crate::error::{Error, Kind, Result};
@@ -56,6 +56,8 @@ pub struct Limits {
     pub chunk_chars: usize,
     /// How many pages an epoch takes.
     pub epoch_pages: u32,
+    /// Pages that a new worklist may hold; none for all.
+    pub pages: Option<usize>,
     /// How models are asked; none to ask nobody.
     pub asks: Option<Asks>,
     /// Who is asked for vectors; none when they are made here, or not at all.
@@ -76,6 +78,7 @@ impl Default for Limits {
             chunk_chars: 3_500,
             // Large enough for shared questions and few segments, small enough that a resolution takes milliseconds.
             epoch_pages: 64,
+            pages: None,
             asks: None,
             embeds: None,
             interrupt: Interrupt::default(),
@@ -265,6 +268,10 @@ fn plan_worklist(state: &State, sweep: &Sweep, limits: &Limits) -> Result<Plan> 
     guard_deletes(&compared, limits)?;
     let mut items = Vec::new();
     for page in compared {
+        if limits.pages.is_some_and(|most| items.len() >= most) {
+            // The rest differs from what is held, and so is on the worklist of a run without this limit.
+            break;
+        }
         if let Some(work) = work_on(state, &page)? {
             items.push(Item { page: page.page, space: page.space, work });
         }

@@ -96,6 +96,10 @@ impl State {
         if owed > 0 {
             return Ok(Ahead { step: "cut", of: count("SELECT count(*) FROM raw_page")?, owed });
         }
+        let owed = count("SELECT count(*) FROM pack WHERE standing <> 'understood'")?;
+        if owed > 0 {
+            return Ok(Ahead { step: "ask", of: count("SELECT count(*) FROM pack")?, owed });
+        }
         let of = count(
             "SELECT coalesce((SELECT position + 1 FROM worklist ORDER BY sweep DESC, position DESC LIMIT 1), 0)",
         )?;
