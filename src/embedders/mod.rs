@@ -1,9 +1,11 @@
 //! Texts become vectors: the seam `Embedder`, the registry of its implementers, and the form in which vectors are kept.
 //!
 //! An embedder is pure, like a model's dialect: it makes the vectors at once, or says which request to send and reads
-//! what comes back. It knows no state, no journal and no socket: which texts are owed a vector, and where it is kept, is
-//! decided by the callers. Invariant: a response gives as many vectors as there were texts, all of one length, in their
-//! order, or a refusal. Siblings in this folder never name each other.
+//! what comes back. It knows no state, no journal and no socket: which texts are owed a vector, and where it is kept,
+//! is decided by the callers.
+//!
+//! Invariant: a response gives as many vectors as there were texts, all of one length, in their order, or a refusal.
+//! Siblings in this folder never name each other.
 
 pub mod builtin;
 mod google;
@@ -150,8 +152,8 @@ fn name(model: &str, asked: Option<usize>) -> String {
     }
 }
 
-/// The vectors that a vendor's numbers mean, checked. Where fewer numbers were asked for than came, the first are taken:
-/// a model that lets us choose puts what matters there. Whose numbers cannot be right says why.
+/// The vectors that a vendor's numbers mean, checked. Where fewer numbers were asked for than came, the first are
+/// taken: a model that lets us choose puts what matters there. Whose numbers cannot be right says why.
 fn kept(
     numbers: &[Vec<f32>],
     texts: usize,

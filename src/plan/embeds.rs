@@ -1,5 +1,5 @@
-//! Which texts are to be turned into vectors now, by somebody who is paid for it: behind everything else, when the graph
-//! is as complete as it can be. Decided from rows, settings and the time that is handed in.
+//! Which texts are to be turned into vectors now, by somebody who is paid for it: behind everything else, when the
+//! graph is as complete as it can be. Decided from rows, settings and the time that is handed in.
 //!
 //! Invariant: a call is announced in the journal before it is sent, and a text that has a vector of the model, or was
 //! refused by it, is in no call.

@@ -148,7 +148,8 @@ impl State {
     /// Calls of this term that failed since the last that did not, with the reason of the last.
     pub fn embedding_faults(&self) -> Result<(u64, String)> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT count(*), coalesce((SELECT why FROM embedding_call WHERE ended = 'failed' ORDER BY seq DESC LIMIT 1), '')
+            "SELECT count(*),
+                    coalesce((SELECT why FROM embedding_call WHERE ended = 'failed' ORDER BY seq DESC LIMIT 1), '')
              FROM embedding_call WHERE ended = 'failed'
              AND seq > coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'opened_seq'), 0)
              AND seq > coalesce((SELECT max(seq) FROM embedding_call WHERE ended IN ('answered', 'refused')), 0)",

@@ -1,5 +1,5 @@
-//! Asks an embedder, once: texts out, vectors or the reason why there are none back. Must not know which texts are owed,
-//! or where vectors are kept.
+//! Asks an embedder, once: texts out, vectors or the reason why there are none back. Must not know which texts are
+//! owed, or where vectors are kept.
 //!
 //! Invariant: what is recorded as a text's vector came from the model whose name it carries, and has as many numbers as
 //! the vectors of that name that are held.

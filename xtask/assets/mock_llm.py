@@ -329,7 +329,7 @@ def a_verdicts(p):
 
 
 # what the request at hand asks about, and which prompts each was answered in, by the judge's own count
-ASKED, KEYS = [], dict(prompts={}, chunks={}, questions={})
+ASKED, KEYS = [], dict(prompts={}, chunks={}, questions={}, texts={})
 
 
 def count(prompt, asked):
@@ -404,12 +404,19 @@ def section_tag(prompt, tag):
 _emb = {}
 
 
-def embed(text):
+def dimensions(body):
+    """How many numbers are asked for, in whichever vendor's words."""
+    asked = [body, body.get('parameters') or {}, *(body.get('requests') or [])]
+    return next((n for a in asked for n in (a.get('dimensions'), a.get('outputDimensionality')) if n), OPT['dim'])
+
+
+def embed(text, dim=None):
     """Feature hashing of words and character 3-grams, L2-normalised."""
-    key = (OPT['dim'], text)
+    dim = dim or OPT['dim']
+    key = (dim, text)
     v = _emb.get(key)
     if v is None:
-        dim, v = OPT['dim'], [0.0] * OPT['dim']
+        v = [0.0] * dim
         for w in re.findall(r'[a-z0-9]+', text.lower()):
             x = h('w' + w)
             v[x % dim] += 3.0 if x >> 63 else -3.0
@@ -557,7 +564,10 @@ async def handle(path, body):
     usage = dict(prompt_tokens=ptok, completion_tokens=ctok, total_tokens=ptok + ctok)
     model = body.get('model', 'mock')
     if cls == 'embed':
-        vs = [embed(s if isinstance(s, str) else str(s)) for s in inputs]
+        for s in inputs:
+            key = hashlib.blake2b(f'{path} {model} {s}'.encode(), digest_size=8).hexdigest()
+            KEYS['texts'].setdefault(key, []).append(proto)
+        vs = [embed(s if isinstance(s, str) else str(s), dimensions(body)) for s in inputs]
         if proto == 'openai':
             if body.get('encoding_format') == 'base64':
                 vs = [base64.b64encode(struct.pack(f'<{len(v)}f', *v)).decode() for v in vs]
@@ -594,7 +604,7 @@ async def control(method, path, body):
         return 200, dict(arrived=ARRIVALS, refused=REFUSED), {}
     if path == '/mock/reset':
         STATS = {}
-        KEYS.update(prompts={}, chunks={}, questions={})
+        KEYS.update(prompts={}, chunks={}, questions={}, texts={})
         ARRIVALS.clear()
         REFUSED.clear()
         for w in WINDOW.values():

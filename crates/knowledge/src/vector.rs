@@ -1,5 +1,5 @@
-//! Texts that are turned into vectors by somebody who is paid for it: what is recorded of it. Must not know how a vector
-//! is made, or what it is compared with.
+//! Texts that are turned into vectors by somebody who is paid for it: what is recorded of it. Must not know how a
+//! vector is made, or what it is compared with.
 //!
 //! Invariant: a vector belongs to a text and to the model that made it, and to nothing else: no page, fact or name. So
 //! it stays paid for whatever becomes of the graph.

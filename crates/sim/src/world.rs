@@ -164,7 +164,7 @@ async fn embed(model: Model, asked: Texts, fates: Fates, clock: Clock) -> Result
     Ok(vec![match outcome {
         Some(Outcome::Storm(wait_ms)) => failed(wait_ms, Fault::Quota),
         Some(_) => failed(None, Fault::Provider),
-        None if number % 7 == 0 && texts.len() > 1 => failed(None, Fault::Texts),
+        None if number.is_multiple_of(7) && texts.len() > 1 => failed(None, Fault::Texts),
         None => Record::Embedded(Box::new(Embedded {
             call,
             model: "false".to_owned(),
