@@ -7,6 +7,7 @@
 pub mod alike;
 pub mod answers;
 mod apply;
+pub mod batches;
 mod candidates;
 mod changes;
 pub mod dump;
@@ -26,7 +27,7 @@ use vault::{ObjectStore, Position, Seq};
 
 /// The version of the fold: the schema together with the meaning `apply` gives to records. A file of an older fold is
 /// discarded and made again; a file of a newer one is refused.
-pub const FOLD: i32 = 3;
+pub const FOLD: i32 = 4;
 
 /// Marks an SQLite file as ours (`HWTR`), so that no other file is ever discarded by mistake.
 const APPLICATION: i32 = 0x4857_5452;

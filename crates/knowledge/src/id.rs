@@ -139,6 +139,11 @@ hash_id! {
     /// Chunks that share a call, asked for the nth time: hash of extractor, round and chunks.
     PackId, "highwater pack 1"
 }
+hash_id! {
+    /// A job of a provider's batch engine, under the name that we give it before it is sent: hash of the vault, the
+    /// record it was decided at, and its packs.
+    BatchKey, "highwater batch 1"
+}
 
 /// An entity is a connected component of nodes, named by the smallest node in it. Every node id is therefore for ever
 /// a valid way to ask for the entity that holds it, and merging leaves no dangling reference.
