@@ -24,6 +24,12 @@ pub struct Endpoint {
     /// Region, for Vertex AI: `global`, `eu`, `us`, or one such as `europe-west4`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
+    /// The bucket, and a folder in it, through which Vertex AI's batch jobs go: `gs://BUCKET/FOLDER`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_bucket: Option<String>,
+    /// Where the API of that bucket begins, if not at Google's usual place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage_url: Option<String>,
     /// For Azure resources that still ask for a dated version, such as `2024-10-21`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_version: Option<String>,
