@@ -40,7 +40,7 @@ pub struct Key {
 }
 
 /// Every setting there is.
-pub const KEYS: [Key; 21] = [
+pub const KEYS: [Key; 22] = [
     Key {
         name: "source",
         default: "samples",
@@ -86,6 +86,11 @@ pub const KEYS: [Key; 21] = [
     },
     Key { name: "model_project", default: "", about: "the Google Cloud project, for Vertex AI" },
     Key { name: "model_location", default: "", about: "the region, for Vertex AI, such as `europe-west4`" },
+    Key {
+        name: "batch_bucket",
+        default: "",
+        about: "the bucket of Vertex AI's batch jobs: `gs://BUCKET/FOLDER`; needed for `--batch` there",
+    },
     Key {
         name: "requests_per_minute",
         default: "",

@@ -2,8 +2,9 @@
 
 use crate::embedders::{self, Embedder};
 use crate::error::{Error, Kind, Result};
+use crate::models::batch::{Pauses, Room};
 use crate::models::{self, Endpoint, Refusal, local};
-use crate::plan::Asks;
+use crate::plan::{Asks, Batching};
 use crate::secret::KeySource;
 use crate::settings::{Origin, Settings};
 use crate::sources;
@@ -268,7 +269,23 @@ pub async fn models(settings: &Settings) -> Result<Option<(Asks, Models)>> {
     let http = Http::new(Bounds::default()).map_err(halt)?;
     let mut asks = Asks::new(dialect.model(), vocabulary(settings)?, vec![allowance(settings)?]);
     asks.size.chars = settings.number("pack_chars", PACK_CHARS)?;
-    Ok(Some((asks, Models { dialects: vec![dialect], http })))
+    Ok(Some((asks, Models { dialects: vec![dialect], http, pauses: Pauses::default() })))
+}
+
+/// Which of these models has a batch engine, and what a job there may hold.
+///
+/// # Errors
+/// None of them has one, or a setting that it needs is missing.
+pub fn batching(models: &Models) -> Result<Batching> {
+    let rooms = models.dialects.iter().map(|dialect| dialect.engine().map(|engine| engine.room()));
+    let found = rooms.enumerate().find_map(|(endpoint, room)| Some((endpoint, room?)));
+    let (endpoint, Room { prompts, bytes }) = found.ok_or_else(|| {
+        Error::new(Kind::Usage, "`--batch`: the model that is set has no batch engine here").hint(
+            "`openai`, `anthropic`, `gemini` and `vertex` have one; `vertex` also needs `batch_bucket` and \
+             `model_project`. Leave `--batch` out to ask call by call",
+        )
+    })?;
+    Ok(Batching { endpoint: endpoint as u32, prompts, bytes })
 }
 
 async fn local_model(model: Option<&str>) -> Result<Endpoint> {
@@ -290,6 +307,7 @@ fn endpoint(settings: &Settings) -> Result<Endpoint> {
         base_url: given("model_url"),
         project: given("model_project"),
         location: given("model_location"),
+        batch_bucket: given("batch_bucket"),
         key: given("model_key").map(KeySource::try_from).transpose().map_err(wrong)?,
         ..settings.text("model").parse::<Endpoint>()?
     };

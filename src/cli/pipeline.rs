@@ -37,6 +37,9 @@ pub(super) struct Typed {
     /// Ask a model at most so often in this run; the same command goes on
     #[arg(long, value_name = "N")]
     max_calls: Option<u64>,
+    /// Have the provider's batch engine read the text: cheaper, within a day, and outside the quota of calls
+    #[arg(long)]
+    batch: bool,
     /// Say what models will be asked and what that takes, and ask nothing
     #[arg(long)]
     estimate: bool,
@@ -95,7 +98,8 @@ struct Skipped {
 pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let started = world::live::now();
     let (asks, models) = wire::models(&call.settings).await?.unzip();
-    let asks = asks.map(|asks| Asks { max_calls: typed.max_calls, ..asks });
+    let batch = models.as_ref().filter(|_| typed.batch).map(wire::batching).transpose()?;
+    let asks = asks.map(|asks| Asks { max_calls: typed.max_calls, batch, ..asks });
     let limits = limits(call, typed, asks)?;
     let embedder = wire::embedder(&call.settings)?;
     // A re-indexing reads what is kept: the wiki may be away.
@@ -150,6 +154,10 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
 fn limits(call: &Call, typed: &Typed, asks: Option<Asks>) -> Result<Limits> {
     if typed.estimate && asks.is_none() {
         return Err(Error::new(Kind::Usage, "`--estimate`: no model is set, so nothing will be asked")
+            .hint("give `--model VENDOR/MODEL`"));
+    }
+    if typed.batch && asks.is_none() {
+        return Err(Error::new(Kind::Usage, "`--batch`: no model is set, so nothing will be asked")
             .hint("give `--model VENDOR/MODEL`"));
     }
     let until = match typed.until {

@@ -164,14 +164,29 @@ impl Step {
     }
 }
 
-/// The first pause between looks at a job: no engine ends one sooner.
-const FIRST_PAUSE: Duration = Duration::from_secs(15);
-/// The longest: of a job that takes an hour, a twelfth is waited for in vain.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// How long is waited between looks at a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pauses {
+    /// Before the second look.
+    pub first: Duration,
+    /// The longest.
+    pub longest: Duration,
+}
 
-/// The pause before the `nth` look, from 0: a quarter longer each time, from 15 s to 5 min within half an hour.
-pub fn pause(nth: u32) -> Duration {
-    FIRST_PAUSE.mul_f64(1.25_f64.powi(nth.min(20) as i32)).min(LONGEST_PAUSE)
+impl Default for Pauses {
+    /// No engine ends a job sooner than in a quarter of a minute; and of one that takes an hour, five minutes are a
+    /// twelfth that is waited for in vain.
+    fn default() -> Self {
+        Self { first: Duration::from_secs(15), longest: Duration::from_secs(300) }
+    }
+}
+
+impl Pauses {
+    /// The pause before the `nth` look, from 0: a quarter longer each time, from the first to the longest within half
+    /// an hour.
+    pub fn nth(&self, nth: u32) -> Duration {
+        self.first.mul_f64(1.25_f64.powi(nth.min(20) as i32)).min(self.longest)
+    }
 }
 
 /// Clocks differ, and a vendor's time of creation is not that of our record: what an engine took up to so long before
@@ -259,10 +274,11 @@ mod tests {
 
     #[test]
     fn pauses_grow_from_a_quarter_of_a_minute_to_five_minutes() {
-        let pauses: Vec<Duration> = (0..40).map(pause).collect();
-        assert_eq!((pauses[0], pauses[39]), (FIRST_PAUSE, LONGEST_PAUSE));
+        let ends = Pauses::default();
+        let pauses: Vec<Duration> = (0..40).map(|nth| ends.nth(nth)).collect();
+        assert_eq!((pauses[0], pauses[39]), (ends.first, ends.longest));
         assert!(pauses.is_sorted());
-        let until_longest = pauses.iter().take_while(|pause| **pause < LONGEST_PAUSE).sum::<Duration>();
+        let until_longest = pauses.iter().take_while(|pause| **pause < ends.longest).sum::<Duration>();
         assert!(until_longest < Duration::from_secs(1_800), "{until_longest:?}");
     }
 

@@ -5,7 +5,7 @@
 //! Invariant: a call is announced in the journal before it is sent, so whatever dies, the quota knows of it; and what
 //! has an answer is in no pack.
 
-use super::{Limits, Plan, adjudication, extraction, summaries};
+use super::{Batching, Limits, Plan, adjudication, batches, extraction, summaries};
 use crate::error::{Error, Kind, Result};
 use crate::job::Running;
 use crate::state::State;
@@ -42,6 +42,8 @@ pub struct Asks {
     pub allowances: Vec<Allowance>,
     /// Calls this run may make; none for as many as it takes.
     pub max_calls: Option<u64>,
+    /// How a provider's batch engine is asked about chunks; none to ask call by call.
+    pub batch: Option<Batching>,
 }
 
 impl Asks {
@@ -57,6 +59,7 @@ impl Asks {
             size: PackSize::default(),
             allowances,
             max_calls: None,
+            batch: None,
         }
     }
 
@@ -69,6 +72,14 @@ impl Asks {
     /// Under which names anything may be owed.
     pub fn askers(&self) -> [&str; 3] {
         [&self.extractor, &self.adjudicator, &self.summariser]
+    }
+
+    /// Under which names single calls are made.
+    fn callers(&self) -> [&str; 3] {
+        match self.batch {
+            None => self.askers(),
+            Some(_) => [&self.adjudicator, &self.adjudicator, &self.summariser],
+        }
     }
 
     /// Under which name this is owed.
@@ -102,7 +113,8 @@ pub(super) fn plan(
     for heard in state.heard(asks.askers(), ANSWERS)? {
         plan.settled.extend(understand(state, asks, &heard)?);
     }
-    for slice in ahead(state)? {
+    let (slices, to_the_end) = ahead(state, asks)?;
+    for slice in slices {
         plan.settled.extend(extraction::pack(state, asks, slice)?);
     }
     for announced in state.announced()? {
@@ -116,7 +128,13 @@ pub(super) fn plan(
             plan.tasks.push(task);
         }
     }
-    announce(state, asks, now, plan)
+    batches::go_on(state, running, asks, plan)?;
+    announce(state, asks, now, plan)?;
+    // All that a worklist owes shares its jobs, so nothing is sent while more of it may come.
+    match to_the_end && plan.settled.is_empty() {
+        true => batches::submit(state, (limits, now), plan),
+        false => Ok(()),
+    }
 }
 
 /// Whether a slice waits for no answer.
@@ -125,20 +143,22 @@ pub(super) fn is_answered(state: &State, limits: &Limits, slice: Slice) -> Resul
     Ok(state.is_packed(slice, &asks.extractor)? && state.is_answered(slice, &asks.extractor)?)
 }
 
-/// The slices at the head of the line that are cut to their end.
-fn ahead(state: &State) -> Result<Vec<Slice>> {
+/// The slices at the head of the line that are cut to their end, and whether these are all there are. For a batch
+/// engine, which takes hours whatever it is sent, the whole line is looked at.
+fn ahead(state: &State, asks: &Asks) -> Result<(Vec<Slice>, bool)> {
     let mut slices = Vec::new();
-    for number in 0..SLICES_AHEAD {
-        let Some(slice) = state.slice_ahead(number)? else { break };
+    let most = if asks.batch.is_some() { u32::MAX } else { SLICES_AHEAD };
+    for number in 0..most {
+        let Some(slice) = state.slice_ahead(number)? else { return Ok((slices, true)) };
         if !state.is_complete(slice)? {
             break;
         }
         slices.push(slice);
     }
-    Ok(slices)
+    Ok((slices, false))
 }
 
-fn prompt(state: &State, asks: &Asks, pack: &Pack) -> Result<Prompt> {
+pub(super) fn prompt(state: &State, asks: &Asks, pack: &Pack) -> Result<Prompt> {
     let fault = pack.fault.as_deref();
     Ok(match &pack.matter {
         Matter::Chunks(chunks) => extraction::prompt(&state.asked(chunks)?, asks, fault),
@@ -199,7 +219,7 @@ pub(super) fn fault(missing: &[(usize, String)]) -> Option<String> {
 
 /// Announces as many calls as the quota lets out now, or says when it will let out the next.
 fn announce(state: &State, asks: &Asks, now: Timestamp, plan: &mut Plan) -> Result<()> {
-    let owed = state.owed_packs(asks.askers(), CALLS)?;
+    let owed = state.owed_packs(asks.callers(), CALLS)?;
     if owed.is_empty() {
         return Ok(());
     }

@@ -4,10 +4,12 @@
 
 mod adjudication;
 mod asks;
+mod batches;
 mod extraction;
 mod summaries;
 
 pub use asks::Asks;
+pub use batches::Batching;
 
 use crate::error::{Error, Kind, Result};
 use crate::job::{Interrupt, Running};

@@ -2,8 +2,9 @@
 
 use super::files::{Files, answer};
 use super::http::Http;
-use super::{Question, Task, World};
+use super::{Question, Task, World, batches};
 use crate::error::{Error, Kind, Result};
+use crate::models::batch::Pauses;
 use crate::models::{self, Dialect};
 use crate::sources::{self, Ask, Source, SourceError};
 use knowledge::prompt::{Finish, Reply};
@@ -24,6 +25,8 @@ pub struct Models {
     pub dialects: Vec<Box<dyn Dialect>>,
     /// The way out.
     pub http: Http,
+    /// How long is waited between looks at a job of a batch engine.
+    pub pauses: Pauses,
 }
 
 impl Live {
@@ -51,6 +54,10 @@ impl World for Live {
             let ask = match task {
                 Task::Read(ask) => ask,
                 Task::Ask(question) => return ask(models, *question).await,
+                Task::Batch(task) => {
+                    let nobody = || Error::new(Kind::Bug, "sending a batch: there is no model");
+                    return batches::perform(&*models.ok_or_else(nobody)?, *task).await;
+                }
             };
             let Some((source, files)) = wiki else {
                 return Err(Error::new(Kind::Halt, "the last run left pages that are not fetched yet")

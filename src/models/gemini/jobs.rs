@@ -171,13 +171,10 @@ impl<'a> Jobs<'a> {
     }
 }
 
-/// Bucket and folder of `gs://bucket/folder`.
-pub(super) fn parts(place: &str) -> Option<(&str, &str)> {
+/// Bucket and folder of `gs://BUCKET/FOLDER`, whose form was checked with the endpoint.
+fn parts(place: &str) -> Option<(&str, &str)> {
     let path = place.strip_prefix("gs://")?.trim_end_matches('/');
-    let (bucket, folder) = path.split_once('/').unwrap_or((path, ""));
-    let safe = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    let whole = !bucket.is_empty() && bucket.chars().all(safe);
-    (whole && (folder.is_empty() || safe_name(folder).is_some())).then_some((bucket, folder))
+    Some(path.split_once('/').unwrap_or((path, "")))
 }
 
 impl Engine for Jobs<'_> {
