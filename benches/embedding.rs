@@ -4,7 +4,7 @@
 
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 
-use highwater::embedders::{Embedder, Quantised, builtin::Builtin};
+use highwater::embedders::{Quantised, builtin::Builtin};
 use minilm::Vocabulary;
 use std::hint::black_box;
 use std::sync::LazyLock;
@@ -46,8 +46,7 @@ fn main() {
         (0..32).map(|at| format!("{at} {} {}", FACTS.join(" "), FACTS[..4].join(" "))).collect();
     rate("passages of about 200 tokens", &passages, |passages| Builtin.embed(passages));
 
-    let vectors = Builtin.embed(&facts.iter().map(String::as_str).collect::<Vec<_>>());
-    let kept: Vec<Quantised> = vectors.iter().map(|vector| Quantised::of(vector)).collect();
+    let kept = Builtin.embed(&facts.iter().map(String::as_str).collect::<Vec<_>>());
     let best = best(|| {
         for left in &kept {
             black_box(kept.iter().map(|right| left.cosine(right)).fold(0.0, f32::max));
@@ -59,7 +58,7 @@ fn main() {
     );
 }
 
-fn rate(what: &str, texts: &[String], embed: impl Fn(&[&str]) -> Vec<Vec<f32>>) {
+fn rate(what: &str, texts: &[String], embed: impl Fn(&[&str]) -> Vec<Quantised>) {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let best = best(|| drop(black_box(embed(&texts))));
     let tokens: usize = texts.iter().map(|text| VOCABULARY.tokens(text).len()).sum();

@@ -4,7 +4,7 @@
 //! the state owes it. A kill at any point loses at most what was under way.
 
 use crate::error::{Error, Kind, Result};
-use crate::plan::{Limits, plan};
+use crate::plan::{self, Limits, Plan};
 use crate::state::State;
 use crate::world::{Task, World};
 use knowledge::record::Record;
@@ -38,9 +38,16 @@ pub async fn run<S: ObjectStore>(
 ) -> Result<Report> {
     let mut running = Running::default();
     loop {
-        let plan = plan(state, &running, limits, world.now())?;
+        // After a failure nothing new is begun; what is under way may have been paid for, and is waited for.
+        let plan = match running.failure {
+            Some(_) => Plan::default(),
+            None => plan::plan(state, &running, limits, world.now())?,
+        };
         if plan.owes_nothing() && running.is_empty() {
-            break;
+            match running.failure.is_none() && plan::note(state, limits)? {
+                true => continue,
+                false => break,
+            }
         }
         running.start(plan.tasks, world);
         // What finished meanwhile shares the segment, and its flush, with what was decided.
@@ -52,6 +59,9 @@ pub async fn run<S: ObjectStore>(
             let segment = vault.append(world.now(), records).await?;
             state.advance(&segment)?;
         }
+    }
+    if let Some(error) = running.failure {
+        return Err(error);
     }
     let segment = vault.close(world.now()).await?;
     state.advance(&segment)?;
@@ -92,6 +102,8 @@ impl Interrupt {
 pub struct Running {
     set: JoinSet<Result<Vec<Record>>>,
     tasks: BTreeMap<Id, Task>,
+    /// Why the run must end.
+    failure: Option<Error>,
 }
 
 /// How an effect ended, with its id.
@@ -116,6 +128,11 @@ impl Running {
         self.tasks.values().any(|held| held == task)
     }
 
+    /// Whether such a task is under way.
+    pub fn any(&self, is_such: impl Fn(&Task) -> bool) -> bool {
+        self.tasks.values().any(is_such)
+    }
+
     fn start(&mut self, tasks: Vec<Task>, world: &impl World) {
         for task in tasks {
             let handle = self.set.spawn(world.perform(task.clone()));
@@ -124,8 +141,7 @@ impl Running {
     }
 
     /// Waits for one effect to finish, or for a slot to open, and takes all that have finished by then. When the run is
-    /// interrupted, what has
-    /// not finished is given up: it is owed again by the next run.
+    /// interrupted, what has not finished is given up: it is owed again by the next run.
     async fn finished(
         &mut self,
         slot: (&impl World, Option<Timestamp>),
@@ -143,7 +159,7 @@ impl Running {
             () = opens => None,
             () = interrupt.raised() => {
                 self.set.abort_all();
-                *self = Self::default();
+                *self = Self { failure: self.failure.take(), ..Self::default() };
                 return Ok(Vec::new());
             }
         };
@@ -166,7 +182,10 @@ impl Running {
                 Error::new(Kind::Bug, format!("an effect did not end as it should: {error}"))
             })?;
             self.tasks.remove(&id);
-            records.extend(outcome?);
+            match outcome {
+                Ok(done) => records.extend(done),
+                Err(error) => drop(self.failure.get_or_insert(error)),
+            }
             if records.len() >= BATCH {
                 break;
             }

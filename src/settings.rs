@@ -1,6 +1,10 @@
 //! Settings: plain data from defaults, a file, the environment and flags, in that order of rising strength. Unknown
 //! keys are refused. Components are built from them in `wire.rs` and nowhere else.
 
+mod endpoints;
+
+pub use endpoints::ENDPOINT_KEYS;
+
 use crate::error::{Error, Kind, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -40,7 +44,7 @@ pub struct Key {
 }
 
 /// Every setting there is.
-pub const KEYS: [Key; 22] = [
+pub const KEYS: [Key; 29] = [
     Key {
         name: "source",
         default: "samples",
@@ -67,7 +71,43 @@ pub const KEYS: [Key; 22] = [
     Key {
         name: "embedding",
         default: "builtin",
-        about: "what turns text into vectors: `builtin`, or `none` for words only",
+        about: "what turns text into vectors: `builtin`, `none` for words only, `local/MODEL`, or `VENDOR/MODEL` such \
+                as `openai/text-embedding-3-small`",
+    },
+    Key {
+        name: "embedding_url",
+        default: "",
+        about: "where the embedding's API begins; empty for the vendor's usual place",
+    },
+    Key {
+        name: "embedding_key",
+        default: "",
+        about: "where its key is: `env:NAME` or `file:PATH`; empty for the vendor's usual variable",
+    },
+    Key {
+        name: "embedding_project",
+        default: "",
+        about: "its Google Cloud project, for Vertex AI; empty for `model_project`",
+    },
+    Key {
+        name: "embedding_location",
+        default: "",
+        about: "its region, for Vertex AI; empty for the first `model_location`",
+    },
+    Key {
+        name: "embedding_dimensions",
+        default: "",
+        about: "numbers of a vector; empty for 768 where the model lets us choose, and for all it makes elsewhere",
+    },
+    Key {
+        name: "embedding_requests_per_minute",
+        default: "",
+        about: "requests for vectors that the provider allows in a minute; empty for no limit",
+    },
+    Key {
+        name: "embedding_tokens_per_minute",
+        default: "",
+        about: "tokens of texts that the provider allows in a minute; empty for no limit",
     },
     Key {
         name: "model",
@@ -85,7 +125,11 @@ pub const KEYS: [Key; 22] = [
         about: "where the key is: `env:NAME` or `file:PATH`; empty for the vendor's usual variable",
     },
     Key { name: "model_project", default: "", about: "the Google Cloud project, for Vertex AI" },
-    Key { name: "model_location", default: "", about: "the region, for Vertex AI, such as `europe-west4`" },
+    Key {
+        name: "model_location",
+        default: "",
+        about: "the region, for Vertex AI, such as `europe-west4`; several with `,` between share the work",
+    },
     Key {
         name: "batch_bucket",
         default: "",
@@ -135,8 +179,13 @@ pub const DEFAULT_FILE: &str = "highwater.toml";
 /// All settings with their origins.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    values: BTreeMap<&'static str, (String, Origin)>,
+    values: Values,
+    /// What each `[[endpoint]]` of the file sets.
+    tables: Vec<Values>,
 }
+
+/// Values by key, with their origins.
+type Values = BTreeMap<&'static str, (String, Origin)>;
 
 impl Settings {
     /// Puts the layers together. `file` is a path the user named; without it `highwater.toml` is read if it is there.
@@ -145,14 +194,15 @@ impl Settings {
         environment: impl IntoIterator<Item = (String, String)>,
         flags: &[(&str, Option<String>)],
     ) -> Result<Self> {
-        let mut values: BTreeMap<&'static str, (String, Origin)> =
+        let mut values: Values =
             KEYS.iter().map(|key| (key.name, (key.default.to_owned(), Origin::Default))).collect();
+        let mut tables = Vec::new();
         let named = file.map(Path::to_owned);
         let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
         if named.is_some() || path.exists() {
-            for (name, value) in read_file(&path)? {
-                values.insert(name, (value, Origin::File(path.clone())));
-            }
+            let mut table = read_file(&path)?;
+            tables = endpoints::take(&mut table, &path)?;
+            values.extend(read_table(table, &path, &in_file(&path))?);
         }
         for (variable, value) in environment {
             let Some(name) = variable.strip_prefix("HIGHWATER_") else { continue };
@@ -164,7 +214,7 @@ impl Settings {
                 values.insert(known(name, "a flag")?, (value.clone(), Origin::Flag));
             }
         }
-        Ok(Self { values })
+        Ok(Self { values, tables })
     }
 
     /// A value as text.
@@ -233,15 +283,23 @@ fn known(name: &str, whence: &str) -> Result<&'static str> {
     })
 }
 
-fn read_file(path: &Path) -> Result<Vec<(&'static str, String)>> {
-    let whence = format!("settings file `{}`", path.display());
+fn in_file(path: &Path) -> String {
+    format!("settings file `{}`", path.display())
+}
+
+fn read_file(path: &Path) -> Result<toml::Table> {
+    let whence = in_file(path);
     let text = std::fs::read_to_string(path).map_err(|error| {
         Error::new(Kind::Usage, format!("{whence}: {error}")).hint("name a readable file with `--config`")
     })?;
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+    text.parse().map_err(|error: toml::de::Error| {
         Error::new(Kind::Usage, format!("{whence}: {}", error.to_string().trim_end()))
-    })?;
-    let mut values = Vec::new();
+    })
+}
+
+/// The values of a table; `whence` names it in messages.
+fn read_table(table: toml::Table, path: &Path, whence: &str) -> Result<Values> {
+    let mut values = Values::new();
     for (name, value) in table {
         let value = match value {
             toml::Value::String(text) => text,
@@ -252,7 +310,7 @@ fn read_file(path: &Path) -> Result<Vec<(&'static str, String)>> {
                 return Err(Error::new(Kind::Usage, text));
             }
         };
-        values.push((known(&name, &whence)?, value));
+        values.insert(known(&name, whence)?, (value, Origin::File(path.to_owned())));
     }
     Ok(values)
 }

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)] // A test that cannot set itself up has failed.
 
 use highwater::cli::{Exit, command};
-use highwater::settings::KEYS;
+use highwater::settings::{ENDPOINT_KEYS, KEYS};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -34,6 +34,14 @@ fn page() -> String {
         let variable = format!("HIGHWATER_{}", key.name.to_uppercase());
         writeln!(page, "| `{}` | `{variable}` | `{}` | {} |", key.name, key.default, key.about).unwrap();
     }
+    let own: Vec<String> = ENDPOINT_KEYS.iter().map(|name| format!("`{name}`")).collect();
+    writeln!(
+        page,
+        "\nThe file may hold `[[endpoint]]` tables, one for each key, region or server that shares the work of models. Each \
+         may say these anew:\n{}.",
+        own.join(", ")
+    )
+    .unwrap();
     page.push_str("\n## Commands\n");
     let mut command = command().disable_help_subcommand(true);
     command.build();

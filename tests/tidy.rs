@@ -40,13 +40,13 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("error", &["sources", "vault"]),
     ("settings", &["error"]),
     ("sources", &["knowledge"]),
-    ("embedders", &["error", "minilm", "knowledge"]),
+    ("embedders", &["error", "minilm", "knowledge", "models"]),
     ("secret", &["error"]),
     ("models", &["error", "knowledge", "secret"]),
     ("mirrors", &["error", "knowledge", "state"]),
     ("world", &["embedders", "error", "knowledge", "models", "secret", "sources"]),
     ("state", &["embedders", "error", "knowledge", "sources", "vault"]),
-    ("plan", &["error", "job", "knowledge", "sources", "state", "world"]),
+    ("plan", &["embedders", "error", "job", "knowledge", "sources", "state", "world"]),
     ("job", &["error", "knowledge", "plan", "state", "vault", "world"]),
     (
         "wire",
@@ -86,12 +86,16 @@ const SIBLINGS: [(&str, &[&str]); 4] = [
 ];
 
 /// What a room must not name, because it would not be pure, or would not be its business.
-const BANNED: [(&str, &[&str]); 10] = [
+const BANNED: [(&str, &[&str]); 11] = [
     ("knowledge", &["tokio", "rusqlite", "getrandom", "std::fs", "std::net", "std::env", "std::process"]),
     ("minilm", &["tokio", "rusqlite", "getrandom", "std::fs", "std::net", "std::env", "std::process"]),
     ("sources", &["tokio", "rusqlite", "getrandom", "std::fs", "std::net", "std::env", "std::process"]),
     (
         "models",
+        &["tokio", "reqwest", "rusqlite", "getrandom", "std::fs", "std::net", "std::env", "std::process"],
+    ),
+    (
+        "embedders",
         &["tokio", "reqwest", "rusqlite", "getrandom", "std::fs", "std::net", "std::env", "std::process"],
     ),
     ("secret", &["tokio", "reqwest", "rusqlite", "getrandom", "std::net", "std::env", "std::process"]),

@@ -1,39 +1,48 @@
 //! What models will take, and what they took, in words and numbers.
 
 use super::{Call, print, print_json};
-use crate::error::Result;
-use crate::plan::Asks;
+use crate::error::{Error, Kind, Result};
+use crate::plan::{Asks, Budget};
 use crate::state::State;
 use crate::state::answers::Spent;
 use knowledge::extract;
 use knowledge::quota::Allowance;
 use serde_json::json;
 
+/// Tokens of prompt and answer of a call about pairs in doubt: twenty pairs, the mean over 17 epochs of the five sample
+/// wikis. One such call an epoch is estimated.
+const DOUBT_TOKENS: (u64, u64) = (2_100, 250);
+
 /// Says what it takes to ask about every chunk that is owed an answer, and asks nothing.
 pub(super) fn estimate(call: &Call, state: &State, asks: &Asks) -> Result<()> {
     let mut all = extract::Estimate::default();
-    let (mut chunks, mut number) = (0, 0);
+    let (mut chunks, mut number, mut in_doubt) = (0, 0, 0);
     // Slice by slice, as they will be packed.
     while let Some(slice) = state.slice_ahead(number)? {
         let owed = state.owed_answers(slice, &asks.extractor)?;
         let per_token = state.chars_per_token(&asks.extractor)?.unwrap_or(extract::CHARS_PER_TOKEN);
         let one = extract::estimate(&owed, asks.size, &asks.vocabulary, per_token);
         chunks += owed.len();
+        in_doubt += u64::from(!owed.is_empty());
         all.calls += one.calls;
         all.input_tokens += one.input_tokens;
         all.output_tokens += one.output_tokens;
         number += 1;
     }
+    all.calls += in_doubt;
+    all.input_tokens += in_doubt * DOUBT_TOKENS.0;
+    all.output_tokens += in_doubt * DOUBT_TOKENS.1;
     let hours = hours(asks, &all);
     let money = money(call, all.input_tokens, all.output_tokens)?;
     if call.json {
         return print_json(&json!({
-            "model": asks.model, "chunks": chunks, "calls": all.calls, "input_tokens": all.input_tokens,
+            "model": asks.model, "chunks": chunks, "calls": all.calls, "calls_in_doubt": in_doubt, "input_tokens": all.input_tokens,
             "output_tokens": all.output_tokens, "hours": hours, "money": money,
         }));
     }
     print(&format!(
-        "{chunks} chunks are owed an answer of `{}`: {} calls, {} tokens of prompts, {} of answers\n",
+        "{chunks} chunks are owed an answer of `{}`: {} calls ({in_doubt} of them about what may be the same or \
+         contradict), {} tokens of prompts, {} of answers\n",
         asks.model, all.calls, all.input_tokens, all.output_tokens
     ))?;
     match hours {
@@ -63,13 +72,35 @@ fn hours(asks: &Asks, all: &extract::Estimate) -> Option<f64> {
 fn money(call: &Call, input_tokens: u64, output_tokens: u64) -> Result<Option<f64>> {
     let prices = (call.settings.price("input_price")?, call.settings.price("output_price")?);
     let (Some(input), Some(output)) = prices else { return Ok(None) };
-    Ok(Some((input_tokens as f64 * input + output_tokens as f64 * output) / 1e6))
+    let budget = Budget { prices: (input, output), ..Budget::default() };
+    Ok(Some(budget.cost(input_tokens, output_tokens)))
+}
+
+/// What a run may take, by its flags and the prices that are set.
+pub(super) fn budget(call: &Call, calls: Option<u64>, money: Option<f64>) -> Result<Budget> {
+    let prices = (call.settings.price("input_price")?, call.settings.price("output_price")?);
+    match (money, prices) {
+        (Some(money), _) if !(money.is_finite() && money >= 0.0) => Err(Error::new(
+            Kind::Usage,
+            format!("`--max-cost {money}`: expected an amount of money such as 2.50"),
+        )),
+        (Some(_), (None, _) | (_, None)) => {
+            Err(Error::new(Kind::Usage, "`--max-cost`: no prices are set, so nobody knows what a call costs")
+                .hint("set `input_price` and `output_price`, for a million tokens each"))
+        }
+        (money, (input, output)) => {
+            Ok(Budget { calls, money, prices: (input.unwrap_or(0.0), output.unwrap_or(0.0)) })
+        }
+    }
 }
 
 /// Says what models took in a run.
 pub(super) fn tell_spent(call: &Call, spent: &Spent) -> Result<()> {
     let money = money(call, spent.input_tokens, spent.output_tokens)?;
     let money = money.map(|money| format!(", {money:.2} at the prices that are set")).unwrap_or_default();
+    if spent.calls > 0 {
+        print(&format!("{} calls were estimated for what was asked\n", spent.estimated_calls))?;
+    }
     print(&format!(
         "{} tokens of prompts ({} from the vendor's cache), {} of answers{money}\n",
         spent.input_tokens, spent.cached_tokens, spent.output_tokens

@@ -6,6 +6,7 @@ use crate::error::{Error, Kind, Result};
 use crate::job::Interrupt;
 use crate::plan::{Asks, Limits, Until};
 use crate::state::State;
+use crate::world::http::Bounds;
 use crate::{job, wire, world};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -40,6 +41,12 @@ pub(super) struct Typed {
     /// Have the provider's batch engine read the text: cheaper, within a day, and outside the quota of calls
     #[arg(long)]
     batch: bool,
+    /// Spend at most so much on models in this run, at the prices that are set; the same command goes on
+    #[arg(long, value_name = "MONEY")]
+    max_cost: Option<f64>,
+    /// Bring at most so many pages up to date: a cheap first trial
+    #[arg(long, value_name = "N")]
+    limit_pages: Option<usize>,
     /// Say what models will be asked and what that takes, and ask nothing
     #[arg(long)]
     estimate: bool,
@@ -85,6 +92,10 @@ struct Report {
     cached_tokens: u64,
     output_tokens: u64,
     refused_chunks: u64,
+    estimated_calls: u64,
+    embedding_calls: u64,
+    embedded_texts: u64,
+    embedding_tokens: u64,
     skipped: Vec<Skipped>,
 }
 
@@ -99,9 +110,14 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let started = world::live::now();
     let (asks, models) = wire::models(&call.settings).await?.unzip();
     let batch = models.as_ref().filter(|_| typed.batch).map(wire::batching).transpose()?;
-    let asks = asks.map(|asks| Asks { max_calls: typed.max_calls, batch, ..asks });
-    let limits = limits(call, typed, asks)?;
-    let embedder = wire::embedder(&call.settings)?;
+    let budget = models::budget(call, typed.max_calls, typed.max_cost)?;
+    let asks = asks.map(|asks| Asks { budget, batch, ..asks });
+    let embeds = wire::embedding::embeds(&call.settings, Bounds::default()).await?.map(Arc::new);
+    let asking = match &embeds {
+        Some(embeds) => wire::embedding::asking(&call.settings, &*embeds.embedder)?,
+        None => None,
+    };
+    let limits = Limits { embeds: asking, ..limits(call, typed, asks)? };
     // A re-indexing reads what is kept: the wiki may be away.
     let (world, wiki) = match limits.sweep {
         true => wire::world(&call.settings).map(|(world, wiki)| (world, Some(wiki)))?,
@@ -109,6 +125,10 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     };
     let world = match models {
         Some(models) => world.with_models(models),
+        None => world,
+    };
+    let world = match &embeds {
+        Some(embeds) => world.with_embeds(embeds.clone()),
         None => world,
     };
     let loading = Arc::new(AtomicBool::new(true));
@@ -126,11 +146,14 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let outcome = job::run(&world, &mut vault, &mut owned.state, &limits).await;
     drop(watch);
     let outcome = outcome?;
-    if limits.until == Until::Indexed
-        && !outcome.interrupted
-        && let Some(embedder) = &embedder
-    {
-        embed::fill(call, &owned.state, &**embedder, &limits.interrupt)?;
+    if limits.until == Until::Indexed && !outcome.interrupted {
+        match &limits.embeds {
+            Some(asked) if owned.state.embedding_took(resumed_from)?.texts > 0 => {
+                owned.state.note_alike(&asked.model)?;
+            }
+            None if embeds.is_some() => embed::fill(call, &owned.state, &limits.interrupt)?,
+            _ => {}
+        }
     }
     if typed.estimate
         && let Some(asks) = &limits.asks
@@ -140,15 +163,26 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     }
     let milliseconds = world::live::now().as_millisecond() - started.as_millisecond();
     report(call, &owned.state, (resumed_from, milliseconds))?;
-    match outcome.interrupted || limits.interrupt.is_raised() {
-        true => {
-            call.tell(
-                "interrupted; everything up to the durable record is kept, and the same command goes on",
-            );
-            Ok(Exit::Interrupted)
-        }
-        false => Ok(Exit::Done),
+    if outcome.interrupted || limits.interrupt.is_raised() {
+        call.tell("interrupted; everything up to the durable record is kept, and the same command goes on");
+        return Ok(Exit::Interrupted);
     }
+    match (&limits.asks, limits.until) {
+        (Some(asks), Until::Indexed) => end_of_budget(call, &owned.state, asks),
+        _ => Ok(Exit::Done),
+    }
+}
+
+/// A run that ends with calls owed has used up its budget.
+fn end_of_budget(call: &Call, state: &State, asks: &Asks) -> Result<Exit> {
+    let owed = state.owed_calls(asks.askers())?;
+    if owed == 0 {
+        return Ok(Exit::Done);
+    }
+    call.tell(&format!(
+        "the budget of this run is used up, and {owed} calls are owed; the same command goes on from here"
+    ));
+    Ok(Exit::Interrupted)
 }
 
 fn limits(call: &Call, typed: &Typed, asks: Option<Asks>) -> Result<Limits> {
@@ -178,7 +212,9 @@ fn limits(call: &Call, typed: &Typed, asks: Option<Asks>) -> Result<Limits> {
         concurrency: call.settings.number("concurrency", wire::CONCURRENCY)?,
         chunk_chars: call.settings.number("chunk_chars", wire::CHUNK_CHARS)?,
         epoch_pages: u32::try_from(call.settings.number("epoch_pages", wire::EPOCH_PAGES)?).unwrap_or(1),
+        pages: typed.limit_pages,
         asks,
+        embeds: None,
         interrupt: Interrupt::default(),
     })
 }
@@ -247,6 +283,7 @@ pub(super) async fn end_at_a_signal() {
 fn report(call: &Call, state: &State, run: (Seq, i64)) -> Result<()> {
     let counts = state.counts()?;
     let spent = state.spent(run.0)?;
+    let vectors = state.embedding_took(run.0)?;
     let report = Report {
         pages: counts.pages,
         chunks: counts.chunks,
@@ -263,6 +300,10 @@ fn report(call: &Call, state: &State, run: (Seq, i64)) -> Result<()> {
         cached_tokens: spent.cached_tokens,
         output_tokens: spent.output_tokens,
         refused_chunks: spent.refused_chunks,
+        estimated_calls: spent.estimated_calls,
+        embedding_calls: vectors.calls,
+        embedded_texts: vectors.texts,
+        embedding_tokens: vectors.tokens,
         skipped: state.skipped()?.into_iter().map(|(what, count)| Skipped { what, count }).collect(),
     };
     if call.json {
@@ -278,6 +319,12 @@ fn report(call: &Call, state: &State, run: (Seq, i64)) -> Result<()> {
     ))?;
     if report.calls > 0 || report.refused_chunks > 0 {
         models::tell_spent(call, &spent)?;
+    }
+    if vectors.calls > 0 {
+        print(&format!(
+            "{} texts embedded, {} tokens, {} calls\n",
+            vectors.texts, vectors.tokens, vectors.calls
+        ))?;
     }
     for Skipped { what, count } in &report.skipped {
         print(&format!("skipped or guessed: {count} × {what}\n"))?;

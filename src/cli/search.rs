@@ -1,14 +1,16 @@
 //! `search`: the answering fact, its sentence, and where it stands.
 
 use super::{Call, Exit, print, print_json};
-use crate::embedders::Quantised;
+use crate::embedders::{Purpose, Quantised};
 use crate::error::{Error, Kind, Result};
 use crate::state::State;
 use crate::state::look::Source;
 use crate::state::search::{Found, Hit, Query};
+use crate::world::http::Bounds;
 use crate::{wire, world};
 use clap::Args;
 use knowledge::time::{Timestamp, parse};
+use std::time::Duration;
 
 /// Find facts, entities and passages
 #[derive(Args, Debug)]
@@ -48,7 +50,7 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     }
     let vaulted = wire::vault(&call.settings).await?;
     let state = wire::state_to_read(&call.settings, &vaulted, &|text| call.tell(text)).await?;
-    let vector = question_vector(call, &state, &text)?;
+    let vector = question_vector(call, &state, &text).await?;
     let hits = state.search(&Query {
         text,
         vector,
@@ -64,13 +66,30 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// A person waits: who does not answer in this time is done without.
+const SOON: Bounds =
+    Bounds { connect: Duration::from_secs(5), total: Duration::from_secs(15), body: Bounds::ANSWER };
+
 /// The question's vector, where vectors were filled; until then words decide alone, and the model is not even loaded.
-fn question_vector(call: &Call, state: &State, text: &str) -> Result<Option<Quantised>> {
-    let Some(embedder) = wire::embedder(&call.settings)? else { return Ok(None) };
-    if !state.has_vectors(embedder.name())? {
+/// So they do when whoever makes vectors cannot be reached, which is said.
+async fn question_vector(call: &Call, state: &State, text: &str) -> Result<Option<(String, Quantised)>> {
+    let alone = |why: &dyn std::fmt::Display| {
+        call.tell(&format!("words alone decide, since the question has no vector: {why}"));
+        None
+    };
+    let embeds = match wire::embedding::embeds(&call.settings, SOON).await {
+        Ok(Some(embeds)) => embeds,
+        Ok(None) => return Ok(None),
+        Err(error) => return Ok(alone(&error)),
+    };
+    let name = embeds.embedder.name().to_owned();
+    if !state.has_vectors(&name)? {
         return Ok(None);
     }
-    Ok(embedder.embed(&[text]).first().map(|vector| Quantised::of(vector)))
+    Ok(match embeds.vectors(&[text], Purpose::Question).await {
+        Ok(answer) => answer.vectors.into_iter().next().map(|vector| (name, vector)),
+        Err(refusal) => alone(&refusal),
+    })
 }
 
 fn print_hits(call: &Call, hits: &[Hit]) -> Result<()> {

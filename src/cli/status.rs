@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::state::State;
 use crate::wire;
 use serde_json::json;
+use vault::Seq;
 
 /// Refused items shown; the rest is counted.
 const PARKED_SHOWN: usize = 20;
@@ -28,6 +29,7 @@ pub(super) async fn run(call: &Call) -> Result<Exit> {
             object.insert("listing".into(), json!(listing(&state)?));
             object.insert("vault".into(), json!(vaulted.identity.id));
             object.insert("parked_items".into(), json!(reasons));
+            object.insert("models".into(), models(&state)?);
             object.insert("skipped".into(), json!(skips));
         }
         print_json(&value)?;
@@ -51,6 +53,16 @@ pub(super) async fn run(call: &Call) -> Result<Exit> {
             counts.owed_fetches, counts.owed_cuts, counts.owed_pages, counts.worklist
         ),
     })?;
+    let spent = state.spent(Seq::new(0))?;
+    if spent.calls > 0 {
+        print(&format!(
+            "models    {} calls, {} tokens of prompts, {} of answers, {} chunks without a usable answer\n",
+            spent.calls, spent.input_tokens, spent.output_tokens, spent.refused_chunks
+        ))?;
+    }
+    for (what, count) in state.doubts()? {
+        print(&format!("          {count} parts of answers not believed: {what}\n"))?;
+    }
     print(&format!("parked    {}\n", counts.parked))?;
     for (page, why) in &parked {
         print(&format!("          {page}: {why}\n"))?;
@@ -59,6 +71,22 @@ pub(super) async fn run(call: &Call) -> Result<Exit> {
         print(&format!("skipped   {count} × {what}\n"))?;
     }
     Ok(Exit::Done)
+}
+
+/// What models took so far.
+fn models(state: &State) -> Result<serde_json::Value> {
+    let spent = state.spent(Seq::new(0))?;
+    let doubts: Vec<_> =
+        state.doubts()?.into_iter().map(|(what, count)| json!({"what": what, "count": count})).collect();
+    Ok(json!({
+        "calls": spent.calls,
+        "paid_again": spent.again,
+        "input_tokens": spent.input_tokens,
+        "cached_tokens": spent.cached_tokens,
+        "output_tokens": spent.output_tokens,
+        "refused_chunks": spent.refused_chunks,
+        "not_believed": doubts,
+    }))
 }
 
 /// How far the newest listing of the wiki has come.

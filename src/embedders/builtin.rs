@@ -3,7 +3,7 @@
 //! Knows where the weights lie in the source tree; the arithmetic is the crate `minilm`. The model is loaded
 //! once per process, when the first text comes, so a command that embeds nothing pays nothing.
 
-use super::Embedder;
+use super::{Embedder, Purpose, Quantised, Turn};
 use minilm::Model;
 use std::sync::LazyLock;
 
@@ -27,11 +27,15 @@ impl Embedder for Builtin {
         NAME
     }
 
-    fn dimensions(&self) -> usize {
-        Model::DIMENSIONS
+    fn turn(&self, texts: &[&str], _: Purpose) -> Turn {
+        Turn::Made(self.embed(texts))
     }
+}
 
-    fn embed(&self, texts: &[&str]) -> Vec<Vec<f32>> {
-        MODEL.embed(texts)
+impl Builtin {
+    /// One vector for each text, in order.
+    #[must_use]
+    pub fn embed(&self, texts: &[&str]) -> Vec<Quantised> {
+        MODEL.embed(texts).iter().map(|vector| Quantised::of(vector)).collect()
     }
 }

@@ -135,18 +135,12 @@ impl Endpoint {
     }
 
     fn check_url(&self, url: &str) -> Result<()> {
-        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-        let host = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or(""));
-        let found = match host {
-            None => "does not begin with `https://` or `http://`",
-            Some("") => "names no host",
-            // It is not repeated: what stands before the `@` may be a password.
-            Some(host) if host.contains('@') => "holds a user name or password; put it where `key` says",
-            Some(_) if url.contains(['?', '#']) => "holds a `?` or `#`; keys do not belong into addresses",
-            Some(_) if url.chars().any(|c| c.is_whitespace() || c.is_control()) => "holds white space",
-            Some(_) => return Ok(()),
-        };
-        Err(self.wrong(format!("`base_url` {found}")).hint("for example `http://localhost:11434/v1`"))
+        match url_fault(url) {
+            None => Ok(()),
+            Some(found) => {
+                Err(self.wrong(format!("`base_url` {found}")).hint("for example `http://localhost:11434/v1`"))
+            }
+        }
     }
 
     /// The vendor is none of ours.
@@ -160,12 +154,12 @@ impl Endpoint {
     }
 
     /// A setting of this endpoint is wrong.
-    pub(super) fn wrong(&self, found: String) -> Error {
+    pub(crate) fn wrong(&self, found: String) -> Error {
         Error::new(Kind::Usage, format!("model `{}`: {found}", self.name()))
     }
 
     /// The address without a closing `/`, or the vendor's usual one.
-    pub(super) fn base(&self, usual: &str) -> String {
+    pub(crate) fn base(&self, usual: &str) -> String {
         self.base_url.as_deref().unwrap_or(usual).trim_end_matches('/').to_owned()
     }
 }
@@ -177,6 +171,20 @@ fn is_bucket(place: &str) -> bool {
         !dots && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
     };
     place.strip_prefix("gs://").is_some_and(|path| path.trim_end_matches('/').split('/').all(safe))
+}
+
+/// What is wrong with an address, in words that do not repeat it: what stands before an `@` may be a password.
+pub fn url_fault(url: &str) -> Option<&'static str> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let host = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or(""));
+    match host {
+        None => Some("does not begin with `https://` or `http://`"),
+        Some("") => Some("names no host"),
+        Some(host) if host.contains('@') => Some("holds a user name or password; put it where `key` says"),
+        Some(_) if url.contains(['?', '#']) => Some("holds a `?` or `#`; keys do not belong into addresses"),
+        Some(_) if url.chars().any(|c| c.is_whitespace() || c.is_control()) => Some("holds white space"),
+        Some(_) => None,
+    }
 }
 
 #[cfg(test)]

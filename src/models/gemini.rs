@@ -21,7 +21,7 @@ const RULES: Rules =
     Rules { keeps: &["minimum", "maximum"], all_required: false, closed: false, most_min_items: 0 };
 
 /// What Vertex AI asks of a token.
-const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
+pub(crate) const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
 struct Gemini {
     access: Access,
@@ -62,7 +62,8 @@ pub(super) fn vertex(access: Access) -> Result<Box<dyn Dialect>> {
     Ok(Box::new(Gemini { label: format!("vertex {place}"), url, auth, access }))
 }
 
-fn host(place: &str) -> String {
+/// Where Vertex AI is at a place.
+pub(crate) fn host(place: &str) -> String {
     match place {
         "global" => "aiplatform.googleapis.com".to_owned(),
         "eu" | "us" => format!("aiplatform.{place}.rep.googleapis.com"),

@@ -14,12 +14,15 @@ mod openai;
 mod refusal;
 mod schema;
 
-pub use endpoint::{Endpoint, Form};
+pub use endpoint::{Endpoint, Form, url_fault};
+pub(crate) use gemini::{SCOPE as GOOGLE_SCOPE, host as google_host};
 pub use refusal::{Kind, Refusal};
+pub(crate) use refusal::{of_body, of_failure};
 
 use crate::error::{Error, Result};
 use crate::secret::{KeySource, Secret};
 use knowledge::prompt::{Prompt, Reply};
+use knowledge::quota::Day;
 use std::fmt;
 
 /// How one model of one vendor is spoken to.
@@ -116,16 +119,17 @@ impl Response {
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
-    fn is_success(&self) -> bool {
+    /// Whether it is a success.
+    pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 }
 
 /// An endpoint with its secrets read: what a vendor's dialect is made from.
 pub(crate) struct Access {
-    endpoint: Endpoint,
-    key: Option<Secret>,
-    headers: Vec<(String, Secret)>,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) key: Option<Secret>,
+    pub(crate) headers: Vec<(String, Secret)>,
 }
 
 /// A vendor: its name in the settings, where its key is unless the settings say otherwise, and its dialect.
@@ -150,6 +154,15 @@ pub fn vendors() -> impl Iterator<Item = &'static str> {
     VENDORS.iter().map(|vendor| vendor.name)
 }
 
+/// When a vendor gives a day's requests back: the Gemini API says midnight in California; the others count the last 24
+/// hours, or nothing by the day.
+pub fn day(vendor: &str) -> Day {
+    match vendor {
+        "gemini" => Day::pacific(),
+        _ => Day::Rolling,
+    }
+}
+
 /// The dialect of an endpoint. `environment` looks a variable up.
 ///
 /// # Errors
@@ -158,9 +171,21 @@ pub fn dialect(
     endpoint: &Endpoint,
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<Box<dyn Dialect>> {
+    let vendor = vendor(endpoint)?;
+    (vendor.make)(access(endpoint, environment)?)
+}
+
+fn vendor(endpoint: &Endpoint) -> Result<&'static Vendor> {
+    VENDORS.iter().find(|vendor| vendor.name == endpoint.vendor).ok_or_else(|| endpoint.unknown())
+}
+
+/// An endpoint with its secrets, for whoever speaks to its vendor. `environment` looks a variable up.
+///
+/// # Errors
+/// Settings that do not fit the vendor, or a key that cannot be read.
+pub(crate) fn access(endpoint: &Endpoint, environment: impl Fn(&str) -> Option<String>) -> Result<Access> {
     endpoint.check()?;
-    let vendor =
-        VENDORS.iter().find(|vendor| vendor.name == endpoint.vendor).ok_or_else(|| endpoint.unknown())?;
+    let vendor = vendor(endpoint)?;
     let usual = || vendor.key.map(|name| KeySource::Env(name.to_owned()));
     let during = |error: Error| error.during(format_args!("model `{}`", endpoint.name()));
     let key = endpoint.key.clone().or_else(usual).map(|source| source.read(&environment));
@@ -173,7 +198,7 @@ pub fn dialect(
         Ok((name.clone(), secret))
     });
     let headers = headers.collect::<Result<_>>().map_err(during)?;
-    (vendor.make)(Access { endpoint: endpoint.clone(), key, headers })
+    Ok(Access { endpoint: endpoint.clone(), key, headers })
 }
 
 #[cfg(test)]

@@ -112,7 +112,7 @@ const HALTING_WORDS: [&str; 8] = [
 ];
 
 /// What a response that is no success says. `vendor` is how the text names the one who answered.
-pub(super) fn of_failure(vendor: &str, response: &Response) -> Refusal {
+pub(crate) fn of_failure(vendor: &str, response: &Response) -> Refusal {
     let body: Option<Value> = serde_json::from_slice(&response.body).ok();
     let said = Said::of(body.as_ref());
     let kind = kind_of(response, &said, body.as_ref());
@@ -132,7 +132,7 @@ pub(super) fn of_failure(vendor: &str, response: &Response) -> Refusal {
 }
 
 /// A success whose body is not what the vendor documents: cut off, of another type, or a proxy's page.
-pub(super) fn of_body(vendor: &str, response: &Response, found: &str) -> Refusal {
+pub(crate) fn of_body(vendor: &str, response: &Response, found: &str) -> Refusal {
     let found = match serde_json::from_slice::<Value>(&response.body) {
         Ok(_) => found.to_owned(),
         Err(error) if looks_like_json(&response.body) => format!("JSON that is cut off or broken ({error})"),

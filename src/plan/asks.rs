@@ -9,7 +9,7 @@ use super::{Batching, Limits, Plan, adjudication, batches, extraction, summaries
 use crate::error::{Error, Kind, Result};
 use crate::job::Running;
 use crate::state::State;
-use crate::state::answers::Heard;
+use crate::state::answers::{Heard, Spent};
 use crate::state::owed::Slice;
 use crate::world::{Question, Task};
 use knowledge::extract::{self, PackSize, Vocabulary};
@@ -40,10 +40,38 @@ pub struct Asks {
     pub size: PackSize,
     /// What each endpoint allows.
     pub allowances: Vec<Allowance>,
-    /// Calls this run may make; none for as many as it takes.
-    pub max_calls: Option<u64>,
+    /// What this run may take.
+    pub budget: Budget,
     /// How a provider's batch engine is asked about chunks; none to ask call by call.
     pub batch: Option<Batching>,
+}
+
+/// What a run may take; what is not set is not limited. Plain data.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Budget {
+    /// Calls.
+    pub calls: Option<u64>,
+    /// Money, in whatever the prices are in.
+    pub money: Option<f64>,
+    /// Money for a million tokens of prompts, and of answers.
+    pub prices: (f64, f64),
+}
+
+impl Budget {
+    /// Money for so many tokens of prompts and of answers.
+    pub fn cost(&self, input_tokens: u64, output_tokens: u64) -> f64 {
+        (input_tokens as f64 * self.prices.0 + output_tokens as f64 * self.prices.1) / 1e6
+    }
+
+    /// Whether one more call of so many tokens stays within. What is under way, and the call, count at the higher
+    /// price: what it really takes is known when it has answered.
+    pub(super) fn allows(&self, spent: &Spent, (calls, tokens): (u64, u64)) -> bool {
+        let dear = self.prices.0.max(self.prices.1) / 1e6;
+        let open = (spent.open_tokens + tokens) as f64 * dear;
+        let money = self.cost(spent.input_tokens, spent.output_tokens) + open;
+        self.calls.is_none_or(|most| spent.calls + calls <= most)
+            && self.money.is_none_or(|most| money <= most)
+    }
 }
 
 impl Asks {
@@ -58,7 +86,7 @@ impl Asks {
             two_steps: false,
             size: PackSize::default(),
             allowances,
-            max_calls: None,
+            budget: Budget::default(),
             batch: None,
         }
     }
@@ -223,30 +251,22 @@ fn announce(state: &State, asks: &Asks, now: Timestamp, plan: &mut Plan) -> Resu
     if owed.is_empty() {
         return Ok(());
     }
-    let mut left = match asks.max_calls {
-        Some(most) => most.saturating_sub(state.calls_this_term()?),
-        None => u64::MAX,
-    };
-    if left == 0 {
-        return Ok(());
-    }
+    let mut spent = spent(state)?;
     let mut ledgers = ledgers(state, asks, now)?;
     for (number, pack) in owed.into_iter().enumerate() {
-        if left == 0 {
+        let per_token = state.chars_per_token(asks.asker(&pack.matter))?.unwrap_or(extract::CHARS_PER_TOKEN);
+        let (chars, tokens) = weigh(&prompt(state, asks, &pack)?, per_token);
+        if !asks.budget.allows(&spent, (1, tokens)) {
             break;
         }
-        let prompt = prompt(state, asks, &pack)?;
-        let per_token = state.chars_per_token(asks.asker(&pack.matter))?.unwrap_or(extract::CHARS_PER_TOKEN);
-        let chars = (prompt.system.len() + prompt.text.len() + prompt.schema.to_string().len()) as u64;
-        // With an answer of half the text that is asked about; settled by what the provider counts.
-        let tokens = ((chars + prompt.text.len() as u64 / 2) as f64 / per_token).ceil() as u64;
         match quota::slot(&ledgers, tokens, now) {
             Slot::Now(endpoint) => {
                 // A ticket of this turn's own; the next turn reads the real one from the rows.
                 ledgers[endpoint].begin(Ticket(u64::MAX - number as u64), tokens, now);
                 let asking = Asking { pack: pack.id, endpoint: endpoint as u32, tokens, chars };
                 plan.settled.push(Record::Asking(asking));
-                left -= 1;
+                spent.calls += 1;
+                spent.open_tokens += tokens;
             }
             Slot::At(time) => {
                 plan.next_slot = Some(time);
@@ -263,6 +283,20 @@ fn announce(state: &State, asks: &Asks, now: Timestamp, plan: &mut Plan) -> Resu
         }
     }
     Ok(())
+}
+
+/// What this run has taken, and what may come to it still from jobs of a batch engine.
+pub(super) fn spent(state: &State) -> Result<Spent> {
+    let (calls, tokens) = state.batched_calls()?;
+    let spent = state.spent(state.opened()?)?;
+    Ok(Spent { calls: spent.calls + calls, open_tokens: spent.open_tokens + tokens, ..spent })
+}
+
+/// Characters of a prompt, and the tokens that it may take: with an answer of half the text that is asked about; settled
+/// by what the provider counts.
+pub(super) fn weigh(prompt: &Prompt, per_token: f64) -> (u64, u64) {
+    let chars = (prompt.system.len() + prompt.text.len() + prompt.schema.to_string().len()) as u64;
+    (chars, ((chars + prompt.text.len() as u64 / 2) as f64 / per_token).ceil() as u64)
 }
 
 fn ledgers(state: &State, asks: &Asks, now: Timestamp) -> Result<Vec<Ledger>> {

@@ -13,7 +13,8 @@ use crate::state::batches::UnderWay;
 use crate::world::{Batch, Task};
 use jiff::SignedDuration;
 use knowledge::batch::Job;
-use knowledge::id::BatchKey;
+use knowledge::extract;
+use knowledge::id::{BatchKey, PackId};
 use knowledge::prompt::Prompt;
 use knowledge::record::{Pack, Record, Submitting};
 use knowledge::time::Timestamp;
@@ -84,17 +85,7 @@ pub(super) fn submit(state: &State, (limits, now): (&Limits, Timestamp), plan: &
     let Some((asks, batching)) = limits.asks.as_ref().and_then(|asks| Some((asks, asks.batch?))) else {
         return Ok(());
     };
-    let most = match asks.max_calls {
-        None => batching.prompts,
-        Some(most) => {
-            let left = most.saturating_sub(state.calls_this_term()? + state.batched_this_term()?);
-            batching.prompts.min(usize::try_from(left).unwrap_or(usize::MAX))
-        }
-    };
-    if most == 0 {
-        return Ok(());
-    }
-    let owed = state.owed_packs([asks.extractor.as_str(); 3], most)?;
+    let owed = state.owed_packs([asks.extractor.as_str(); 3], batching.prompts)?;
     if owed.is_empty() {
         return Ok(());
     }
@@ -106,24 +97,36 @@ pub(super) fn submit(state: &State, (limits, now): (&Limits, Timestamp), plan: &
         Rest::UntilTheyEnd => return Ok(()),
         Rest::Until(_) | Rest::Not => {}
     }
-    let vault = state.meta("vault")?.unwrap_or_default();
-    let mut packs = Vec::new();
-    let mut bytes = 0;
+    let per_token = state.chars_per_token(&asks.extractor)?.unwrap_or(extract::CHARS_PER_TOKEN);
+    let spent = asks::spent(state)?;
+    let (mut packs, mut bytes, mut tokens) = (Vec::new(), 0, 0);
     for pack in owed {
-        bytes += size(&asks::prompt(state, asks, &pack)?)?;
+        let prompt = asks::prompt(state, asks, &pack)?;
+        bytes += size(&prompt)?;
+        tokens += asks::weigh(&prompt, per_token).1;
         // A pack that is too large alone is sent alone: what the engine says of it is recorded.
-        if bytes > batching.bytes && !packs.is_empty() {
+        let is_full = bytes > batching.bytes && !packs.is_empty();
+        if is_full || !asks.budget.allows(&spent, (packs.len() as u64 + 1, tokens)) {
+            tokens -= asks::weigh(&prompt, per_token).1;
             break;
         }
         packs.push(pack.id);
     }
+    if !packs.is_empty() {
+        let key = key(state, &packs)?;
+        let (extractor, endpoint) = (asks.extractor.clone(), batching.endpoint);
+        plan.settled.push(Record::Submitting(Submitting { key, extractor, endpoint, packs, tokens }));
+    }
+    Ok(())
+}
+
+/// A job's key: no other job of any vault has it, since no other of this vault is decided where the journal stands now.
+fn key(state: &State, packs: &[PackId]) -> Result<BatchKey> {
+    let vault = state.meta("vault")?.unwrap_or_default();
     let decided_at = state.applied()?.get().to_le_bytes();
     let mut parts: Vec<&[u8]> = vec![vault.as_bytes(), &decided_at];
     parts.extend(packs.iter().map(|pack| pack.as_bytes().as_slice()));
-    let key = BatchKey::of(&parts);
-    let (extractor, endpoint) = (asks.extractor.clone(), batching.endpoint);
-    plan.settled.push(Record::Submitting(Submitting { key, extractor, endpoint, packs }));
-    Ok(())
+    Ok(BatchKey::of(&parts))
 }
 
 /// Whether to leave an engine alone.

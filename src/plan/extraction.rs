@@ -117,22 +117,21 @@ fn understand_names(asked: &[Asked], asks: &Asks, heard: &Heard) -> Outcome {
 }
 
 /// The record of an answer, and the chunks that are to be asked about again. Where nobody will be asked again, what was
-/// believed of a chunk is worth keeping; a chunk of which nothing was is refused.
+/// believed of a chunk is worth keeping; a chunk of which nothing was is refused. What is in order and not believed is
+/// asked about once more and not in smaller packs.
 fn settle(understood: extract::Understood, heard: &Heard) -> (Understood, Vec<ChunkId>) {
     let doubts =
         understood.refusals().into_iter().map(|(why, count)| (why.to_owned(), count as u32)).collect();
     let mut readings = understood.readings;
     let (mut left, mut refused) = (Vec::new(), Vec::new());
-    match extract::next_round(heard.pack.round, heard.pack.matter.len()) {
-        Some(_) => left.extend(understood.missing.iter().map(|(chunk, _)| *chunk)),
-        None => {
-            let mut partial: BTreeMap<_, _> = understood.partial.into_iter().collect();
-            for (chunk, why) in understood.missing {
-                match partial.remove(&chunk) {
-                    Some(reading) => readings.push((chunk, reading)),
-                    None => refused.push((chunk, why)),
-                }
-            }
+    let next = extract::next_round(heard.pack.round, heard.pack.matter.len());
+    let mut partial: BTreeMap<_, _> = understood.partial.into_iter().collect();
+    for (chunk, why) in understood.missing {
+        let once_more = heard.pack.round == 0 || !understood.unbelieved.contains(&chunk);
+        match partial.remove(&chunk) {
+            _ if next.is_some() && once_more => left.push(chunk),
+            Some(reading) => readings.push((chunk, reading)),
+            None => refused.push((chunk, why)),
         }
     }
     let nothing = Understood::nothing(heard.pack.id);

@@ -5,11 +5,13 @@
 mod adjudication;
 mod asks;
 mod batches;
+mod embeds;
 mod extraction;
 mod summaries;
 
-pub use asks::Asks;
+pub use asks::{Asks, Budget};
 pub use batches::Batching;
+pub use embeds::{Embeds, note};
 
 use crate::error::{Error, Kind, Result};
 use crate::job::{Interrupt, Running};
@@ -17,7 +19,8 @@ use crate::sources::Ask;
 use crate::state::State;
 use crate::state::owed::{Compared, Listing, Sweep};
 use crate::world::Task;
-use knowledge::chunk::CHUNKER;
+use knowledge::chunk::{CHUNKER, Chunk};
+use knowledge::graph::Reading;
 use knowledge::id::Version;
 use knowledge::page::RawPage;
 use knowledge::read::READER;
@@ -55,8 +58,12 @@ pub struct Limits {
     pub chunk_chars: usize,
     /// How many pages an epoch takes.
     pub epoch_pages: u32,
+    /// Pages that a new worklist may hold; none for all.
+    pub pages: Option<usize>,
     /// How models are asked; none to ask nobody.
     pub asks: Option<Asks>,
+    /// Who is asked for vectors; none when they are made here, or not at all.
+    pub embeds: Option<Embeds>,
     /// Raised to stop: what has arrived is recorded, nothing new is begun.
     pub interrupt: Interrupt,
 }
@@ -73,7 +80,9 @@ impl Default for Limits {
             chunk_chars: 3_500,
             // Large enough for shared questions and few segments, small enough that a resolution takes milliseconds.
             epoch_pages: 64,
+            pages: None,
             asks: None,
+            embeds: None,
             interrupt: Interrupt::default(),
         }
     }
@@ -120,9 +129,20 @@ pub fn plan(state: &State, running: &Running, limits: &Limits, now: Timestamp) -
     }
     let _reading = state.reading()?;
     let work = plan_work(state, running, limits, now)?;
-    if !work.owes_nothing() || !running.is_empty() || !state.is_settled()? {
+    if !work.owes_nothing() {
         return Ok(work);
     }
+    if running.is_empty() && state.is_settled()? {
+        let next = plan_next(state, limits)?;
+        if !next.owes_nothing() {
+            return Ok(next);
+        }
+    }
+    embeds::plan(state, running, limits, now)
+}
+
+/// What comes after the last worklist is in the graph to its end: re-indexing, a new sweep, summaries.
+fn plan_next(state: &State, limits: &Limits) -> Result<Plan> {
     let generation = plan_generation(state, limits)?;
     if !generation.owes_nothing() {
         return Ok(generation);
@@ -186,13 +206,16 @@ fn cut(state: &State, page: &RawPage, chunk_chars: usize) -> Result<Cut> {
     let document = read::document(page.format, &page.body);
     let known = state.chunks_made_by(&page.id, (READER, CHUNKER, STRUCTURE))?;
     let pieces = structure::pieces(page, &document, chunk_chars);
-    let chunks = pieces
-        .into_iter()
-        .map(|(chunk, reading)| match known.contains(&chunk.id) {
+    // The same text may come from two trees of blocks, in which rules read different things. Of two readings the lesser
+    // counts, whichever version is cut first.
+    let piece = |(chunk, reading): (Chunk, Reading)| -> Result<Piece> {
+        let held = known.get(&chunk.id);
+        Ok(match held.is_some() && held <= Some(&serde_json::to_string(&reading)?) {
             true => Piece::Kept(chunk.id),
             false => Piece::New { chunk, reading },
         })
-        .collect();
+    };
+    let chunks = pieces.into_iter().map(piece).collect::<Result<_>>()?;
     Ok(Cut {
         page: page.id.clone(),
         version: page.version,
@@ -247,6 +270,10 @@ fn plan_worklist(state: &State, sweep: &Sweep, limits: &Limits) -> Result<Plan> 
     guard_deletes(&compared, limits)?;
     let mut items = Vec::new();
     for page in compared {
+        if limits.pages.is_some_and(|most| items.len() >= most) {
+            // The rest differs from what is held, and so is on the worklist of a run without this limit.
+            break;
+        }
         if let Some(work) = work_on(state, &page)? {
             items.push(Item { page: page.page, space: page.space, work });
         }

@@ -46,7 +46,8 @@ struct Named {
 
 impl State {
     /// Notes again which names are alike, from the vectors held. Returns how many pairs were noted.
-    pub fn note_alike(&self, model: &str, dimensions: usize) -> Result<usize> {
+    pub fn note_alike(&self, model: &str) -> Result<usize> {
+        let dimensions = self.dimensions(model)?.unwrap_or(0);
         let names = self.names_with_vector(model, dimensions)?;
         let mut pairs: BTreeMap<(usize, usize), f32> = BTreeMap::new();
         for slice in 0..dimensions / SLICE {

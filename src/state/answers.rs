@@ -226,6 +226,10 @@ pub struct Spent {
     pub output_tokens: u64,
     /// Chunks that got no usable answer.
     pub refused_chunks: u64,
+    /// Tokens that calls under way may take.
+    pub open_tokens: u64,
+    /// Calls that it would have taken had every answer been usable at once, and every epoch one call for its doubts.
+    pub estimated_calls: u64,
 }
 
 impl State {
@@ -413,31 +417,7 @@ impl State {
             "SELECT seq, began_at, tokens, ended, sent_at, ended_at, wait_ms, input_tokens + output_tokens FROM call
              WHERE began_at > ?1 AND endpoint = ?2 AND batch IS NULL ORDER BY began_at, seq",
         )?;
-        collect(statement.query(params![stored(since), endpoint])?, |row| {
-            let time = |text: Option<String>| text.as_deref().and_then(parse);
-            let wait = row.get::<_, Option<i64>>(6)?.map(SignedDuration::from_millis);
-            let used = u64::try_from(row.get::<_, i64>(7)?).ok().filter(|tokens| *tokens > 0);
-            let began = time(row.get(1)?).unwrap_or(Timestamp::MIN);
-            let outcome = match row.get::<_, Option<String>>(3)?.as_deref() {
-                None => None,
-                Some("unknown") => Some(None),
-                Some("answered") => Some(Some(Outcome::Answered(used))),
-                Some("quota") => Some(Some(Outcome::Refused(wait))),
-                Some(_) => Some(Some(Outcome::Failed(wait))),
-            };
-            let (sent_at, ended) = (time(row.get(4)?), time(row.get(5)?).unwrap_or(began));
-            let state = match outcome {
-                None => Standing::InFlight,
-                Some(None) => Standing::Crashed,
-                Some(Some(outcome)) => Standing::Ended(End { sent_at, at: ended, outcome }),
-            };
-            Ok(Call {
-                ticket: Ticket(row.get::<_, i64>(0)?.unsigned_abs()),
-                tokens: row.get::<_, i64>(2)?.unsigned_abs(),
-                at: began,
-                state,
-            })
-        })
+        collect(statement.query(params![stored(since), endpoint])?, call_of)
     }
 
     /// What models took since a record.
@@ -447,7 +427,11 @@ impl State {
             "SELECT count(*), coalesce(sum(input_tokens), 0), coalesce(sum(cached_tokens), 0),
                     coalesce(sum(output_tokens), 0),
                     coalesce(sum(ended = 'answered'), 0) - count(DISTINCT CASE ended WHEN 'answered' THEN pack END),
-                    (SELECT count(*) FROM refused_chunk)
+                    (SELECT count(*) FROM refused_chunk),
+                    coalesce(sum(CASE WHEN ended IS NULL THEN tokens END), 0),
+                    (SELECT count(DISTINCT pack) FROM call JOIN pack USING (pack)
+                     WHERE seq > ?1 AND round = 0 AND epoch IS NULL AND extractor NOT LIKE 'summary/%')
+                    + (SELECT count(*) FROM epoch WHERE resolved_seq > ?1 AND extractor IS NOT NULL)
              FROM call WHERE seq > ?1",
         )?;
         Ok(statement.query_row([since], |row| {
@@ -459,6 +443,8 @@ impl State {
                 output_tokens: number(3)?,
                 again: number(4)?,
                 refused_chunks: number(5)?,
+                open_tokens: number(6)?,
+                estimated_calls: number(7)?,
             })
         })?)
     }
@@ -478,13 +464,25 @@ impl State {
             .map(|(chars, tokens)| chars as f64 / tokens as f64))
     }
 
-    /// Calls that were announced in the present term.
-    pub fn calls_this_term(&self) -> Result<u64> {
+    /// What stood against parts of answers, and how often, the most frequent first.
+    pub fn doubts(&self) -> Result<Vec<(String, u64)>> {
+        let mut statement =
+            self.connection().prepare_cached("SELECT what, count FROM doubt ORDER BY count DESC, what")?;
+        collect(statement.query([])?, |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))
+    }
+
+    /// The record with which the present term began.
+    pub fn opened(&self) -> Result<Seq> {
+        Ok(Seq::new(self.meta("opened_seq")?.and_then(|text| text.parse().ok()).unwrap_or(0)))
+    }
+
+    /// Calls that are owed to these askers and not announced.
+    pub fn owed_calls(&self, askers: [&str; 3]) -> Result<u64> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT count(*) FROM call
-             WHERE seq > coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'opened_seq'), 0)",
+            "SELECT count(*) FROM pack WHERE standing = 'owed' AND extractor IN (?1, ?2, ?3)",
         )?;
-        Ok(statement.query_row([], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)?)
+        let count: i64 = statement.query_row(askers, |row| row.get(0))?;
+        Ok(count.unsigned_abs())
     }
 }
 
@@ -496,5 +494,32 @@ pub(super) fn pack(row: &rusqlite::Row<'_>) -> Result<Pack> {
         round: row.get(1)?,
         fault: row.get(2)?,
         matter: serde_json::from_str(&matter)?,
+    })
+}
+
+/// A call as quotas see it, from the columns seq, began_at, tokens, ended, sent_at, ended_at, wait_ms, tokens counted.
+pub(super) fn call_of(row: &rusqlite::Row<'_>) -> Result<Call> {
+    let time = |text: Option<String>| text.as_deref().and_then(parse);
+    let wait = row.get::<_, Option<i64>>(6)?.map(SignedDuration::from_millis);
+    let used = u64::try_from(row.get::<_, i64>(7)?).ok().filter(|tokens| *tokens > 0);
+    let began = time(row.get(1)?).unwrap_or(Timestamp::MIN);
+    let outcome = match row.get::<_, Option<String>>(3)?.as_deref() {
+        None => None,
+        Some("unknown") => Some(None),
+        Some("answered" | "refused") => Some(Some(Outcome::Answered(used))),
+        Some("quota") => Some(Some(Outcome::Refused(wait))),
+        Some(_) => Some(Some(Outcome::Failed(wait))),
+    };
+    let (sent_at, ended) = (time(row.get(4)?), time(row.get(5)?).unwrap_or(began));
+    let state = match outcome {
+        None => Standing::InFlight,
+        Some(None) => Standing::Crashed,
+        Some(Some(outcome)) => Standing::Ended(End { sent_at, at: ended, outcome }),
+    };
+    Ok(Call {
+        ticket: Ticket(row.get::<_, i64>(0)?.unsigned_abs()),
+        tokens: row.get::<_, i64>(2)?.unsigned_abs(),
+        at: began,
+        state,
     })
 }

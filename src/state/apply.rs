@@ -3,7 +3,7 @@
 //! Invariant: all rows of a segment and the number of its last record become visible in one transaction, and a record
 //! that was applied before is passed over, so applying a journal twice is applying it once.
 
-use super::{State, answers, batches, changes};
+use super::{State, answers, batches, changes, embedded};
 use crate::error::{Error, Kind, Result};
 use knowledge::audience::{Layer, LayerId, Rule};
 use knowledge::id::{PageId, Version};
@@ -69,6 +69,7 @@ fn apply_entry(transaction: &Transaction<'_>, entry: &Entry<Record>) -> Result<(
     match &entry.event {
         Event::Opened { .. } => {
             answers::opened(&step)?;
+            embedded::opened(&step)?;
             set(transaction, "opened_seq", &seq.to_string())
         }
         Event::Closed => set(transaction, "closed_seq", &seq.to_string()),
@@ -111,6 +112,9 @@ fn apply_record(step: &Step<'_>, record: &Record) -> Result<()> {
             answers::resolved(step, resolved.epoch)?;
             step.run("UPDATE epoch SET resolved_seq = ?2 WHERE epoch = ?1", params![resolved.epoch, step.seq])
         }
+        Record::Embedding(calling) => embedded::embedding(step, calling),
+        Record::Embedded(vectors) => embedded::embedded(step, vectors),
+        Record::NotEmbedded(failed) => embedded::not_embedded(step, failed),
         Record::Reindexing { generation } => set(step.transaction, "reindexing", &generation.to_string()),
         Record::Reindexed { generation } => {
             set(step.transaction, "generation", &generation.to_string())?;
@@ -360,7 +364,8 @@ fn apply_cut(step: &Step<'_>, cut: &Cut) -> Result<()> {
                 step.run(
                     "INSERT INTO chunk (chunk, page, form, path, text, occurrence, made_by, reading)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-                     ON CONFLICT (chunk) DO UPDATE SET made_by = ?7, reading = ?8",
+                     ON CONFLICT (chunk) DO UPDATE SET made_by = ?7,
+                     reading = CASE made_by WHEN ?7 THEN min(reading, ?8) ELSE ?8 END",
                     params![
                         chunk.id.as_bytes(),
                         cut.page.as_str(),

@@ -15,14 +15,16 @@ use rusqlite::params;
 
 pub(super) fn submitting(step: &Step<'_>, submitting: &Submitting) -> Result<()> {
     step.run(
-        "INSERT INTO batch (seq, key, extractor, endpoint, began_at, packs) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO batch (seq, key, extractor, endpoint, began_at, packs, tokens)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         params![
             step.seq,
             submitting.key.as_bytes(),
             submitting.extractor,
             submitting.endpoint,
             step.at,
-            submitting.packs.len() as i64
+            submitting.packs.len() as i64,
+            submitting.tokens as i64
         ],
     )?;
     for pack in &submitting.packs {
@@ -142,12 +144,13 @@ impl State {
         collect(statement.query([])?, |row| Ok(row.get(0)?))
     }
 
-    /// How many packs are in jobs that were announced in the present term and are under way.
-    pub fn batched_this_term(&self) -> Result<u64> {
-        let mut statement = self.connection().prepare_cached(&format!(
-            "SELECT coalesce(sum(packs - answered), 0) FROM batch WHERE ended_at IS NULL AND seq >= {OPENED}"
-        ))?;
-        Ok(statement.query_row([], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)?)
+    /// How many calls the jobs under way are still to make, and the tokens these may take.
+    pub fn batched_calls(&self) -> Result<(u64, u64)> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT coalesce(sum(packs), 0), coalesce(sum(tokens), 0) FROM batch WHERE ended_at IS NULL",
+        )?;
+        let number = |row: &rusqlite::Row<'_>, column| row.get::<_, i64>(column).map(i64::unsigned_abs);
+        Ok(statement.query_row([], |row| Ok((number(row, 0)?, number(row, 1)?)))?)
     }
 
     /// How the last jobs of the present term ended, back to the last one that brought an answer.

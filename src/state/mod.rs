@@ -11,6 +11,7 @@ pub mod batches;
 mod candidates;
 mod changes;
 pub mod dump;
+pub mod embedded;
 mod generation;
 mod judged;
 pub mod look;

@@ -96,6 +96,10 @@ impl State {
         if owed > 0 {
             return Ok(Ahead { step: "cut", of: count("SELECT count(*) FROM raw_page")?, owed });
         }
+        let owed = count("SELECT count(*) FROM pack WHERE standing <> 'understood'")?;
+        if owed > 0 {
+            return Ok(Ahead { step: "ask", of: count("SELECT count(*) FROM pack")?, owed });
+        }
         let of = count(
             "SELECT coalesce((SELECT position + 1 FROM worklist ORDER BY sweep DESC, position DESC LIMIT 1), 0)",
         )?;
@@ -104,6 +108,10 @@ impl State {
             "SELECT coalesce((SELECT end FROM epoch WHERE resolved_seq IS NOT NULL
              AND sweep = (SELECT max(sweep) FROM worklist) ORDER BY epoch DESC LIMIT 1), 0)",
         )?;
+        let vectors = count("SELECT count(*) FROM owed_vector")?;
+        if done >= of && vectors > 0 {
+            return Ok(Ahead { step: "embed", of: count("SELECT count(*) FROM vector_of")?, owed: vectors });
+        }
         Ok(Ahead { step: "resolve", of, owed: of.saturating_sub(done) })
     }
 
@@ -163,13 +171,18 @@ impl State {
         Ok(pages)
     }
 
-    /// The chunks of a page that these versions of the rules have made already.
-    pub fn chunks_made_by(&self, page: &PageId, rules: (u32, u32, u32)) -> Result<BTreeSet<ChunkId>> {
+    /// The chunks of a page that these versions of the rules have made already, with what they read in each, as it is
+    /// kept.
+    pub fn chunks_made_by(&self, page: &PageId, rules: (u32, u32, u32)) -> Result<BTreeMap<ChunkId, String>> {
         let made_by = super::apply::made_by(rules.0, rules.1, rules.2);
-        let mut statement =
-            self.connection().prepare_cached("SELECT chunk FROM chunk WHERE page = ?1 AND made_by = ?2")?;
-        let found = statement.query_map(params![page.as_str(), made_by], |row| row.get(0))?;
-        found.map(|bytes| Ok(ChunkId::from_bytes(bytes?))).collect()
+        let mut statement = self
+            .connection()
+            .prepare_cached("SELECT chunk, reading FROM chunk WHERE page = ?1 AND made_by = ?2")?;
+        let found =
+            statement.query_map(params![page.as_str(), made_by], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        found
+            .map(|row| row.map(|(chunk, reading)| (ChunkId::from_bytes(chunk), reading)).map_err(Into::into))
+            .collect()
     }
 
     /// Pages of the newest worklist that are to be retracted and are not recorded as gone yet, at most

@@ -223,6 +223,7 @@ CREATE TABLE batch (
     endpoint INTEGER NOT NULL,
     began_at TEXT NOT NULL,
     packs INTEGER NOT NULL,
+    tokens INTEGER NOT NULL, -- that it may take
     answered INTEGER NOT NULL DEFAULT 0,
     name TEXT,               -- the engine's, once it has said so
     ended_at TEXT,
@@ -347,6 +348,38 @@ CREATE VIRTUAL TABLE fact_text USING fts5 (statement, sentence, card, content = 
 CREATE TABLE alike (a BLOB NOT NULL, b BLOB NOT NULL, score REAL NOT NULL, PRIMARY KEY (a, b)) WITHOUT ROWID;
 CREATE TABLE vector_of (kind TEXT NOT NULL, row INTEGER NOT NULL, text_hash BLOB NOT NULL, PRIMARY KEY (kind, row)) WITHOUT ROWID;
 CREATE TABLE vector (text_hash BLOB NOT NULL, model TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (text_hash, model)) WITHOUT ROWID;
+-- Texts that are owed a vector of the model that is set: noted behind the loop, no part of the fold.
+CREATE TABLE owed_vector (
+    row INTEGER PRIMARY KEY,
+    text_hash BLOB NOT NULL UNIQUE,
+    text TEXT NOT NULL,
+    call INTEGER, -- the call under way that asks for it, by its record
+    most INTEGER  -- texts that may share its call, where more were refused together
+);
+CREATE INDEX owed_vector_call ON owed_vector (call, row);
+CREATE TABLE refused_vector (
+    text_hash BLOB NOT NULL,
+    model TEXT NOT NULL,
+    why TEXT NOT NULL,
+    PRIMARY KEY (text_hash, model)
+) WITHOUT ROWID;
+-- Calls for vectors by the record that announced them.
+CREATE TABLE embedding_call (
+    seq INTEGER PRIMARY KEY,
+    model TEXT NOT NULL,
+    endpoint INTEGER NOT NULL,
+    texts BLOB NOT NULL,     -- 16 bytes each
+    began_at TEXT NOT NULL,
+    tokens INTEGER NOT NULL, -- reserved
+    ended TEXT,              -- as in `call`; refused: these texts were not taken
+    sent_at TEXT,
+    ended_at TEXT,
+    wait_ms INTEGER,
+    used INTEGER NOT NULL DEFAULT 0,
+    why TEXT
+);
+CREATE INDEX embedding_call_began ON embedding_call (began_at);
+CREATE INDEX embedding_call_open ON embedding_call (seq) WHERE ended IS NULL;
 
 -- For people who look with `sqlite3`.
 CREATE VIEW statement AS

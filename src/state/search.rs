@@ -20,8 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Query {
     /// The question, in the user's words.
     pub text: String,
-    /// Its vector, by the model that filled the vectors.
-    pub vector: Option<Quantised>,
+    /// Its vector, with the name of the model that made it: it is compared with vectors of that model only.
+    pub vector: Option<(String, Quantised)>,
     /// Only what was true in the world then.
     pub as_of: Option<Timestamp>,
     /// Only what the wiki said then.
@@ -111,8 +111,8 @@ impl State {
     pub fn search(&self, query: &Query) -> Result<Vec<Hit>> {
         let wanted = PROPOSALS_LEAST.max(query.limit * PROPOSALS);
         let mut rankings = self.by_words(query, wanted)?;
-        if let Some(vector) = &query.vector {
-            rankings.extend(self.by_meaning(vector, wanted)?);
+        if let Some((model, vector)) = &query.vector {
+            rankings.extend(self.by_meaning(model, vector, wanted)?);
         }
         let mut hits = Vec::new();
         let mut seen = BTreeSet::new();
@@ -149,17 +149,17 @@ impl State {
         ])
     }
 
-    fn by_meaning(&self, query: &Quantised, wanted: usize) -> Result<Vec<(f64, Vec<Row>)>> {
+    fn by_meaning(&self, model: &str, query: &Quantised, wanted: usize) -> Result<Vec<(f64, Vec<Row>)>> {
         let mut statement = self.connection().prepare_cached(
             "SELECT kind, row, vector FROM vector_of JOIN vector USING (text_hash)
-             WHERE kind <> 'node' ORDER BY kind, row",
+             WHERE kind <> 'node' AND vector.model = ?1 ORDER BY kind, row",
         )?;
         let mut facts = Vec::new();
         let mut chunks = Vec::new();
-        let mut rows = statement.query([])?;
+        let mut rows = statement.query([model])?;
         while let Some(row) = rows.next()? {
             let bytes = row.get_ref(2)?.as_blob().unwrap_or_default();
-            // A vector of another length is another model's: it says nothing about this question.
+            // A model whose vectors have changed their length behind its name says nothing about this question.
             let Ok(vector) = Quantised::from_bytes(bytes, query.dimensions()) else { continue };
             let score = query.cosine(&vector);
             match row.get_ref(0)?.as_str().unwrap_or_default() {

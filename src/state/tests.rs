@@ -319,12 +319,15 @@ fn names_that_mean_the_same_are_noted_and_kept_apart() {
     }
     state.apply(&segment(2, vec![Record::Resolved(Resolved { epoch: 1, changes: all })])).unwrap();
     let before = state.dump().unwrap();
-    let embedder = crate::embedders::find("builtin").unwrap();
-    let texts = state.texts_without_vector(embedder.name(), 99).unwrap();
+    use crate::embedders::Embedder as _;
+    let embedder = crate::embedders::builtin::Builtin;
+    assert_eq!(state.note_texts(embedder.name()).unwrap(), 6);
+    assert_eq!(state.note_texts(embedder.name()).unwrap(), 0);
+    let texts = state.owed_vectors(0, 99).unwrap();
     let words: Vec<&str> = texts.iter().map(|text| text.text.as_str()).collect();
-    let vectors: Vec<_> = embedder.embed(&words).iter().map(|v| crate::embedders::Quantised::of(v)).collect();
-    state.keep_vectors(embedder.name(), &texts, &vectors).unwrap();
-    state.note_alike(embedder.name(), embedder.dimensions()).unwrap();
+    state.keep_vectors(embedder.name(), &texts, &embedder.embed(&words)).unwrap();
+    assert_eq!(state.count_owed_vectors().unwrap(), 0);
+    state.note_alike(embedder.name()).unwrap();
     let perhaps = |name: &str| {
         let card = state.entities_named(name, 1).unwrap().remove(0);
         card.perhaps.into_iter().map(|other| other.name).collect::<Vec<_>>()

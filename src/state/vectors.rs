@@ -1,11 +1,13 @@
-//! Vectors of texts: filled behind the loop, kept by text hash, no part of the fold. A text that changed loses its
-//! vector row and is owed a new one.
+//! Vectors of texts, kept by the hash of the words and the model that made them. Which row has which text, and which
+//! texts are owed a vector, is noted behind the loop and is no part of the fold; vectors that somebody was paid for are
+//! (`embedded.rs`). A text that changed is noted anew.
 
 use super::State;
 use super::candidates::collect;
 use crate::embedders::Quantised;
 use crate::error::Result;
-use rusqlite::params;
+use knowledge::id::TextId;
+use rusqlite::{OptionalExtension, params};
 
 /// The text a vector is made of, by kind and row. Facts that stand on cards alone have none: words find them. A passage
 /// is its headings and its first 600 characters, about 150 tokens: the model could read 256, at nearly twice the time.
@@ -31,76 +33,113 @@ const TEXTS: &str = "
       AND NOT EXISTS (SELECT 1 FROM vector_of v WHERE v.kind = 'node' AND v.row = node.row)";
 
 /// A text that is owed a vector.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
-    kind: String,
-    row: i64,
-    hash: [u8; 32],
+    /// The row of the debt: debts are paid in this order.
+    pub row: i64,
+    /// Its id.
+    pub id: TextId,
     /// The text itself.
     pub text: String,
+    /// Texts that may share its call, where more were refused together.
+    pub most: Option<usize>,
 }
+
+/// Texts noted between two transactions.
+const NOTED: usize = 10_000;
 
 impl State {
     /// Whether any vector of this model is held.
     pub fn has_vectors(&self, model: &str) -> Result<bool> {
-        Ok(self
-            .connection()
-            .prepare_cached("SELECT 1 FROM vector WHERE model = ?1 LIMIT 1")?
-            .exists([model])?)
+        Ok(self.dimensions(model)?.is_some())
     }
 
-    /// How many texts have no vector.
-    pub fn count_without_vector(&self) -> Result<u64> {
-        let sql = format!("SELECT count(*) FROM ({TEXTS})");
-        let count: i64 = self.connection().prepare_cached(&sql)?.query_row([], |row| row.get(0))?;
-        Ok(count.unsigned_abs())
+    /// How many numbers a vector of this model has; nothing before the first.
+    pub fn dimensions(&self, model: &str) -> Result<Option<usize>> {
+        let mut statement =
+            self.connection().prepare_cached("SELECT length(vector) FROM vector WHERE model = ?1 LIMIT 1")?;
+        let found: Option<i64> = statement.query_row([model], |row| row.get(0)).optional()?;
+        Ok(found.and_then(|length| usize::try_from(length).ok()))
     }
 
-    /// Texts without a vector, at most `limit`.
-    pub fn texts_without_vector(&self, model: &str, limit: usize) -> Result<Vec<Text>> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    /// Notes what the graph's texts are, and which of them are owed a vector of this model. Returns how many are newly
+    /// owed one; asked again, none.
+    pub fn note_texts(&self, model: &str) -> Result<u64> {
+        let mut noted = 0;
+        if self.meta("embedding_model")?.as_deref() != Some(model) {
+            // Debts to another model are none to this one; its vectors stay, should it be set again.
+            self.connection().execute_batch("DELETE FROM vector_of; DELETE FROM owed_vector")?;
+            self.connection()
+                .execute("INSERT OR REPLACE INTO meta VALUES ('embedding_model', ?1)", [model])?;
+        }
+        loop {
+            let texts = self.unnoted(NOTED)?;
+            let last = texts.len() < NOTED;
+            let transaction = self.connection().unchecked_transaction()?;
+            for (kind, row, text) in texts {
+                let id = TextId::of(&[text.as_bytes()]);
+                transaction
+                    .prepare_cached("INSERT OR REPLACE INTO vector_of VALUES (?1, ?2, ?3)")?
+                    .execute(params![kind, row, id.as_bytes()])?;
+                noted += transaction
+                    .prepare_cached(
+                        "INSERT OR IGNORE INTO owed_vector (text_hash, text) SELECT ?1, ?2
+                         WHERE NOT EXISTS (SELECT 1 FROM vector WHERE text_hash = ?1 AND model = ?3)
+                         AND NOT EXISTS (SELECT 1 FROM refused_vector WHERE text_hash = ?1 AND model = ?3)",
+                    )?
+                    .execute(params![id.as_bytes(), text, model])? as u64;
+            }
+            if last {
+                // Texts that the graph has lost since they were noted.
+                transaction.execute(
+                    "DELETE FROM owed_vector WHERE call IS NULL AND text_hash NOT IN (SELECT text_hash FROM vector_of)",
+                    [],
+                )?;
+            }
+            transaction.commit()?;
+            if last {
+                return Ok(noted);
+            }
+        }
+    }
+
+    /// Texts of the graph that are not noted yet: kind, row, words.
+    fn unnoted(&self, limit: usize) -> Result<Vec<(String, i64, String)>> {
         let mut statement = self.connection().prepare_cached(&format!("{TEXTS} LIMIT ?1"))?;
-        collect(statement.query([limit])?, |row| {
-            let text: String = row.get(2)?;
-            let hash = *blake3::hash(format!("{model}\n{text}").as_bytes()).as_bytes();
-            Ok(Text { kind: row.get(0)?, row: row.get(1)?, hash, text })
+        collect(statement.query([limit as i64])?, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+    }
+
+    /// How many texts are owed a vector.
+    pub fn count_owed_vectors(&self) -> Result<u64> {
+        let mut statement = self.connection().prepare_cached("SELECT count(*) FROM owed_vector")?;
+        Ok(statement.query_row([], |row| row.get::<_, i64>(0))?.unsigned_abs())
+    }
+
+    /// Texts that are owed a vector and that nobody is being asked for, after a row, at most `limit`.
+    pub fn owed_vectors(&self, after: i64, limit: usize) -> Result<Vec<Text>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT row, text_hash, text, most FROM owed_vector WHERE call IS NULL AND row > ?1 ORDER BY row LIMIT ?2",
+        )?;
+        collect(statement.query(params![after, limit as i64])?, |row| {
+            Ok(Text {
+                row: row.get(0)?,
+                id: TextId::from_bytes(row.get(1)?),
+                text: row.get(2)?,
+                most: row.get::<_, Option<i64>>(3)?.and_then(|most| usize::try_from(most).ok()),
+            })
         })
     }
 
-    /// Gives the texts whose vector is held already to it, and returns the others, without repeats.
-    pub fn use_known_vectors(&self, model: &str, texts: Vec<Text>) -> Result<Vec<Text>> {
-        let transaction = self.connection().unchecked_transaction()?;
-        let mut unknown: Vec<Text> = Vec::new();
-        for text in texts {
-            let held = transaction
-                .prepare_cached("SELECT 1 FROM vector WHERE text_hash = ?1 AND model = ?2")?
-                .exists(params![text.hash, model])?;
-            if held {
-                link(&transaction, &text)?;
-            } else if !unknown.iter().any(|other| other.hash == text.hash) {
-                unknown.push(text);
-            }
-        }
-        transaction.commit()?;
-        Ok(unknown)
-    }
-
-    /// Keeps the vectors of these texts.
+    /// Keeps the vectors of these texts, made here.
     pub fn keep_vectors(&self, model: &str, texts: &[Text], vectors: &[Quantised]) -> Result<()> {
         let transaction = self.connection().unchecked_transaction()?;
         for (text, vector) in texts.iter().zip(vectors) {
             transaction
                 .prepare_cached("INSERT OR IGNORE INTO vector VALUES (?1, ?2, ?3)")?
-                .execute(params![text.hash, model, vector.to_bytes()])?;
-            link(&transaction, text)?;
+                .execute(params![text.id.as_bytes(), model, vector.to_bytes()])?;
+            transaction.prepare_cached("DELETE FROM owed_vector WHERE row = ?1")?.execute([text.row])?;
         }
         transaction.commit()?;
         Ok(())
     }
-}
-
-fn link(connection: &rusqlite::Connection, text: &Text) -> Result<()> {
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO vector_of VALUES (?1, ?2, ?3)")?
-        .execute(params![text.kind, text.row, text.hash])?;
-    Ok(())
 }

@@ -23,12 +23,17 @@ pub struct Bounds {
     pub body: usize,
 }
 
+impl Bounds {
+    /// Bytes of the largest answer: one of 64k tokens is under 1 MB, 256 vectors of 3,072 numbers are under 20 MB, so
+    /// this is the page of somebody else.
+    pub const ANSWER: usize = 32 << 20;
+}
+
 impl Default for Bounds {
     /// A connection is there in 20 s or not at all; the longest answers (a thinking model, a small machine) take
-    /// minutes, and vendors themselves give up at 10; an answer of 64k tokens is under 1 MB, so 32 MB is the page of
-    /// somebody else.
+    /// minutes, and vendors themselves give up at 10.
     fn default() -> Self {
-        Self { connect: Duration::from_secs(20), total: Duration::from_secs(600), body: 32 << 20 }
+        Self { connect: Duration::from_secs(20), total: Duration::from_secs(600), body: Self::ANSWER }
     }
 }
 

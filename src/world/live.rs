@@ -1,5 +1,6 @@
 //! The real world: files, and the machine's clock. The one place that reads the time.
 
+use super::embeds::{self, Embeds};
 use super::files::{Files, answer};
 use super::http::Http;
 use super::{Question, Task, World, batches};
@@ -17,6 +18,7 @@ use std::sync::Arc;
 pub struct Live {
     wiki: Option<(Arc<dyn Source>, Arc<Files>)>,
     models: Option<Arc<Models>>,
+    embeds: Option<Arc<Embeds>>,
 }
 
 /// The models that may be asked, and the way to them.
@@ -32,12 +34,12 @@ pub struct Models {
 impl Live {
     /// A world that reads this source from these files.
     pub fn new(source: Arc<dyn Source>, files: Arc<Files>) -> Self {
-        Self { wiki: Some((source, files)), models: None }
+        Self { wiki: Some((source, files)), models: None, embeds: None }
     }
 
     /// A world without a wiki: for a run that reads only what is kept.
     pub fn without_wiki() -> Self {
-        Self { wiki: None, models: None }
+        Self { wiki: None, models: None, embeds: None }
     }
 
     /// The same world, with these models to ask.
@@ -45,11 +47,17 @@ impl Live {
     pub fn with_models(self, models: Models) -> Self {
         Self { models: Some(Arc::new(models)), ..self }
     }
+
+    /// The same world, with this embedder to ask.
+    #[must_use]
+    pub fn with_embeds(self, embeds: Arc<Embeds>) -> Self {
+        Self { embeds: Some(embeds), ..self }
+    }
 }
 
 impl World for Live {
     fn perform(&self, task: Task) -> impl Future<Output = Result<Vec<Record>>> + Send + 'static {
-        let (wiki, models) = (self.wiki.clone(), self.models.clone());
+        let (wiki, models, embeds) = (self.wiki.clone(), self.models.clone(), self.embeds.clone());
         async move {
             let ask = match task {
                 Task::Read(ask) => ask,
@@ -57,6 +65,10 @@ impl World for Live {
                 Task::Batch(task) => {
                     let nobody = || Error::new(Kind::Bug, "sending a batch: there is no model");
                     return batches::perform(&*models.ok_or_else(nobody)?, *task).await;
+                }
+                Task::Embed(texts) => {
+                    let nobody = || Error::new(Kind::Bug, "asking for vectors: there is nobody to ask");
+                    return embeds::embed(&*embeds.ok_or_else(nobody)?, *texts).await;
                 }
             };
             let Some((source, files)) = wiki else {
@@ -119,7 +131,7 @@ async fn ask(models: Option<Arc<Models>>, question: Question) -> Result<Vec<Reco
 
 /// How long to leave a provider alone whose requests of the day are used up: it does not say when they are given again,
 /// and to ask every quarter of an hour costs nothing.
-const DAY_USED_UP: std::time::Duration = std::time::Duration::from_secs(900);
+pub(super) const DAY_USED_UP: std::time::Duration = std::time::Duration::from_secs(900);
 
 /// A page that cannot be had, or that changed while it was read, is passed over and recorded; the next sweep sees its
 /// new fingerprint and tries again. Whatever else goes wrong halts the run.

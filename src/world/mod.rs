@@ -2,6 +2,7 @@
 //! done with them. The simulator has a world of its own.
 
 mod batches;
+pub mod embeds;
 pub mod files;
 #[cfg(feature = "gcp")]
 mod google;
@@ -11,7 +12,7 @@ pub mod live;
 use crate::error::Result;
 use crate::sources::Ask;
 use knowledge::batch::Job;
-use knowledge::id::PackId;
+use knowledge::id::{PackId, TextId};
 use knowledge::prompt::Prompt;
 use knowledge::record::Record;
 use knowledge::time::Timestamp;
@@ -26,6 +27,8 @@ pub enum Task {
     Ask(Box<Question>),
     /// Have a provider's batch engine ask a model.
     Batch(Box<Batch>),
+    /// Ask for vectors.
+    Embed(Box<Texts>),
 }
 
 /// A call to a model.
@@ -62,6 +65,19 @@ impl PartialEq for Batch {
 }
 
 impl Eq for Batch {}
+
+/// A call for vectors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Texts {
+    /// The record that announced it.
+    pub call: u64,
+    /// Which of the configured endpoints it goes to, from 0.
+    pub endpoint: u32,
+    /// The texts.
+    pub texts: Vec<(TextId, String)>,
+    /// How many numbers the vectors have that are held of this model.
+    pub held: Option<usize>,
+}
 
 /// Performs effects and tells the time.
 pub trait World {

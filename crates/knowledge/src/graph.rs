@@ -252,7 +252,7 @@ pub struct Fact {
     /// another value stood in between. Always 0 for relations that are not single.
     #[serde(default)]
     pub run: u32,
-    /// Who read it.
+    /// Who read it: a model if one has, be it that rules have too.
     pub extractor: Extractor,
 }
 

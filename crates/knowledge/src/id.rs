@@ -144,6 +144,10 @@ hash_id! {
     /// record it was decided at, and its packs.
     BatchKey, "highwater batch 1"
 }
+hash_id! {
+    /// A text that has a vector: hash of its words alone.
+    TextId, "highwater text 1"
+}
 
 /// An entity is a connected component of nodes, named by the smallest node in it. Every node id is therefore for ever
 /// a valid way to ask for the entity that holds it, and merging leaves no dangling reference.

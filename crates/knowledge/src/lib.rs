@@ -23,3 +23,4 @@ pub mod resolve;
 pub mod structure;
 pub mod summary;
 pub mod time;
+pub mod vector;

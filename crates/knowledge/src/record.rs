@@ -11,6 +11,7 @@ use crate::page::{PageRef, Person, RawPage, Space};
 use crate::prompt::Reply;
 use crate::summary::{Subject, Summary};
 use crate::time::Timestamp;
+use crate::vector::{Embedded, Embedding, NotEmbedded};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -63,6 +64,12 @@ pub enum Record {
     Gathered(Gathered),
     /// The graph changes of an epoch. This record is the epoch's "done" mark as well.
     Resolved(Resolved),
+    /// Texts are about to be sent to be turned into vectors, by somebody who is paid for it.
+    Embedding(Embedding),
+    /// They came back as vectors.
+    Embedded(Box<Embedded>),
+    /// They did not.
+    NotEmbedded(NotEmbedded),
     /// All pages are read and resolved again from what is kept, into a new state.
     Reindexing {
         /// Counts re-indexings of this vault, from 1.
@@ -352,6 +359,9 @@ pub struct Submitting {
     pub endpoint: u32,
     /// What it asks.
     pub packs: Vec<PackId>,
+    /// Tokens it may take, as estimated.
+    #[serde(default)]
+    pub tokens: u64,
 }
 
 /// How a job of a batch engine ended.

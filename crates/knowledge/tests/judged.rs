@@ -5,7 +5,7 @@
 
 mod recorded;
 
-use knowledge::graph::Support;
+use knowledge::graph::{Claim, Extractor, Support};
 use knowledge::judge::{self, Findings};
 use knowledge::resolve::memory::Memory;
 use knowledge::resolve::{PageSaid, questions};
@@ -89,6 +89,19 @@ fn what_is_no_longer_true_ends_on_the_right_day_however_pages_come_together() {
         assert_eq!(ends(&memory), truth, "{an_epoch} pages an epoch");
         assert!(memory == whole);
     }
+}
+
+#[test]
+fn what_rules_have_read_too_is_asked_about_all_the_same() {
+    let mut pages = pages();
+    let truth = truth(&pages);
+    for reading in pages.iter_mut().flat_map(|page| page.readings.values_mut()) {
+        let by_rules = |claim: &Claim| Claim { extractor: Extractor::Structural, ..claim.clone() };
+        reading.claims.extend(reading.claims.iter().map(by_rules).collect::<Vec<_>>());
+    }
+    assert_eq!(ends(&judged(&pages, 64).0), truth);
+    pages.iter_mut().flat_map(|page| page.readings.values_mut()).for_each(|reading| reading.claims.reverse());
+    assert_eq!(ends(&judged(&pages, 3).0), truth);
 }
 
 #[test]

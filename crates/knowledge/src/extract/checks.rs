@@ -127,6 +127,9 @@ pub(super) struct Terms<'a> {
     pub model: &'a str,
 }
 
+/// As many refusals in one chunk are a habit.
+const MANY: usize = 4;
+
 /// What is believed.
 #[derive(Debug, Default)]
 pub(super) struct Checked {
@@ -137,7 +140,9 @@ pub(super) struct Checked {
 }
 
 impl Checked {
-    /// Why this is no reading: something was said, and none of it, or none of several facts, can be believed.
+    /// Why this is worth asking about again: several things were said, and none of them, or no fact, can be believed.
+    /// A few that cannot be found in the text word by word are the ordinary price of a model; many are a habit that
+    /// may pass when it is named.
     pub fn fault(&self) -> Option<String> {
         let serious =
             |refusal: &&Refusal| !matches!(refusal, Refusal::Repeat | Refusal::Date | Refusal::TooMany);
@@ -146,10 +151,10 @@ impl Checked {
             *counts.entry(*refusal).or_default() += 1;
         }
         let (worst, _) = counts.into_iter().max_by_key(|(refusal, count)| (*count, *refusal))?;
-        let nothing = self.reading.mentions.is_empty() && self.reading.claims.is_empty();
+        let nothing = self.reading.mentions.is_empty() && self.refused.len() >= MANY;
         let facts = self.refused.iter().filter(|refusal| refusal.is_of_a_fact()).count();
-        let no_fact = self.reading.claims.is_empty() && facts > 1;
-        (nothing || no_fact).then(|| format!("nothing could be used of a chunk ({})", worst.why()))
+        let no_fact = self.reading.claims.is_empty() && (nothing || facts >= MANY);
+        no_fact.then(|| format!("nothing could be used of a chunk ({})", worst.why()))
     }
 }
 

@@ -192,15 +192,17 @@ fn answers_without_an_answer_say_why() {
     assert_eq!(fault(&reply("{\"error\": \"overloaded\"}")).as_deref(), Some("the answer left a chunk out"));
     let refused = Reply { finish: Finish::Refused("SAFETY\nblock".to_owned()), ..reply("") };
     assert_eq!(fault(&refused).as_deref(), Some("the model would not answer: `SAFETY block`"));
-    let nothing = alone(&["Atlantis", "Lemuria"], &[]);
+    let nothing = alone(&["Atlantis", "Lemuria", "Hyperborea", "Thule"], &[]);
     let expected = "nothing could be used of a chunk (name not in the chunk)";
     assert_eq!(fault(&reply(nothing)).as_deref(), Some(expected));
     assert_eq!(fault(&reply(alone(&[], &[]))), None);
+    assert_eq!(fault(&reply(alone(&["Atlantis"], &[]))), None, "one slip is not worth a call");
 }
 
 #[test]
 fn facts_that_are_all_invented_are_asked_for_again_but_the_names_are_not_lost() {
-    let facts = ["Team Blue likes it", "Team Blue hates it"].map(|quote| fact(0, "likes", 1, quote));
+    let facts = ["Team Blue likes it", "Team Blue hates it", "Team Blue made it", "Team Blue sold it"]
+        .map(|quote| fact(0, "likes", 1, quote));
     let understood = read(TEXT, alone(&NAMES, &facts));
     assert_eq!(understood.readings, []);
     assert_eq!(understood.partial[0].1.mentions.len(), NAMES.len());

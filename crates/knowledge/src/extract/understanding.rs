@@ -21,6 +21,9 @@ pub struct Understood {
     /// its facts could be believed. It is as true as a reading and less than all: worth keeping when nobody will be
     /// asked again, and only then.
     pub partial: Vec<(ChunkId, Reading)>,
+    /// Those of the missing about which the answer is in order, only not to be believed: to ask for less at a time
+    /// would not help.
+    pub unbelieved: BTreeSet<ChunkId>,
     /// What of an answer was not believed.
     pub refused: Vec<(ChunkId, Refusal)>,
     /// Statements in the model's own words, where a claim's sentence does not say who or what.
@@ -59,6 +62,9 @@ impl Understood {
     /// Adds what was read of a chunk.
     fn add(&mut self, chunk: ChunkId, checked: Checked, whole: bool) {
         let fault = if whole { checked.fault() } else { Some(BROKEN_OFF.to_owned()) };
+        if whole && fault.is_some() {
+            self.unbelieved.insert(chunk);
+        }
         self.refused.extend(checked.refused.iter().map(|refusal| (chunk, *refusal)));
         let Some(why) = fault else {
             let wordings = checked.wordings.into_iter();

@@ -312,7 +312,7 @@ impl<'a, H: Held> After<'a, H> {
     pub fn compare_facts(&mut self, pages: &[PageSaid]) -> Result<(), H::Error> {
         for fact in self.said.facts.values_mut() {
             if let Some(held) = self.held.fact(fact.id)? {
-                if held.fact.extractor <= fact.extractor {
+                if held.fact.extractor >= fact.extractor {
                     continue;
                 }
             } else {

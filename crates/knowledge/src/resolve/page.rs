@@ -56,7 +56,8 @@ impl Said {
 
     fn add_fact(&mut self, fact: Fact) {
         let known = self.facts.entry(fact.id).or_insert_with(|| fact.clone());
-        known.extractor = std::cmp::min(&known.extractor, &fact.extractor).clone();
+        // A model's name is the greater one: what rules have read too is still asked about.
+        known.extractor = std::cmp::max(&known.extractor, &fact.extractor).clone();
     }
 }
 
