@@ -44,7 +44,7 @@ pub struct Key {
 }
 
 /// Every setting there is.
-pub const KEYS: [Key; 28] = [
+pub const KEYS: [Key; 29] = [
     Key {
         name: "source",
         default: "samples",
@@ -129,6 +129,11 @@ pub const KEYS: [Key; 28] = [
         name: "model_location",
         default: "",
         about: "the region, for Vertex AI, such as `europe-west4`; several with `,` between share the work",
+    },
+    Key {
+        name: "batch_bucket",
+        default: "",
+        about: "the bucket of Vertex AI's batch jobs: `gs://BUCKET/FOLDER`; needed for `--batch` there",
     },
     Key {
         name: "requests_per_minute",

@@ -3,8 +3,9 @@
 pub mod embedding;
 
 use crate::error::{Error, Kind, Result};
+use crate::models::batch::{Pauses, Room};
 use crate::models::{self, Endpoint, Refusal, local};
-use crate::plan::Asks;
+use crate::plan::{Asks, Batching};
 use crate::secret::KeySource;
 use crate::settings::{Origin, Settings};
 use crate::sources;
@@ -274,7 +275,7 @@ pub async fn models(settings: &Settings) -> Result<Option<(Asks, Models)>> {
     let mut asks = Asks::new(first.model(), vocabulary(settings)?, allowances);
     asks.size.chars = settings.number("pack_chars", PACK_CHARS)?;
     let http = Http::new(Bounds::default()).map_err(halt)?;
-    Ok(Some((asks, Models { dialects, http })))
+    Ok(Some((asks, Models { dialects, http, pauses: Pauses::default() })))
 }
 
 /// The settings of every endpoint that is asked; none when no model is.
@@ -328,6 +329,22 @@ fn check_side_by_side(endpoints: &[Endpoint]) -> Result<()> {
     Ok(())
 }
 
+/// Which of these models has a batch engine, and what a job there may hold.
+///
+/// # Errors
+/// None of them has one, or a setting that it needs is missing.
+pub fn batching(models: &Models) -> Result<Batching> {
+    let rooms = models.dialects.iter().map(|dialect| dialect.engine().map(|engine| engine.room()));
+    let found = rooms.enumerate().find_map(|(endpoint, room)| Some((endpoint, room?)));
+    let (endpoint, Room { prompts, bytes }) = found.ok_or_else(|| {
+        Error::new(Kind::Usage, "`--batch`: the model that is set has no batch engine here").hint(
+            "`openai`, `anthropic`, `gemini` and `vertex` have one; `vertex` also needs `batch_bucket` and \
+             `model_project`. Leave `--batch` out to ask call by call",
+        )
+    })?;
+    Ok(Batching { endpoint: endpoint as u32, prompts, bytes })
+}
+
 async fn local_model(model: Option<&str>) -> Result<Endpoint> {
     let named = std::env::var("OPENAI_BASE_URL").ok();
     let found = http::look(local::places(named.as_deref())).await.map_err(halt)?;
@@ -344,6 +361,7 @@ fn endpoint(settings: &Settings) -> Result<Endpoint> {
         base_url: given("model_url"),
         project: given("model_project"),
         location: given("model_location"),
+        batch_bucket: given("batch_bucket"),
         key: key(settings, "model_key")?,
         ..settings.text("model").parse::<Endpoint>()?
     };

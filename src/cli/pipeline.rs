@@ -38,6 +38,9 @@ pub(super) struct Typed {
     /// Ask a model at most so often in this run; the same command goes on
     #[arg(long, value_name = "N")]
     max_calls: Option<u64>,
+    /// Have the provider's batch engine read the text: cheaper, within a day, and outside the quota of calls
+    #[arg(long)]
+    batch: bool,
     /// Spend at most so much on models in this run, at the prices that are set; the same command goes on
     #[arg(long, value_name = "MONEY")]
     max_cost: Option<f64>,
@@ -106,8 +109,9 @@ struct Skipped {
 pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let started = world::live::now();
     let (asks, models) = wire::models(&call.settings).await?.unzip();
+    let batch = models.as_ref().filter(|_| typed.batch).map(wire::batching).transpose()?;
     let budget = models::budget(call, typed.max_calls, typed.max_cost)?;
-    let asks = asks.map(|asks| Asks { budget, ..asks });
+    let asks = asks.map(|asks| Asks { budget, batch, ..asks });
     let embeds = wire::embedding::embeds(&call.settings, Bounds::default()).await?.map(Arc::new);
     let asking = match &embeds {
         Some(embeds) => wire::embedding::asking(&call.settings, &*embeds.embedder)?,
@@ -184,6 +188,10 @@ fn end_of_budget(call: &Call, state: &State, asks: &Asks) -> Result<Exit> {
 fn limits(call: &Call, typed: &Typed, asks: Option<Asks>) -> Result<Limits> {
     if typed.estimate && asks.is_none() {
         return Err(Error::new(Kind::Usage, "`--estimate`: no model is set, so nothing will be asked")
+            .hint("give `--model VENDOR/MODEL`"));
+    }
+    if typed.batch && asks.is_none() {
+        return Err(Error::new(Kind::Usage, "`--batch`: no model is set, so nothing will be asked")
             .hint("give `--model VENDOR/MODEL`"));
     }
     let until = match typed.until {

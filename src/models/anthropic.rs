@@ -1,6 +1,9 @@
 //! Anthropic's Messages API: a schema in `output_config.format`, or, for older models, a tool that must be called. Must
 //! not know what a prompt is about.
 
+mod batch;
+
+use super::batch::Engine;
 use super::endpoint::Form;
 use super::refusal::{Refusal, of_body, of_failure};
 use super::schema::{Rules, adapt, shown};
@@ -149,6 +152,10 @@ impl Dialect for Anthropic {
             true => of_failure(self.label(), response),
             false => of_body(self.label(), response, "no message, expected one with `content`"),
         })
+    }
+
+    fn engine(&self) -> Option<Box<dyn Engine + '_>> {
+        Some(Box::new(self))
     }
 }
 

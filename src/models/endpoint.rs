@@ -24,6 +24,12 @@ pub struct Endpoint {
     /// Region, for Vertex AI: `global`, `eu`, `us`, or one such as `europe-west4`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
+    /// The bucket, and a folder in it, through which Vertex AI's batch jobs go: `gs://BUCKET/FOLDER`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_bucket: Option<String>,
+    /// Where the API of that bucket begins, if not at Google's usual place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage_url: Option<String>,
     /// For Azure resources that still ask for a dated version, such as `2024-10-21`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_version: Option<String>,
@@ -89,8 +95,13 @@ impl Endpoint {
                     .wrong(format!("`{name}` is `{value}`, expected letters, digits, `-`, `_`, `.`, `:`")));
             }
         }
-        if let Some(url) = &self.base_url {
+        for url in [&self.base_url, &self.storage_url].into_iter().flatten() {
             self.check_url(url)?;
+        }
+        if let Some(place) = self.batch_bucket.as_deref().filter(|place| !is_bucket(place)) {
+            return Err(self
+                .wrong(format!("`batch_bucket` is `{place}`, expected a bucket of Cloud Storage"))
+                .hint("write `gs://BUCKET` or `gs://BUCKET/FOLDER`"));
         }
         if self.temperature.is_some_and(|temperature| !(0.0..=2.0).contains(&temperature)) {
             return Err(self.wrong("`temperature` is not a number from 0 to 2".to_owned()));
@@ -151,6 +162,15 @@ impl Endpoint {
     pub(crate) fn base(&self, usual: &str) -> String {
         self.base_url.as_deref().unwrap_or(usual).trim_end_matches('/').to_owned()
     }
+}
+
+/// Whether this is `gs://BUCKET`, with a folder or without.
+fn is_bucket(place: &str) -> bool {
+    let safe = |part: &str| {
+        let dots = part.is_empty() || part == "." || part == "..";
+        !dots && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    };
+    place.strip_prefix("gs://").is_some_and(|path| path.trim_end_matches('/').split('/').all(safe))
 }
 
 /// What is wrong with an address, in words that do not repeat it: what stands before an `@` may be a password.

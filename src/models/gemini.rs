@@ -1,6 +1,10 @@
 //! Google's Gemini models by `generateContent`: the Gemini API with its key, and Vertex AI with Google credentials at a
 //! region, a multi-region or the global endpoint. Must not know where a token comes from.
 
+mod inline;
+mod jobs;
+
+use super::batch::Engine;
 use super::endpoint::Form;
 use super::refusal::{Refusal, of_body, of_failure};
 use super::schema::{Rules, adapt, shown};
@@ -156,6 +160,13 @@ impl Dialect for Gemini {
             true => of_failure(&self.label, response),
             false => of_body(&self.label, response, "no candidates, expected one"),
         })
+    }
+
+    fn engine(&self) -> Option<Box<dyn Engine + '_>> {
+        match self.access.endpoint.vendor.as_str() {
+            "vertex" => jobs::Jobs::of(self).map(|jobs| Box::new(jobs) as Box<dyn Engine>),
+            _ => Some(Box::new(inline::Inline(self))),
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! no key is in the URL, in a refusal or in any printed form. Vendors in this folder never name each other.
 
 mod anthropic;
+pub mod batch;
 mod endpoint;
 mod gemini;
 pub mod local;
@@ -40,6 +41,11 @@ pub trait Dialect: Send + Sync {
     /// # Errors
     /// A failure, or a success that is not what the vendor documents.
     fn read(&self, response: &Response) -> std::result::Result<Reply, Refusal>;
+
+    /// The vendor's batch engine for this model; nothing where there is none, or a setting that it needs is missing.
+    fn engine(&self) -> Option<Box<dyn batch::Engine + '_>> {
+        None
+    }
 }
 
 /// A request, but for a Google token, which is fetched when it is sent.

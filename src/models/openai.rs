@@ -1,6 +1,9 @@
 //! Chat completions as OpenAI documents them, and as everybody else repeats them: OpenAI, Azure, and compatible servers
 //! (vLLM, llama.cpp, Ollama, LM Studio, LiteLLM, gateways). Must not know which server is behind an address.
 
+mod batch;
+
+use super::batch::Engine;
 use super::endpoint::Form;
 use super::refusal::{Refusal, of_body, of_failure};
 use super::schema::{Rules, adapt, shown};
@@ -162,6 +165,11 @@ impl Dialect for OpenAi {
             true => of_failure(&self.label, response),
             false => of_body(&self.label, response, "no choices, expected one"),
         })
+    }
+
+    /// Azure has one too, for deployments made for it; it is not spoken here.
+    fn engine(&self) -> Option<Box<dyn Engine + '_>> {
+        (self.access.endpoint.vendor != "azure").then(|| Box::new(self) as Box<dyn Engine>)
     }
 }
 

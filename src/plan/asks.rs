@@ -5,7 +5,7 @@
 //! Invariant: a call is announced in the journal before it is sent, so whatever dies, the quota knows of it; and what
 //! has an answer is in no pack.
 
-use super::{Limits, Plan, adjudication, extraction, summaries};
+use super::{Batching, Limits, Plan, adjudication, batches, extraction, summaries};
 use crate::error::{Error, Kind, Result};
 use crate::job::Running;
 use crate::state::State;
@@ -44,6 +44,8 @@ pub struct Asks {
     pub allowances: Vec<Allowance>,
     /// What this run may take.
     pub budget: Budget,
+    /// How a provider's batch engine is asked about chunks; none to ask call by call.
+    pub batch: Option<Batching>,
 }
 
 /// What a run may take; what is not set is not limited. Plain data.
@@ -65,7 +67,7 @@ impl Budget {
 
     /// Whether one more call of so many tokens stays within. What is under way, and the call, count at the higher
     /// price: what it really takes is known when it has answered.
-    fn allows(&self, spent: &Spent, (calls, tokens): (u64, u64)) -> bool {
+    pub(super) fn allows(&self, spent: &Spent, (calls, tokens): (u64, u64)) -> bool {
         let dear = self.prices.0.max(self.prices.1) / 1e6;
         let open = (spent.open_tokens + tokens) as f64 * dear;
         let money = self.cost(spent.input_tokens, spent.output_tokens) + open;
@@ -88,6 +90,7 @@ impl Asks {
             size: PackSize::default(),
             allowances,
             budget: Budget::default(),
+            batch: None,
         }
     }
 
@@ -100,6 +103,14 @@ impl Asks {
     /// Under which names anything may be owed.
     pub fn askers(&self) -> [&str; 3] {
         [&self.extractor, &self.adjudicator, &self.summariser]
+    }
+
+    /// Under which names single calls are made.
+    fn callers(&self) -> [&str; 3] {
+        match self.batch {
+            None => self.askers(),
+            Some(_) => [&self.adjudicator, &self.adjudicator, &self.summariser],
+        }
     }
 
     /// Under which name this is owed.
@@ -133,7 +144,8 @@ pub(super) fn plan(
     for heard in state.heard(asks.askers(), ANSWERS)? {
         plan.settled.extend(understand(state, asks, &heard)?);
     }
-    for slice in ahead(state)? {
+    let (slices, to_the_end) = ahead(state, asks)?;
+    for slice in slices {
         plan.settled.extend(extraction::pack(state, asks, slice)?);
     }
     for announced in state.announced()? {
@@ -147,7 +159,13 @@ pub(super) fn plan(
             plan.tasks.push(task);
         }
     }
-    announce(state, asks, now, plan)
+    batches::go_on(state, running, asks, plan)?;
+    announce(state, asks, now, plan)?;
+    // All that a worklist owes shares its jobs, so nothing is sent while more of it may come.
+    match to_the_end && plan.settled.is_empty() {
+        true => batches::submit(state, (limits, now), plan),
+        false => Ok(()),
+    }
 }
 
 /// Whether a slice waits for no answer.
@@ -156,20 +174,22 @@ pub(super) fn is_answered(state: &State, limits: &Limits, slice: Slice) -> Resul
     Ok(state.is_packed(slice, &asks.extractor)? && state.is_answered(slice, &asks.extractor)?)
 }
 
-/// The slices at the head of the line that are cut to their end.
-fn ahead(state: &State) -> Result<Vec<Slice>> {
+/// The slices at the head of the line that are cut to their end, and whether these are all there are. For a batch
+/// engine, which takes hours whatever it is sent, the whole line is looked at.
+fn ahead(state: &State, asks: &Asks) -> Result<(Vec<Slice>, bool)> {
     let mut slices = Vec::new();
-    for number in 0..SLICES_AHEAD {
-        let Some(slice) = state.slice_ahead(number)? else { break };
+    let most = if asks.batch.is_some() { u32::MAX } else { SLICES_AHEAD };
+    for number in 0..most {
+        let Some(slice) = state.slice_ahead(number)? else { return Ok((slices, true)) };
         if !state.is_complete(slice)? {
             break;
         }
         slices.push(slice);
     }
-    Ok(slices)
+    Ok((slices, false))
 }
 
-fn prompt(state: &State, asks: &Asks, pack: &Pack) -> Result<Prompt> {
+pub(super) fn prompt(state: &State, asks: &Asks, pack: &Pack) -> Result<Prompt> {
     let fault = pack.fault.as_deref();
     Ok(match &pack.matter {
         Matter::Chunks(chunks) => extraction::prompt(&state.asked(chunks)?, asks, fault),
@@ -230,18 +250,15 @@ pub(super) fn fault(missing: &[(usize, String)]) -> Option<String> {
 
 /// Announces as many calls as the quota lets out now, or says when it will let out the next.
 fn announce(state: &State, asks: &Asks, now: Timestamp, plan: &mut Plan) -> Result<()> {
-    let owed = state.owed_packs(asks.askers(), CALLS)?;
+    let owed = state.owed_packs(asks.callers(), CALLS)?;
     if owed.is_empty() {
         return Ok(());
     }
-    let mut spent = state.spent(state.opened()?)?;
+    let mut spent = spent(state)?;
     let mut ledgers = ledgers(state, asks, now)?;
     for (number, pack) in owed.into_iter().enumerate() {
-        let prompt = prompt(state, asks, &pack)?;
         let per_token = state.chars_per_token(asks.asker(&pack.matter))?.unwrap_or(extract::CHARS_PER_TOKEN);
-        let chars = (prompt.system.len() + prompt.text.len() + prompt.schema.to_string().len()) as u64;
-        // With an answer of half the text that is asked about; settled by what the provider counts.
-        let tokens = ((chars + prompt.text.len() as u64 / 2) as f64 / per_token).ceil() as u64;
+        let (chars, tokens) = weigh(&prompt(state, asks, &pack)?, per_token);
         if !asks.budget.allows(&spent, (1, tokens)) {
             break;
         }
@@ -269,6 +286,20 @@ fn announce(state: &State, asks: &Asks, now: Timestamp, plan: &mut Plan) -> Resu
         }
     }
     Ok(())
+}
+
+/// What this run has taken, and what may come to it still from jobs of a batch engine.
+pub(super) fn spent(state: &State) -> Result<Spent> {
+    let (calls, tokens) = state.batched_calls()?;
+    let spent = state.spent(state.opened()?)?;
+    Ok(Spent { calls: spent.calls + calls, open_tokens: spent.open_tokens + tokens, ..spent })
+}
+
+/// Characters of a prompt, and the tokens that it may take: with an answer of half the text that is asked about; settled
+/// by what the provider counts.
+pub(super) fn weigh(prompt: &Prompt, per_token: f64) -> (u64, u64) {
+    let chars = (prompt.system.len() + prompt.text.len() + prompt.schema.to_string().len()) as u64;
+    (chars, ((chars + prompt.text.len() as u64 / 2) as f64 / per_token).ceil() as u64)
 }
 
 fn ledgers(state: &State, asks: &Asks, now: Timestamp) -> Result<Vec<Ledger>> {

@@ -4,11 +4,13 @@
 
 mod adjudication;
 mod asks;
+mod batches;
 mod embeds;
 mod extraction;
 mod summaries;
 
 pub use asks::{Asks, Budget};
+pub use batches::Batching;
 pub use embeds::{Embeds, note};
 
 use crate::error::{Error, Kind, Result};

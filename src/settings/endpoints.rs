@@ -9,12 +9,13 @@ use crate::error::{Error, Kind, Result};
 use std::path::Path;
 
 /// The settings that an `[[endpoint]]` may say anew.
-pub const ENDPOINT_KEYS: [&str; 9] = [
+pub const ENDPOINT_KEYS: [&str; 10] = [
     "model",
     "model_url",
     "model_key",
     "model_project",
     "model_location",
+    "batch_bucket",
     "requests_per_minute",
     "tokens_per_minute",
     "requests_per_day",

@@ -5,6 +5,7 @@
 
 use super::State;
 use super::apply::Step;
+use super::batches;
 use super::candidates::collect;
 use super::owed::Slice;
 use crate::error::Result;
@@ -87,6 +88,7 @@ pub(super) fn opened(step: &Step<'_>) -> Result<()> {
 }
 
 pub(super) fn answered(step: &Step<'_>, answered: &Answered) -> Result<()> {
+    batches::answered(step, answered)?;
     let usage = answered.reply.usage;
     step.run(
         "UPDATE call SET ended = 'answered', sent_at = ?2, ended_at = ?3, input_tokens = ?4, cached_tokens = ?5,
@@ -413,7 +415,7 @@ impl State {
     pub fn calls_since(&self, endpoint: u32, since: Timestamp) -> Result<Vec<Call>> {
         let mut statement = self.connection().prepare_cached(
             "SELECT seq, began_at, tokens, ended, sent_at, ended_at, wait_ms, input_tokens + output_tokens FROM call
-             WHERE began_at > ?1 AND endpoint = ?2 ORDER BY began_at, seq",
+             WHERE began_at > ?1 AND endpoint = ?2 AND batch IS NULL ORDER BY began_at, seq",
         )?;
         collect(statement.query(params![stored(since), endpoint])?, call_of)
     }
@@ -452,7 +454,7 @@ impl State {
         let mut statement = self.connection().prepare_cached(
             "SELECT sum(chars), sum(input_tokens) FROM (
                  SELECT call.input_tokens AS input_tokens, call.chars AS chars FROM call JOIN pack USING (pack)
-                 WHERE pack.extractor = ?1 AND ended = 'answered' ORDER BY call.seq DESC LIMIT 200)",
+                 WHERE pack.extractor = ?1 AND ended = 'answered' AND call.batch IS NULL ORDER BY call.seq DESC LIMIT 200)",
         )?;
         let (chars, tokens): (Option<i64>, Option<i64>) =
             statement.query_row([extractor], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -484,7 +486,8 @@ impl State {
     }
 }
 
-fn pack(row: &rusqlite::Row<'_>) -> Result<Pack> {
+/// A pack from the columns pack, round, fault, matter.
+pub(super) fn pack(row: &rusqlite::Row<'_>) -> Result<Pack> {
     let matter: String = row.get(3)?;
     Ok(Pack {
         id: PackId::from_bytes(row.get(0)?),

@@ -3,7 +3,7 @@
 //! Invariant: all rows of a segment and the number of its last record become visible in one transaction, and a record
 //! that was applied before is passed over, so applying a journal twice is applying it once.
 
-use super::{State, answers, changes, embedded};
+use super::{State, answers, batches, changes, embedded};
 use crate::error::{Error, Kind, Result};
 use knowledge::audience::{Layer, LayerId, Rule};
 use knowledge::id::{PageId, Version};
@@ -91,6 +91,9 @@ fn apply_record(step: &Step<'_>, record: &Record) -> Result<()> {
         Record::Answered(answered) => answers::answered(step, answered),
         Record::Deferred(deferred) => answers::deferred(step, deferred),
         Record::Understood(understood) => answers::understood(step, understood),
+        Record::Submitting(submitting) => batches::submitting(step, submitting),
+        Record::Submitted { key, name } => batches::submitted(step, *key, name),
+        Record::BatchEnded(ended) => batches::ended(step, ended),
         Record::Gathered(gathered) => step.run(
             "INSERT INTO epoch (epoch, sweep, first, end, resolver, extractor, gathered_seq)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",

@@ -7,6 +7,7 @@
 pub mod alike;
 pub mod answers;
 mod apply;
+pub mod batches;
 mod candidates;
 mod changes;
 pub mod dump;

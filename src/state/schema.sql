@@ -150,10 +150,12 @@ CREATE TABLE pack (
     fault TEXT,
     matter TEXT,             -- what it asks about, until its answer is understood
     epoch INTEGER,           -- the epoch that waits for it, when it asks about pairs in doubt
-    standing TEXT NOT NULL,  -- owed, asking, answered, understood
+    standing TEXT NOT NULL,  -- owed, asking, batched, answered, understood
     call INTEGER,            -- the last call, by its record
-    reply TEXT               -- the answer, until it is understood
+    reply TEXT,              -- the answer, until it is understood
+    batch INTEGER            -- the last job of a batch engine that held it, by its record
 );
+CREATE INDEX pack_batch ON pack (batch) WHERE batch IS NOT NULL;
 CREATE INDEX pack_standing ON pack (standing, row) WHERE standing <> 'understood';
 CREATE INDEX pack_epoch ON pack (epoch) WHERE epoch IS NOT NULL AND standing <> 'understood';
 CREATE TABLE owed_answer (
@@ -191,7 +193,8 @@ CREATE TABLE call (
     wait_ms INTEGER,
     input_tokens INTEGER NOT NULL DEFAULT 0,
     cached_tokens INTEGER NOT NULL DEFAULT 0,
-    output_tokens INTEGER NOT NULL DEFAULT 0
+    output_tokens INTEGER NOT NULL DEFAULT 0,
+    batch INTEGER            -- the job that held it: it counts against no quota of calls
 );
 CREATE INDEX call_began ON call (began_at);
 CREATE INDEX call_open ON call (seq) WHERE ended IS NULL;
@@ -212,6 +215,22 @@ CREATE TABLE summary (
     model TEXT NOT NULL,
     PRIMARY KEY (entity, audience)
 ) WITHOUT ROWID;
+-- Jobs of providers' batch engines, by the record that announced them.
+CREATE TABLE batch (
+    seq INTEGER PRIMARY KEY,
+    key BLOB NOT NULL UNIQUE,
+    extractor TEXT NOT NULL,
+    endpoint INTEGER NOT NULL,
+    began_at TEXT NOT NULL,
+    packs INTEGER NOT NULL,
+    tokens INTEGER NOT NULL, -- that it may take
+    answered INTEGER NOT NULL DEFAULT 0,
+    name TEXT,               -- the engine's, once it has said so
+    ended_at TEXT,
+    why TEXT,
+    halts INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX batch_open ON batch (seq) WHERE ended_at IS NULL;
 CREATE TABLE doubt (what TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 
 -- The graph.

@@ -94,6 +94,13 @@ impl Http {
         })
     }
 
+    /// The same, for responses of up to so many bytes.
+    #[must_use]
+    pub fn with_body(mut self, bytes: usize) -> Self {
+        self.bounds.body = bytes;
+        self
+    }
+
     /// The same with these Google credentials in the place of the application's default.
     #[cfg(feature = "gcp")]
     #[must_use]

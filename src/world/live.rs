@@ -3,8 +3,9 @@
 use super::embeds::{self, Embeds};
 use super::files::{Files, answer};
 use super::http::Http;
-use super::{Question, Task, World};
+use super::{Question, Task, World, batches};
 use crate::error::{Error, Kind, Result};
+use crate::models::batch::Pauses;
 use crate::models::{self, Dialect};
 use crate::sources::{self, Ask, Source, SourceError};
 use knowledge::prompt::{Finish, Reply};
@@ -26,6 +27,8 @@ pub struct Models {
     pub dialects: Vec<Box<dyn Dialect>>,
     /// The way out.
     pub http: Http,
+    /// How long is waited between looks at a job of a batch engine.
+    pub pauses: Pauses,
 }
 
 impl Live {
@@ -59,6 +62,10 @@ impl World for Live {
             let ask = match task {
                 Task::Read(ask) => ask,
                 Task::Ask(question) => return ask(models, *question).await,
+                Task::Batch(task) => {
+                    let nobody = || Error::new(Kind::Bug, "sending a batch: there is no model");
+                    return batches::perform(&*models.ok_or_else(nobody)?, *task).await;
+                }
                 Task::Embed(texts) => {
                     let nobody = || Error::new(Kind::Bug, "asking for vectors: there is nobody to ask");
                     return embeds::embed(&*embeds.ok_or_else(nobody)?, *texts).await;

@@ -1,6 +1,7 @@
 //! The world outside: effects, and the clock. The loop hands it tasks and gets records back; it must not know what is
 //! done with them. The simulator has a world of its own.
 
+mod batches;
 pub mod embeds;
 pub mod files;
 #[cfg(feature = "gcp")]
@@ -10,6 +11,7 @@ pub mod live;
 
 use crate::error::Result;
 use crate::sources::Ask;
+use knowledge::batch::Job;
 use knowledge::id::{PackId, TextId};
 use knowledge::prompt::Prompt;
 use knowledge::record::Record;
@@ -23,6 +25,8 @@ pub enum Task {
     Read(Ask),
     /// Ask a model.
     Ask(Box<Question>),
+    /// Have a provider's batch engine ask a model.
+    Batch(Box<Batch>),
     /// Ask for vectors.
     Embed(Box<Texts>),
 }
@@ -37,6 +41,30 @@ pub struct Question {
     /// What is asked.
     pub prompt: Prompt,
 }
+
+/// A job of a batch engine, to be sent or, once the engine's name for it is known, to be waited for.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Which of the configured endpoints it goes to, from 0.
+    pub endpoint: u32,
+    /// The job.
+    pub job: Job,
+    /// The engine's name for it.
+    pub name: Option<String>,
+    /// A process before this one may have sent it.
+    pub may_be_there: bool,
+    /// What its packs ask, in their order; nothing once the engine has it.
+    pub prompts: Vec<Prompt>,
+}
+
+impl PartialEq for Batch {
+    /// A key names all that is in a job: its prompts need not be made to know whether it is under way.
+    fn eq(&self, other: &Self) -> bool {
+        (self.job.key, &self.name) == (other.job.key, &other.name)
+    }
+}
+
+impl Eq for Batch {}
 
 /// A call for vectors.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -140,6 +140,11 @@ hash_id! {
     PackId, "highwater pack 1"
 }
 hash_id! {
+    /// A job of a provider's batch engine, under the name that we give it before it is sent: hash of the vault, the
+    /// record it was decided at, and its packs.
+    BatchKey, "highwater batch 1"
+}
+hash_id! {
     /// A text that has a vector: hash of its words alone.
     TextId, "highwater text 1"
 }

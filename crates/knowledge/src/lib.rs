@@ -5,6 +5,7 @@
 //! values it is handed, so that the same answers always give the same graph.
 
 pub mod audience;
+pub mod batch;
 pub mod chunk;
 pub mod document;
 pub mod extract;

@@ -5,7 +5,7 @@ use crate::audience::Layer;
 use crate::chunk::Chunk;
 use crate::document::Warning;
 use crate::graph::{Change, Mention, Reading};
-use crate::id::{ChunkId, PackId, PageId, QuestionId, SpaceKey, Version};
+use crate::id::{BatchKey, ChunkId, PackId, PageId, QuestionId, SpaceKey, Version};
 use crate::judge::{Finding, Question};
 use crate::page::{PageRef, Person, RawPage, Space};
 use crate::prompt::Reply;
@@ -49,6 +49,17 @@ pub enum Record {
     Deferred(Deferred),
     /// An answer was read: what each chunk says, and which chunks are still owed one.
     Understood(Understood),
+    /// These packs are about to be sent to a provider's batch engine as one job.
+    Submitting(Submitting),
+    /// The engine has the job.
+    Submitted {
+        /// Our name for it.
+        key: BatchKey,
+        /// The engine's name for it.
+        name: String,
+    },
+    /// The job is over. Its answers stand before this record.
+    BatchEnded(BatchEnded),
     /// The next slice of the worklist is complete and will be resolved as it stands.
     Gathered(Gathered),
     /// The graph changes of an epoch. This record is the epoch's "done" mark as well.
@@ -334,6 +345,38 @@ pub struct Deferred {
     pub quota: bool,
     /// Why, in words.
     pub why: String,
+}
+
+/// A job that is about to be sent to a batch engine. Without a `BatchEnded` it may be there, whatever died since: it is
+/// looked for by its key before it is sent again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submitting {
+    /// Our name for it, which the engine carries.
+    pub key: BatchKey,
+    /// Under whose name its packs are owed.
+    pub extractor: String,
+    /// Which of the configured endpoints it goes to, from 0.
+    pub endpoint: u32,
+    /// What it asks.
+    pub packs: Vec<PackId>,
+    /// Tokens it may take, as estimated.
+    #[serde(default)]
+    pub tokens: u64,
+}
+
+/// How a job of a batch engine ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchEnded {
+    /// The job.
+    pub key: BatchKey,
+    /// What it asked and did not get answered: it is owed again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<PackId>,
+    /// How it ended, in words.
+    pub why: String,
+    /// Sending it again is of no use until a setting, a key or a bill is fixed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub halts: bool,
 }
 
 /// What an answer came to. What it left out stands in the `Packed` beside it.

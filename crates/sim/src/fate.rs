@@ -5,7 +5,10 @@
 //! the third `resolved` of day two". So whether a kill point was reached is known, and a life that misses one
 //! fails. This file must not know how a step is done.
 
+use crate::engine::Engine;
 use crate::rng::Rng;
+use crate::model::Model;
+use highwater::world::Batch;
 use knowledge::id::{ChunkId, PackId, PageId, QuestionId, TextId, Version};
 use knowledge::record::{Matter, Record};
 use knowledge::time::Timestamp;
@@ -84,10 +87,13 @@ pub type Counts = Vec<BTreeMap<&'static str, u32>>;
 const ANSWER: &str = "answer";
 
 /// Kinds of records and how much kill points like them: half of them go for resolution and retraction.
-const LIKED: [(&str, usize); 17] = [
+const LIKED: [(&str, usize); 20] = [
     ("packed", 3),
     ("answered", 5),
     ("understood", 4),
+    ("submitting", 8),
+    ("submitted", 8),
+    ("batch_ended", 8),
     ("gathered", 7),
     ("resolved", 9),
     ("gone", 6),
@@ -170,6 +176,8 @@ pub struct Fate {
     read: BTreeSet<ChunkId>,
     /// Pairs in doubt of which something was found.
     found: BTreeSet<QuestionId>,
+    /// The provider's batch engine.
+    pub engine: Engine,
     summaries: usize,
     /// When calls arrived at the model, in milliseconds.
     arrived: Vec<i64>,
@@ -365,6 +373,30 @@ impl Fate {
     /// A pack is asked about: the number of the call. What was answered must not be asked about again, nor may more
     /// arrive in any minute than the provider allows.
     pub fn is_asked(&mut self, pack: PackId, at: Timestamp, requests: u32) -> u64 {
+        self.must_be_new(pack);
+        let minute = at.as_millisecond() - 60_000;
+        let within = self.arrived.iter().rev().take_while(|before| **before > minute).count();
+        if within >= requests as usize {
+            self.broken.push(format!("{} calls arrived in a minute, {requests} are allowed", within + 1));
+        }
+        self.arrived.push(at.as_millisecond());
+        self.arrived.len() as u64
+    }
+
+    /// A job of the batch engine is sent: the engine's name for it.
+    pub fn takes(&mut self, task: &Batch, at: Timestamp, model: &Model) -> String {
+        task.job.packs.iter().for_each(|pack| self.must_be_new(*pack));
+        match self.engine.take(task, at, model) {
+            Ok(name) => name,
+            Err(broken) => {
+                self.broken.push(broken);
+                "job-nowhere".to_owned()
+            }
+        }
+    }
+
+    /// What was answered, or stands in a pack that was read, must not be asked about again.
+    fn must_be_new(&mut self, pack: PackId) {
         if self.heard.contains(&pack) {
             self.broken.push(format!("pack {pack} was asked about again although its answer is durable"));
         }
@@ -378,13 +410,6 @@ impl Fate {
         if known > 0 {
             self.broken.push(format!("pack {pack} asks {known} things that were answered before"));
         }
-        let minute = at.as_millisecond() - 60_000;
-        let within = self.arrived.iter().rev().take_while(|before| **before > minute).count();
-        if within >= requests as usize {
-            self.broken.push(format!("{} calls arrived in a minute, {requests} are allowed", within + 1));
-        }
-        self.arrived.push(at.as_millisecond());
-        self.arrived.len() as u64
     }
 
     fn remember(&mut self, record: &Record) {
@@ -392,6 +417,8 @@ impl Fate {
             Record::Packed(packed) => {
                 self.packs.extend(packed.packs.iter().map(|pack| (pack.id, pack.matter.clone())));
             }
+            Record::Submitting(submitting) => drop(self.engine.announced.insert(submitting.key)),
+            Record::BatchEnded(ended) => drop(self.engine.ended.insert(ended.key)),
             Record::Answered(answered) => drop(self.heard.insert(answered.pack)),
             Record::Understood(understood) => {
                 self.read.extend(understood.readings.iter().map(|(chunk, _)| *chunk));
@@ -429,9 +456,10 @@ impl Fate {
         dies
     }
 
-    /// Calls that arrived at the model, pairs in doubt that it judged, and summaries that it wrote.
-    pub fn asked(&self) -> [usize; 3] {
-        [self.arrived.len(), self.found.len(), self.summaries]
+    /// Calls that arrived at the model, pairs in doubt that it judged, summaries that it wrote, and requests in jobs of
+    /// the batch engine.
+    pub fn asked(&self) -> [usize; 4] {
+        [self.arrived.len(), self.found.len(), self.summaries, self.engine.requests()]
     }
 
     /// Kill points that were not reached, and how many were overtaken.
@@ -459,6 +487,9 @@ pub fn kind(event: &Event<Record>) -> &'static str {
             Record::Answered(_) => "answered",
             Record::Deferred(_) => "deferred",
             Record::Understood(_) => "understood",
+            Record::Submitting(_) => "submitting",
+            Record::Submitted { .. } => "submitted",
+            Record::BatchEnded(_) => "batch_ended",
             Record::Embedding(_) => "embedding",
             Record::Embedded(_) => "embedded",
             Record::NotEmbedded(_) => "not_embedded",

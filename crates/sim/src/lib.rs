@@ -7,6 +7,7 @@
 pub mod body;
 pub mod checks;
 pub mod disk;
+pub mod engine;
 pub mod fate;
 pub mod life;
 pub mod model;

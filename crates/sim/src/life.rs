@@ -13,7 +13,7 @@ use crate::world::FalseWorld;
 use highwater::embedders::Share;
 use highwater::error::{Error, Kind};
 use highwater::job;
-use highwater::plan::{Asks, Embeds, Limits};
+use highwater::plan::{Asks, Batching, Embeds, Limits};
 use highwater::state::State;
 use highwater::world::World;
 use knowledge::extract::Vocabulary;
@@ -37,8 +37,8 @@ pub struct Outcome {
     pub steps: u64,
     /// Rows of the final graph.
     pub rows: usize,
-    /// Calls that arrived at the model, pairs in doubt that it judged, and summaries that it wrote.
-    pub asked: [usize; 3],
+    /// Calls that arrived at the model, pairs in doubt that it judged, summaries that it wrote, and requests in jobs.
+    pub asked: [usize; 4],
     /// What happened, in order.
     pub log: Vec<String>,
 }
@@ -84,6 +84,7 @@ impl Plan {
         if rng.chance(20) {
             asks = asks.in_two_steps();
         }
+        asks.batch = batching(seed);
         let mut paid = Rng::new(seed, "embeds");
         let embeds = Embeds {
             model: "false".to_owned(),
@@ -110,6 +111,13 @@ impl Plan {
             model,
         }
     }
+}
+
+/// Whether and how a life uses the provider's batch engine.
+fn batching(seed: u64) -> Option<Batching> {
+    let mut rng = Rng::new(seed, "batch");
+    let prompts = *rng.pick(&[2, 10, 1_000]);
+    rng.chance(40).then_some(Batching { endpoint: 0, prompts, bytes: 64 << 20 })
 }
 
 impl Plan {
@@ -148,6 +156,10 @@ pub fn live(seed: u64) -> Result<Outcome, String> {
     let mut counts: Counts = calm.fates.lock().durable.clone();
     // How often a call has to be announced depends on which of them fail.
     counts.iter_mut().for_each(|day| day.retain(|kind, _| !["asking", "deferred"].contains(kind)));
+    // Of jobs, only that there is a first one on a day does not depend on that.
+    let of_jobs = |kind: &str| ["submitting", "submitted", "batch_ended"].contains(&kind);
+    let counted = counts.iter_mut().flatten().filter(|(kind, _)| of_jobs(kind));
+    counted.for_each(|(_, count)| *count = 1);
     let steps = calm.fates.lock().steps();
     drop(calm);
     let aims = draw(&mut Rng::new(seed, "aims"), &counts);
@@ -302,12 +314,21 @@ impl<'a> Life<'a> {
     }
 
     fn limits(&mut self, day: usize) -> Limits {
-        let owed = |kind| !self.fates.lock().durable[day].contains_key(kind);
+        let fates = self.fates.clone();
+        let owed = |kind| !fates.lock().durable[day].contains_key(kind);
         // Once begun, a re-indexing must go on without being asked for again.
         let ask = self.plan.reindex == Some(day)
             && (owed("reindexing") || (owed("reindexed") && self.rng.chance(50)));
         let concurrency = if self.disturbed { self.rng.between(1, 12) } else { self.plan.limits.concurrency };
-        Limits { reindex: ask, concurrency, ..self.plan.limits.clone() }
+        let mut limits = Limits { reindex: ask, concurrency, ..self.plan.limits.clone() };
+        // Once the jobs of a day are under way, single calls may do the rest.
+        if let Some(asks) = limits.asks.as_mut().filter(|asks| asks.batch.is_some() && !owed("submitting"))
+            && self.disturbed
+            && self.rng.chance(30)
+        {
+            asks.batch = None;
+        }
+        limits
     }
 
     /// What a kill may do to the disk besides.

@@ -58,7 +58,7 @@ fn many(typed: &Typed) -> ExitCode {
     println!(
         "{} lives in {seconds:.1} s ({:.0} a minute), {} crashed, \
          {} inside resolution or retraction; {} deaths, {} \
-         kill points overtaken, {} rows a graph, {} calls to models, {} pairs judged, {} summaries",
+         kill points overtaken, {} rows a graph, {} calls to models, {} pairs judged, {} summaries, {} requests in jobs",
         tally.lives,
         tally.lives as f64 * 60.0 / seconds,
         tally.crashed,
@@ -69,6 +69,7 @@ fn many(typed: &Typed) -> ExitCode {
         tally.asked[0],
         tally.asked[1],
         tally.asked[2],
+        tally.asked[3],
     );
     for (seed, error) in &tally.failures {
         println!("\nseed {seed} failed; `cargo xtask sim --seed {seed}` repeats it\n{error}");

@@ -96,7 +96,13 @@ impl Model {
         json!({ "verdicts": lines(text).map(verdict).collect::<Vec<Value>>() })
     }
 
-    fn answer(&self, prompt: &Prompt) -> Reply {
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// What it answers.
+    pub fn answer(&self, prompt: &Prompt) -> Reply {
         let hash = blake3::hash(prompt.text.as_bytes());
         let mut rng = Rng::new(
             self.seed ^ u64::from_le_bytes(*hash.as_bytes().first_chunk().unwrap_or(&[0; 8])),

@@ -6,10 +6,10 @@ use crate::rng::Rng;
 use crate::wiki::{Answer, Day, moment};
 use highwater::error::Result;
 use highwater::sources::Ask;
-use highwater::world::{Question, Task, Texts, World};
+use highwater::world::{Batch, Question, Task, Texts, World};
 use knowledge::document::Warning;
 use knowledge::id::{PageId, Version};
-use knowledge::record::{Answered, Deferred, Listed, Parked, Record};
+use knowledge::record::{Answered, BatchEnded, Deferred, Listed, Parked, Record};
 use knowledge::time::Timestamp;
 use knowledge::vector::{Direction, Embedded, Fault, NotEmbedded};
 use std::future::Future;
@@ -65,6 +65,7 @@ impl World for FalseWorld {
                 Task::Read(ask) => ask,
                 Task::Embed(texts) => return embed(model, *texts, fates, clock).await,
                 Task::Ask(question) => return answer(model, *question, fates, clock).await,
+                Task::Batch(task) => return batch(model, *task, fates, clock).await,
             };
             if let Ask::Fetch { page, version, .. } = &ask {
                 fates.lock().asks_for(page, *version);
@@ -135,6 +136,44 @@ async fn answer(model: Model, question: Question, fates: Fates, clock: Clock) ->
         Outcome::Storm(wait_ms) => deferred(wait_ms, true, "the model answers 429"),
         Outcome::Failure => deferred(None, false, "the model answers 503"),
     }])
+}
+
+/// A job of the false batch engine, sent or waited for. Time passes on the way there and back.
+async fn batch(model: Model, task: Batch, fates: Fates, clock: Clock) -> Result<Vec<Record>> {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    if fates.lock().is_dead() {
+        return fates.hang().await;
+    }
+    let key = task.job.key;
+    let Some(name) = &task.name else {
+        let name = {
+            let mut fate = fates.lock();
+            let found = task.may_be_there.then(|| fate.engine.find(key)).flatten();
+            found.unwrap_or_else(|| fate.takes(&task, clock.now(), &model))
+        };
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        return Ok(vec![Record::Submitted { key, name }]);
+    };
+    let ends = fates.lock().engine.ends(name).unwrap_or_else(|| clock.now());
+    let left = Duration::try_from(ends.duration_since(clock.now())).unwrap_or_default();
+    tokio::time::sleep(left).await;
+    let mut answers = fates.lock().engine.results(name, model.seed());
+    answers.retain(|(pack, _)| task.job.packs.contains(pack));
+    let dies = {
+        let mut fate = fates.lock();
+        fate.is_dead() || answers.iter().any(|_| fate.answers())
+    };
+    if dies {
+        return fates.hang().await;
+    }
+    let missing = task.job.packs.iter().filter(|pack| !answers.iter().any(|(found, _)| found == *pack));
+    let missing: Vec<_> = missing.copied().collect();
+    let answered = answers.into_iter().map(|(pack, reply)| {
+        let (endpoint, sent_at) = (task.endpoint, task.job.since);
+        Record::Answered(Box::new(Answered { pack, endpoint, sent_at, reply }))
+    });
+    let ended = BatchEnded { key, missing, why: "it ended".to_owned(), halts: false };
+    Ok(answered.chain([Record::BatchEnded(ended)]).collect())
 }
 
 /// A call to the false embedder: vectors follow from the words; texts that are refused together are taken apart.
