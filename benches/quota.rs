@@ -1,5 +1,5 @@
-//! How full the quota is kept against the real clock: the main job, asking the model server of `tests/mock`, which counts
-//! requests in a true sliding window and refuses what is over. Judged by the server's count.
+//! How full the quota is kept against the real clock: the main job, asking the model server of `tests/mock`, which
+//! counts requests in a true sliding window and refuses what is over. Judged by the server's count.
 //!
 //! `cargo bench --bench quota -- SECONDS WINDOWS`: the provider's minute, scaled, and for how many of them. There is no
 //! setting for the window, since every provider's is a minute; so this drives the library.
@@ -40,8 +40,8 @@ fn main() {
 
     let (arrived, refused) = mock.arrivals();
     let span = windows * ALLOWED;
-    // A window holds as many as are allowed, so from one arrival to the one `windows` windows of them later no less than
-    // these windows pass; all that passes beyond is lost.
+    // A window holds as many as are allowed, so from one arrival to the one `windows` windows of them later no less
+    // than these windows pass; all that passes beyond is lost.
     let took: Vec<f64> = arrived.iter().zip(&arrived[span..]).map(|(from, to)| to - from).collect();
     let used = took.iter().map(|took| windows as f64 * seconds / took).sum::<f64>() / took.len() as f64;
     println!("allowed: {ALLOWED} requests in {seconds} s, for {windows} windows");

@@ -5,7 +5,7 @@
 
 mod engines;
 
-use engines::{Engines, Ending, VENDORS};
+use engines::{Ending, Engines, VENDORS};
 use highwater::models::batch::Pauses;
 use highwater::models::{Endpoint, dialect};
 use highwater::secret::KeySource;
@@ -42,7 +42,11 @@ fn world(vendor: &str, url: &str) -> Live {
     let bounds = Bounds { connect: Duration::from_secs(5), total: Duration::from_secs(20), body: 1 << 20 };
     let dialect = dialect(&endpoint(vendor, url), |_| Some(KEY.to_owned())).unwrap();
     let pauses = Pauses { first: Duration::from_millis(1), longest: Duration::from_millis(5) };
-    Live::without_wiki().with_models(Models { dialects: vec![dialect], http: Http::new(bounds).unwrap(), pauses })
+    Live::without_wiki().with_models(Models {
+        dialects: vec![dialect],
+        http: Http::new(bounds).unwrap(),
+        pauses,
+    })
 }
 
 fn prompt(number: usize) -> Prompt {
@@ -75,7 +79,11 @@ fn task() -> Batch {
 
 fn perform(world: &Live, task: Batch) -> highwater::error::Result<Vec<Record>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), world.perform(Task::Batch(Box::new(task)))).await.unwrap() })
+    runtime.block_on(async {
+        tokio::time::timeout(Duration::from_secs(60), world.perform(Task::Batch(Box::new(task))))
+            .await
+            .unwrap()
+    })
 }
 
 /// Sends the job; the engine's name for it.

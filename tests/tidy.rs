@@ -81,7 +81,7 @@ const CRATES: [&str; 5] = ["knowledge", "vault", "minilm", "sim", "xtask"];
 const SIBLINGS: [(&str, &[&str]); 4] = [
     ("sources", &["slices"]),
     ("embedders", &["quantised"]),
-    ("models", &["endpoint", "refusal", "schema"]),
+    ("models", &["batch", "endpoint", "refusal", "schema"]),
     ("mirrors", &[]),
 ];
 
@@ -110,8 +110,8 @@ const BANNED: [(&str, &[&str]); 11] = [
 const CLOCKS: [&str; 4] =
     ["std::time::Instant", "std::time::SystemTime", "std::thread::sleep", "tokio::time"];
 
-/// Files and folders that hold nothing but tests.
-const TEST_FILES: [&str; 4] = ["tests", "tests.rs", "contract.rs", "laws.rs"];
+/// Files and folders that hold nothing but tests and measurements.
+const TEST_FILES: [&str; 5] = ["benches", "tests", "tests.rs", "contract.rs", "laws.rs"];
 
 /// Endings of type names that say nothing about what the type is.
 const EMPTY_NAMES: [&str; 6] = ["Manager", "Handler", "Helper", "Processor", "Service", "Utils"];

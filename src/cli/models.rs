@@ -36,8 +36,8 @@ pub(super) fn estimate(call: &Call, state: &State, asks: &Asks) -> Result<()> {
     let money = money(call, all.input_tokens, all.output_tokens)?;
     if call.json {
         return print_json(&json!({
-            "model": asks.model, "chunks": chunks, "calls": all.calls, "calls_in_doubt": in_doubt, "input_tokens": all.input_tokens,
-            "output_tokens": all.output_tokens, "hours": hours, "money": money,
+            "model": asks.model, "chunks": chunks, "calls": all.calls, "calls_in_doubt": in_doubt,
+            "input_tokens": all.input_tokens, "output_tokens": all.output_tokens, "hours": hours, "money": money,
         }));
     }
     print(&format!(

@@ -295,8 +295,8 @@ pub(super) fn spent(state: &State) -> Result<Spent> {
     Ok(Spent { calls: spent.calls + calls, open_tokens: spent.open_tokens + tokens, ..spent })
 }
 
-/// Characters of a prompt, and the tokens that it may take: with an answer of half the text that is asked about; settled
-/// by what the provider counts.
+/// Characters of a prompt, and the tokens that it may take: with an answer of half the text that is asked about;
+/// settled by what the provider counts.
 pub(super) fn weigh(prompt: &Prompt, per_token: f64) -> (u64, u64) {
     let chars = (prompt.system.len() + prompt.text.len() + prompt.schema.to_string().len()) as u64;
     (chars, ((chars + prompt.text.len() as u64 / 2) as f64 / per_token).ceil() as u64)

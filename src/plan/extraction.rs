@@ -112,7 +112,8 @@ fn understand_names(asked: &[Asked], asks: &Asks, heard: &Heard) -> Outcome {
     let again = regroup(asked, &left, (asks, heard)).into_iter();
     let again =
         again.map(|(round, chunks)| Again { round, fault: fault.clone(), matter: Matter::Chunks(chunks) });
-    let facts = (!linked.is_empty()).then(|| Again { round: 0, fault: None, matter: Matter::Named(linked) });
+    let facts =
+        (!linked.is_empty()).then_some(Again { round: 0, fault: None, matter: Matter::Named(linked) });
     (outcome, again.chain(facts).collect())
 }
 

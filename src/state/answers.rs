@@ -454,7 +454,8 @@ impl State {
         let mut statement = self.connection().prepare_cached(
             "SELECT sum(chars), sum(input_tokens) FROM (
                  SELECT call.input_tokens AS input_tokens, call.chars AS chars FROM call JOIN pack USING (pack)
-                 WHERE pack.extractor = ?1 AND ended = 'answered' AND call.batch IS NULL ORDER BY call.seq DESC LIMIT 200)",
+                 WHERE pack.extractor = ?1 AND ended = 'answered' AND call.batch IS NULL
+                 ORDER BY call.seq DESC LIMIT 200)",
         )?;
         let (chars, tokens): (Option<i64>, Option<i64>) =
             statement.query_row([extractor], |row| Ok((row.get(0)?, row.get(1)?)))?;

@@ -60,7 +60,8 @@ pub(super) fn judgements(connection: &Connection, fact: FactId) -> Result<Vec<Ju
     Ok(found)
 }
 
-/// `CROSS` keeps the order of the joins: left to itself, SQLite walks through all facts for the few that are against one.
+/// `CROSS` keeps the order of the joins: left to itself, SQLite walks through all facts for the few that are against
+/// one.
 const RIVALS: &str = "WITH own AS (SELECT ?1 AS fact UNION SELECT fact FROM fact WHERE folded_into = ?1),
      against AS (
          SELECT b AS fact FROM own CROSS JOIN judgement ON a = own.fact WHERE likeness = 'contradicts' AND stands

@@ -38,7 +38,8 @@ struct Kept {
 type Told = BTreeMap<(String, String), BTreeSet<FactId>>;
 
 impl State {
-    /// Entities of which an audience may read more than `long` characters that nobody has summarised, by id and audience.
+    /// Entities of which an audience may read more than `long` characters that nobody has summarised, by id and
+    /// audience.
     pub fn owed_summaries(&self, long: usize) -> Result<Vec<Subject>> {
         let mut statement = self.connection().prepare_cached(
             r#"WITH said AS (

@@ -14,8 +14,8 @@ use knowledge::prompt::{Finish, Reply};
 use knowledge::record::{Answered, BatchEnded, Record};
 use std::time::Duration;
 
-/// Bytes of the largest file of results: a thousand answers of 64 KB each, and as much again where a vendor repeats what
-/// was asked, in a JSON that doubles what it quotes.
+/// Bytes of the largest file of results: a thousand answers of 64 KB each, and as much again where a vendor repeats
+/// what was asked, in a JSON that doubles what it quotes.
 const RESULTS: usize = 256 << 20;
 
 /// Requests of one conversation: a list of some thousand jobs, or some hundred files of results. A server that goes on
@@ -63,7 +63,10 @@ impl Talk<'_> {
                 }
                 Ok(_) => None,
                 Err(refusal) => {
-                    let wait = later(refusal, &format!("sending a batch of {} calls to `{label}`", job.packs.len()))?;
+                    let wait = later(
+                        refusal,
+                        &format!("sending a batch of {} calls to `{label}`", job.packs.len()),
+                    )?;
                     // Whether it was taken is not known.
                     may_be_there = true;
                     wait

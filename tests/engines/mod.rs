@@ -87,7 +87,8 @@ pub struct Engines {
 
 /// What it answers to a text: the numbers of its chunks, with nothing in them; the text itself where there are none.
 pub fn said(text: &str) -> String {
-    let numbers = text.split("<chunk ").skip(1).filter_map(|rest| rest.split(' ').next()?.parse::<u64>().ok());
+    let numbers =
+        text.split("<chunk ").skip(1).filter_map(|rest| rest.split(' ').next()?.parse::<u64>().ok());
     let chunks: Vec<Value> =
         numbers.map(|number| json!({"chunk": number, "entities": [], "facts": []})).collect();
     match chunks.is_empty() {
@@ -297,11 +298,17 @@ impl Inner {
             }
             ("POST", "/v1/batches") => {
                 let body: Value = serde_json::from_str(body).unwrap();
-                assert_eq!((&body["endpoint"], &body["completion_window"]), (&json!("/v1/chat/completions"), &json!("24h")));
+                assert_eq!(
+                    (&body["endpoint"], &body["completion_window"]),
+                    (&json!("/v1/chat/completions"), &json!("24h"))
+                );
                 let file = self.files[body["input_file_id"].as_str().unwrap()].clone();
                 let asked = file.lines().map(|line| {
                     let line: Value = serde_json::from_str(line).unwrap();
-                    assert_eq!((&line["method"], &line["url"]), (&json!("POST"), &json!("/v1/chat/completions")));
+                    assert_eq!(
+                        (&line["method"], &line["url"]),
+                        (&json!("POST"), &json!("/v1/chat/completions"))
+                    );
                     Asked { id: line["custom_id"].as_str().unwrap().to_owned(), body: line["body"].clone() }
                 });
                 let key = body["metadata"]["highwater_key"].as_str().unwrap();
@@ -314,7 +321,8 @@ impl Inner {
                 let all: Vec<Value> =
                     foreign.chain(self.jobs.iter().map(|held| openai_job(held, "in_progress"))).collect();
                 let after = query(path, "after");
-                let from = all.iter().position(|job| job["id"].as_str() == after.as_deref()).map_or(0, |at| at + 1);
+                let from =
+                    all.iter().position(|job| job["id"].as_str() == after.as_deref()).map_or(0, |at| at + 1);
                 let page: Vec<&Value> = all[from..].iter().take(2).collect();
                 let more = from + page.len() < all.len();
                 ok(json!({"object": "list", "data": page, "has_more": more}))
@@ -371,7 +379,10 @@ impl Inner {
                 let body: Value = serde_json::from_str(body).unwrap();
                 let asked = body["requests"].as_array().unwrap().iter().map(|one| {
                     let id = one["custom_id"].as_str().unwrap();
-                    assert!(id.len() <= 64 && id.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)), "{id}");
+                    assert!(
+                        id.len() <= 64 && id.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)),
+                        "{id}"
+                    );
                     Asked { id: id.to_owned(), body: one["params"].clone() }
                 });
                 let held = self.create("", asked.collect(), "msgbatch_")?;
@@ -381,12 +392,16 @@ impl Inner {
                 // Others are on the list: of another time, of another size, one that is known, and one that only its
                 // results tell from ours.
                 let foreign = |name: &str, requests: usize, made: &str| {
-                    let mut job = anthropic_job(&Held { key: String::new(), name: name.to_owned(), asked: Vec::new(), looks: 9 }, true);
+                    let mut job = anthropic_job(
+                        &Held { key: String::new(), name: name.to_owned(), asked: Vec::new(), looks: 9 },
+                        true,
+                    );
                     job["request_counts"]["succeeded"] = json!(requests);
                     job["created_at"] = json!(made);
                     job
                 };
-                let mut all: Vec<Value> = self.jobs.iter().map(|held| anthropic_job(held, held.looks > LOOKS)).collect();
+                let mut all: Vec<Value> =
+                    self.jobs.iter().map(|held| anthropic_job(held, held.looks > LOOKS)).collect();
                 // Looking at the list takes time, too.
                 self.jobs.iter_mut().for_each(|held| held.looks += 1);
                 all.push(foreign("foreign-twin", 7, CREATED.1));
@@ -394,7 +409,8 @@ impl Inner {
                 all.push(foreign("known-job", 7, CREATED.1));
                 all.push(foreign("foreign-old", 7, "2025-01-01T00:00:00Z"));
                 let after = query(path, "after_id");
-                let from = all.iter().position(|job| job["id"].as_str() == after.as_deref()).map_or(0, |at| at + 1);
+                let from =
+                    all.iter().position(|job| job["id"].as_str() == after.as_deref()).map_or(0, |at| at + 1);
                 let page: Vec<&Value> = all[from..].iter().take(2).collect();
                 let (more, last) = (from + page.len() < all.len(), page.last().map(|job| job["id"].clone()));
                 ok(json!({"data": page, "has_more": more, "first_id": null, "last_id": last}))
@@ -410,7 +426,10 @@ impl Inner {
 
     fn anthropic_results(&mut self, place: &str) -> Answer {
         let name = place.strip_prefix("/v1/messages/batches/").unwrap().strip_suffix("/results").unwrap();
-        assert!(name != "known-job" && name != "foreign-size" && name != "foreign-old", "{name} was looked into");
+        assert!(
+            name != "known-job" && name != "foreign-size" && name != "foreign-old",
+            "{name} was looked into"
+        );
         let Some(held) = self.jobs.iter().find(|held| held.name == name) else {
             return Some((200, json!({"custom_id": "theirs", "result": {"type": "canceled"}}).to_string()));
         };
@@ -441,7 +460,10 @@ impl Inner {
             ("POST", JOBS) => {
                 let body: Value = serde_json::from_str(body).unwrap();
                 assert_eq!(body["model"], "publishers/google/models/some-model");
-                assert_eq!((&body["inputConfig"]["instancesFormat"], &body["outputConfig"]["predictionsFormat"]), (&json!("jsonl"), &json!("jsonl")));
+                assert_eq!(
+                    (&body["inputConfig"]["instancesFormat"], &body["outputConfig"]["predictionsFormat"]),
+                    (&json!("jsonl"), &json!("jsonl"))
+                );
                 let uri = body["inputConfig"]["gcsSource"]["uris"][0].as_str().unwrap();
                 let file = &self.files[uri.strip_prefix("gs://wiki-batches/").unwrap()];
                 let asked = file.lines().map(|line| {
@@ -460,7 +482,8 @@ impl Inner {
             }
             ("GET", OBJECTS) => {
                 let prefix = query(path, "prefix").unwrap();
-                let names: Vec<&String> = self.files.keys().filter(|name| name.starts_with(&prefix)).collect();
+                let names: Vec<&String> =
+                    self.files.keys().filter(|name| name.starts_with(&prefix)).collect();
                 let from = query(path, "pageToken").map_or(0, |page| page.parse().unwrap());
                 let mut list = json!({"kind": "storage#objects"});
                 if let Some(name) = names.get(from) {
@@ -510,7 +533,10 @@ impl Inner {
             }
         }
         self.files.insert(format!("{out}/errors_stats"), "0 errors".to_owned());
-        ok(vertex_job(&held, if self.ending == Ending::Expired { "JOB_STATE_EXPIRED" } else { "JOB_STATE_SUCCEEDED" }))
+        ok(vertex_job(
+            &held,
+            if self.ending == Ending::Expired { "JOB_STATE_EXPIRED" } else { "JOB_STATE_SUCCEEDED" },
+        ))
     }
 
     fn gemini(&mut self, method: &str, path: &str, body: &str) -> Answer {
@@ -518,7 +544,8 @@ impl Inner {
         match (method, place) {
             ("POST", "/v1beta/models/some-model:batchGenerateContent") => {
                 let body: Value = serde_json::from_str(body).unwrap();
-                let requests = body["batch"]["inputConfig"]["requests"]["requests"].as_array().unwrap().iter();
+                let requests =
+                    body["batch"]["inputConfig"]["requests"]["requests"].as_array().unwrap().iter();
                 let asked = requests.map(|one| Asked {
                     id: one["metadata"]["key"].as_str().unwrap().to_owned(),
                     body: one["request"].clone(),
@@ -529,8 +556,9 @@ impl Inner {
             }
             ("GET", "/v1beta/batches") => {
                 let foreign = json!({"name": "batches/foreign", "metadata": {"displayName": "another", "state": "BATCH_STATE_RUNNING"}});
-                let all: Vec<Value> =
-                    std::iter::once(foreign).chain(self.jobs.iter().map(|held| gemini_job(held, "BATCH_STATE_RUNNING"))).collect();
+                let all: Vec<Value> = std::iter::once(foreign)
+                    .chain(self.jobs.iter().map(|held| gemini_job(held, "BATCH_STATE_RUNNING")))
+                    .collect();
                 let from = query(path, "pageToken").map_or(0, |page| page.parse().unwrap());
                 let mut list = json!({"operations": [all[from]]});
                 if from + 1 < all.len() {
@@ -564,7 +592,8 @@ impl Inner {
             }
         });
         let answers: Vec<Value> = answers.collect();
-        let state = if self.ending == Ending::Expired { "BATCH_STATE_EXPIRED" } else { "BATCH_STATE_SUCCEEDED" };
+        let state =
+            if self.ending == Ending::Expired { "BATCH_STATE_EXPIRED" } else { "BATCH_STATE_SUCCEEDED" };
         let mut job = gemini_job(&held, state);
         job["done"] = json!(true);
         job["response"] = json!({"inlinedResponses": {"inlinedResponses": answers}});

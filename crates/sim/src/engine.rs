@@ -1,6 +1,6 @@
-//! A false batch engine: it takes jobs, lives on when processes die, and answers after hours. Jobs get lost, expire with
-//! a part of their answers, or end whole, as the seed says; what it would break to ask of it is noted. It must not know
-//! how a job came to be.
+//! A false batch engine: it takes jobs, lives on when processes die, and answers after hours. Jobs get lost, expire
+//! with a part of their answers, or end whole, as the seed says; what it would break to ask of it is noted. It must not
+//! know how a job came to be.
 //!
 //! Invariant: a job brings the same results however often they are fetched.
 

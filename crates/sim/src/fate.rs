@@ -6,8 +6,8 @@
 //! fails. This file must not know how a step is done.
 
 use crate::engine::Engine;
-use crate::rng::Rng;
 use crate::model::Model;
+use crate::rng::Rng;
 use highwater::world::Batch;
 use knowledge::id::{ChunkId, PackId, PageId, QuestionId, TextId, Version};
 use knowledge::record::{Matter, Record};

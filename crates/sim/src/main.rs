@@ -58,7 +58,8 @@ fn many(typed: &Typed) -> ExitCode {
     println!(
         "{} lives in {seconds:.1} s ({:.0} a minute), {} crashed, \
          {} inside resolution or retraction; {} deaths, {} \
-         kill points overtaken, {} rows a graph, {} calls to models, {} pairs judged, {} summaries, {} requests in jobs",
+         kill points overtaken, {} rows a graph, {} calls to models, {} pairs judged, \
+         {} summaries, {} requests in jobs",
         tally.lives,
         tally.lives as f64 * 60.0 / seconds,
         tally.crashed,

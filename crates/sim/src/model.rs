@@ -161,9 +161,9 @@ const ONE_MEANING: [&str; 2] = [" depends on ", " works with "];
 
 /// Statements under one relation of `SINGLE` contradict each other; those under two of `ONE_MEANING` say the same.
 fn verdict(texts: [&str; 2]) -> &'static str {
-    let both = |relation: &&str| texts.iter().all(|text| text.contains(*relation));
+    let both = |relation: &str| texts.iter().all(|text| text.contains(relation));
     let means = |text: &str| ONE_MEANING.iter().position(|relation| text.contains(relation));
-    match (SINGLE.iter().any(|relation| both(&relation)), means(texts[0]).zip(means(texts[1]))) {
+    match (SINGLE.iter().any(|relation| both(relation)), means(texts[0]).zip(means(texts[1]))) {
         (true, _) => "contradicts",
         (false, Some((one, other))) if one != other => "duplicate",
         _ => "unrelated",

@@ -22,7 +22,8 @@ pub struct Tally {
     pub overtaken: usize,
     /// Rows of all final graphs.
     pub rows: usize,
-    /// Calls that arrived at the models, pairs in doubt that they judged, summaries that they wrote, and requests in jobs.
+    /// Calls that arrived at the models, pairs in doubt that they judged, summaries that they wrote, and requests in
+    /// jobs.
     pub asked: [usize; 4],
     /// Where kills happened.
     pub histogram: Histogram,

@@ -10,7 +10,8 @@
 //! about.
 
 use super::super::batch::{
-    Engine, Results, Room, Search, Sending, Stage, Step, alone, in_url, lines, may_be, named, next_file, or_gone,
+    Engine, Results, Room, Search, Sending, Stage, Step, alone, in_url, lines, may_be, named, next_file,
+    or_gone,
 };
 use super::super::refusal::{Refusal, of_body, of_failure};
 use super::super::{Dialect, Method, Request, Response};
@@ -106,9 +107,7 @@ impl Anthropic {
                 Ok(next_file(results, |name| self.results(name)))
             }
             Some(_) => Ok(Step::Wait),
-            None => {
-                Err(of_body(self.label(), response, "no batch, expected one with `processing_status`"))
-            }
+            None => Err(of_body(self.label(), response, "no batch, expected one with `processing_status`")),
         }
     }
 
@@ -124,7 +123,9 @@ impl Anthropic {
                 alone(status_of(&error), &error)
             }
             // Canceled, or expired: it was not reached, and may be asked again.
-            other => alone(503, &json!({ "error": { "type": other, "message": "the request was not reached" } })),
+            other => {
+                alone(503, &json!({ "error": { "type": other, "message": "the request was not reached" } }))
+            }
         };
         Some((pack, Dialect::read(self, &response)))
     }

@@ -1,5 +1,5 @@
-//! The Gemini API's batches, with their requests in the job itself. Shapes as in Google's page "Batch API" of the Gemini
-//! API reference (`models.batchGenerateContent`, `batches.get`, `batches.list`, `InlinedResponse`).
+//! The Gemini API's batches, with their requests in the job itself. Shapes as in Google's page "Batch API" of the
+//! Gemini API reference (`models.batchGenerateContent`, `batches.get`, `batches.list`, `InlinedResponse`).
 //!
 //! Adoption: the batch's `displayName` is our key, and the list of batches shows it. Must not know what a prompt is
 //! about.
@@ -110,7 +110,10 @@ impl Inline<'_> {
         let said = body.pointer("/error/message").and_then(Value::as_str);
         let why = said.map_or(state.to_lowercase(), |said| format!("{}: {said}", state.to_lowercase()));
         let mut results = Results::of(why);
-        for place in ["/response/inlinedResponses/inlinedResponses", "/metadata/output/inlinedResponses/inlinedResponses"] {
+        for place in [
+            "/response/inlinedResponses/inlinedResponses",
+            "/metadata/output/inlinedResponses/inlinedResponses",
+        ] {
             let answers = body.pointer(place).and_then(Value::as_array).into_iter().flatten();
             let answers = answers.filter_map(|one| self.answer(one));
             answers.for_each(|(pack, answer)| results.note(job, pack, answer));

@@ -1,15 +1,15 @@
 //! Vertex AI's batch prediction: a file of requests in a bucket, a job about it, files of results in the same bucket.
 //! Shapes as in Google's pages "Batch inference from Cloud Storage", "REST resource:
-//! projects.locations.batchPredictionJobs", and, for the bucket, the Cloud Storage JSON API, "Objects: insert", "Objects:
-//! list", "Objects: get".
+//! projects.locations.batchPredictionJobs", and, for the bucket, the Cloud Storage JSON API, "Objects: insert",
+//! "Objects: list", "Objects: get".
 //!
 //! Adoption: the job's `displayName` is our key, and the list of jobs can be filtered by it. The file that was sent for
 //! a job that was never created is written over when it is sent again. A request is known again by its `labels`, which
 //! results repeat with the request; nothing else in a line may be ours to choose. Must not know what a prompt is about.
 
 use super::super::batch::{
-    Engine, Results, Room, Search, Sending, Stage, Step, alone, in_url, joined, lines, named, next_file, or_gone,
-    safe_name,
+    Engine, Results, Room, Search, Sending, Stage, Step, alone, in_url, joined, lines, named, next_file,
+    or_gone, safe_name,
 };
 use super::super::refusal::{Refusal, of_body, of_failure};
 use super::super::{Dialect, Method, Request, Response};
@@ -43,13 +43,7 @@ impl<'a> Jobs<'a> {
         endpoint.project.as_ref()?;
         let storage = endpoint.storage_url.as_deref().unwrap_or("https://storage.googleapis.com");
         let folder = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-        Some(Self {
-            dialect,
-            root: root.to_owned(),
-            storage: storage.trim_end_matches('/'),
-            bucket,
-            folder,
-        })
+        Some(Self { dialect, root: root.to_owned(), storage: storage.trim_end_matches('/'), bucket, folder })
     }
 
     fn call(&self, method: Method, url: String, body: Vec<u8>) -> Request {
@@ -156,9 +150,9 @@ impl<'a> Jobs<'a> {
     /// went wrong, often with the whole error behind it.
     fn answer(&self, line: &Value) -> Option<(PackId, Result<Reply, Refusal>)> {
         let pack = line.pointer(&format!("/request/labels/{LABEL}"))?.as_str()?.parse().ok()?;
-        let body = line.get("response").filter(|body| {
-            body.get("candidates").is_some() || body.get("promptFeedback").is_some()
-        });
+        let body = line
+            .get("response")
+            .filter(|body| body.get("candidates").is_some() || body.get("promptFeedback").is_some());
         if let Some(body) = body {
             return Some((pack, Dialect::read(self.dialect, &alone(200, body))));
         }
@@ -206,7 +200,10 @@ impl Engine for Jobs<'_> {
     fn poll(&self, _: &Job, name: &str) -> Sending {
         // The name begins with `projects/`, the address ends with the project and the place.
         let (base, _) = self.root.split_once("/projects/").unwrap_or((&self.root, ""));
-        Sending { request: self.call(Method::Get, format!("{base}/{name}"), Vec::new()), stage: Stage::Polled }
+        Sending {
+            request: self.call(Method::Get, format!("{base}/{name}"), Vec::new()),
+            stage: Stage::Polled,
+        }
     }
 
     fn next(&self, job: &Job, stage: Stage, response: &Response) -> Result<Step, Refusal> {

@@ -1,5 +1,5 @@
-//! `bench graphiti`: graphiti-core and this product side by side, the same chunks against the same false model. Both are
-//! run, and counted, by `assets/graphiti/compare.py`; this file sees to what that needs and must not know what it
+//! `bench graphiti`: graphiti-core and this product side by side, the same chunks against the same false model. Both
+//! are run, and counted, by `assets/graphiti/compare.py`; this file sees to what that needs and must not know what it
 //! measures. graphiti-core and FalkorDB come from their packages, pinned, into `tools/` of the target folder.
 
 use super::pipeline::{Folder, built, machine};

@@ -1,5 +1,6 @@
 //! `bench`: the measurements that `docs/benchmarks.md` cites, on this machine. A measurement of the whole binary is
-//! here (`pipeline`, `export`, `graphiti`); those of a part stand beside the part, and this file only knows how to start them.
+//! here (`pipeline`, `export`, `graphiti`); those of a part stand beside the part, and this file only knows how to
+//! start them.
 
 mod child;
 mod export;

@@ -313,14 +313,17 @@ fn doubtful<H: Held>(
             if near.len() > MOST {
                 after.pending.pass_over(own.fact.id, near.len() - MOST);
             }
-            for other in near.into_iter().take(MOST) {
-                let (Some(one), Some(other)) = (own.shown(), other.shown()) else { continue };
-                let (one, other) = if one.fact.id < other.fact.id { (one, other) } else { (other, one) };
-                pairs.insert((one.fact.id, other.fact.id), (one, other));
-            }
+            pairs.extend(near.into_iter().take(MOST).filter_map(|other| pair(own, other)));
         }
     }
     pairs
+}
+
+/// Two sayings as they are asked about, the smaller id first.
+fn pair(own: &Equals, other: &Equals) -> Option<((FactId, FactId), (Shown, Shown))> {
+    let (one, other) = (own.shown()?, other.shown()?);
+    let (one, other) = if one.fact.id < other.fact.id { (one, other) } else { (other, one) };
+    Some(((one.fact.id, other.fact.id), (one, other)))
 }
 
 /// When something began and, where its text says so, ended; sorted within one subject and relation.
