@@ -44,7 +44,7 @@ pub struct Key {
 }
 
 /// Every setting there is.
-pub const KEYS: [Key; 29] = [
+pub const KEYS: [Key; 35] = [
     Key {
         name: "source",
         default: "samples",
@@ -131,6 +131,32 @@ pub const KEYS: [Key; 29] = [
         about: "the region, for Vertex AI, such as `europe-west4`; several with `,` between share the work",
     },
     Key {
+        name: "model_headers",
+        default: "",
+        about: "more headers for a gateway: `NAME=VALUE, NAME=env:VARIABLE, NAME=file:PATH`",
+    },
+    Key {
+        name: "model_api_version",
+        default: "",
+        about: "for Azure resources that still ask for a dated version, such as `2024-10-21`",
+    },
+    Key {
+        name: "model_form",
+        default: "schema",
+        about: "how JSON is asked for: `schema`, `object` (servers that know no schemas), `tool` (older models of \
+                Anthropic)",
+    },
+    Key {
+        name: "model_temperature",
+        default: "",
+        about: "how freely the model chooses, 0 to 2; empty for its own (servers of one's own get 0)",
+    },
+    Key {
+        name: "model_effort",
+        default: "",
+        about: "how much the model thinks first, in its vendor's word such as `low`, or tokens; empty for its own",
+    },
+    Key {
         name: "batch_bucket",
         default: "",
         about: "the bucket of Vertex AI's batch jobs: `gs://BUCKET/FOLDER`; needed for `--batch` there",
@@ -155,6 +181,11 @@ pub const KEYS: [Key; 29] = [
         name: "pack_chars",
         default: "16000",
         about: "text that shares a call, in characters (500 to 400000)",
+    },
+    Key {
+        name: "extraction_steps",
+        default: "1",
+        about: "1: entities and facts in one call; 2: entities first, for small models that lose count otherwise",
     },
     Key {
         name: "vocabulary",

@@ -1,20 +1,16 @@
 //! Settings become components: the one room that knows them all.
 
 pub mod embedding;
+mod models;
+
+pub use models::{CALLS_AT_ONCE, PACK_CHARS, batching, models};
 
 use crate::error::{Error, Kind, Result};
-use crate::models::batch::{Pauses, Room};
-use crate::models::{self, Endpoint, Refusal, local};
-use crate::plan::{Asks, Batching};
-use crate::secret::KeySource;
 use crate::settings::{Origin, Settings};
 use crate::sources;
 use crate::state::{Standing, State};
 use crate::world::files::Files;
-use crate::world::http::{self, Bounds, Http};
-use crate::world::live::{self, Live, Models};
-use knowledge::extract::Vocabulary;
-use knowledge::quota::Allowance;
+use crate::world::live::{self, Live};
 use std::fs::File;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -38,7 +34,7 @@ pub fn check(settings: &Settings) -> Result<()> {
         return Err(Error::new(Kind::Usage, found)
             .hint("give a `--state` outside: the vault holds nothing but the journal"));
     }
-    check_models(settings)?;
+    models::check(settings)?;
     embedding::check(settings)
 }
 
@@ -252,188 +248,4 @@ pub fn world(settings: &Settings) -> Result<(Live, String)> {
 /// The world of a run that needs nothing but what is kept.
 pub fn world_without_wiki() -> Live {
     Live::without_wiki()
-}
-
-/// The model that the settings name: how it is asked, and the way to it. Nothing when none is named.
-///
-/// # Errors
-/// An unknown vendor, a key that cannot be read, no or several servers where `local` is meant.
-pub async fn models(settings: &Settings) -> Result<Option<(Asks, Models)>> {
-    let asked = asked(settings)?;
-    let (mut endpoints, mut dialects, mut allowances) = (Vec::new(), Vec::new(), Vec::new());
-    for settings in &asked {
-        let endpoint = match settings.text("model").split_once('/').unwrap_or((settings.text("model"), "")) {
-            ("local", model) => local_model(Some(model).filter(|model| !model.is_empty())).await?,
-            _ => endpoint(settings)?,
-        };
-        dialects.push(models::dialect(&endpoint, |name| std::env::var(name).ok())?);
-        allowances.push(allowance(settings, &endpoint.vendor)?);
-        endpoints.push(endpoint);
-    }
-    let Some(first) = dialects.first() else { return Ok(None) };
-    check_side_by_side(&endpoints)?;
-    let mut asks = Asks::new(first.model(), vocabulary(settings)?, allowances);
-    asks.size.chars = settings.number("pack_chars", PACK_CHARS)?;
-    let http = Http::new(Bounds::default()).map_err(halt)?;
-    Ok(Some((asks, Models { dialects, http, pauses: Pauses::default() })))
-}
-
-/// The settings of every endpoint that is asked; none when no model is.
-fn asked(settings: &Settings) -> Result<Vec<Settings>> {
-    // An endpoint may name the model when the plain settings do not; but `none` that was written means none.
-    if settings.text("model") == "none" && *settings.origin("model") != Origin::Default {
-        return Ok(Vec::new());
-    }
-    let mut endpoints = settings.endpoints();
-    let all = endpoints.len();
-    endpoints.retain(|one| one.text("model") != "none");
-    if !endpoints.is_empty() && endpoints.len() < all {
-        let found = format!("{} of {all} endpoints name no model", all - endpoints.len());
-        return Err(Error::new(Kind::Usage, found).hint("set `model` once, beside the endpoints"));
-    }
-    // A flag that names another model than the tables would be passed over in silence otherwise.
-    let name = |settings: &Settings| settings.text("model").split_once('/').map(|(_, name)| name.to_owned());
-    match endpoints.iter().find(|one| settings.text("model") != "none" && name(one) != name(settings)) {
-        None => Ok(endpoints),
-        Some(other) => {
-            let (found, plain) = (other.text("model"), settings.text("model"));
-            let text = format!("an endpoint names the model `{found}`, expected that of `{plain}`");
-            Err(Error::new(Kind::Usage, text)
-                .hint("name the same model everywhere, or only in the endpoints"))
-        }
-    }
-}
-
-/// Refuses endpoints that cannot share the work: answers are kept by the model's name, so it has to be the same
-/// everywhere; and one quota that is counted twice would be passed.
-fn check_side_by_side(endpoints: &[Endpoint]) -> Result<()> {
-    for (number, endpoint) in endpoints.iter().enumerate() {
-        if endpoint.model != endpoints[0].model {
-            let names = (endpoint.name(), endpoints[0].name());
-            let found = format!(
-                "endpoint {}: the model is `{}`, expected that of `{}`",
-                number + 1,
-                names.0,
-                names.1
-            );
-            return Err(Error::new(Kind::Usage, found)
-                .hint("answers are kept by the model's name (with Azure the deployment's): give one name everywhere"));
-        }
-        if endpoints[..number].contains(endpoint) {
-            let found = format!("endpoint {}: it is the same as one before it", number + 1);
-            return Err(Error::new(Kind::Usage, found).hint(
-                "give each its own `model_key`, `model_project`, `model_location` or `model_url`: a quota counts once",
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Which of these models has a batch engine, and what a job there may hold.
-///
-/// # Errors
-/// None of them has one, or a setting that it needs is missing.
-pub fn batching(models: &Models) -> Result<Batching> {
-    let rooms = models.dialects.iter().map(|dialect| dialect.engine().map(|engine| engine.room()));
-    let found = rooms.enumerate().find_map(|(endpoint, room)| Some((endpoint, room?)));
-    let (endpoint, Room { prompts, bytes }) = found.ok_or_else(|| {
-        Error::new(Kind::Usage, "`--batch`: the model that is set has no batch engine here").hint(
-            "`openai`, `anthropic`, `gemini` and `vertex` have one; `vertex` also needs `batch_bucket` and \
-             `model_project`. Leave `--batch` out to ask call by call",
-        )
-    })?;
-    Ok(Batching { endpoint: endpoint as u32, prompts, bytes })
-}
-
-async fn local_model(model: Option<&str>) -> Result<Endpoint> {
-    let named = std::env::var("OPENAI_BASE_URL").ok();
-    let found = http::look(local::places(named.as_deref())).await.map_err(halt)?;
-    local::choose(&found, model)
-}
-
-fn halt(refusal: Refusal) -> Error {
-    Error::new(Kind::Halt, refusal.text)
-}
-
-fn endpoint(settings: &Settings) -> Result<Endpoint> {
-    let given = |name: &str| Some(settings.text(name).to_owned()).filter(|text| !text.is_empty());
-    let endpoint = Endpoint {
-        base_url: given("model_url"),
-        project: given("model_project"),
-        location: given("model_location"),
-        batch_bucket: given("batch_bucket"),
-        key: key(settings, "model_key")?,
-        ..settings.text("model").parse::<Endpoint>()?
-    };
-    endpoint.check().map(|()| endpoint)
-}
-
-/// Where the key is that a setting names.
-fn key(settings: &Settings, name: &str) -> Result<Option<KeySource>> {
-    let given = Some(settings.text(name).to_owned()).filter(|text| !text.is_empty());
-    given.map(KeySource::try_from).transpose().map_err(|why| {
-        Error::new(Kind::Usage, format!("setting `{name}` ({}): {why}", settings.origin(name)))
-    })
-}
-
-/// Refuses an address that cannot be meant, or that holds what must not be shown.
-fn check_url(settings: &Settings, name: &str) -> Result<()> {
-    let url = settings.text(name);
-    match models::url_fault(url).filter(|_| !url.is_empty()) {
-        None => Ok(()),
-        Some(found) => {
-            let text = format!("setting `{name}` ({}): it {found}", settings.origin(name));
-            Err(Error::new(Kind::Usage, text).hint("for example `http://localhost:11434/v1`"))
-        }
-    }
-}
-
-fn allowance(settings: &Settings, vendor: &str) -> Result<Allowance> {
-    let count = |name: &str| -> Result<Option<u32>> {
-        Ok(settings.limit(name)?.map(|number| u32::try_from(number).unwrap_or(u32::MAX)))
-    };
-    Ok(Allowance {
-        requests_per_minute: count("requests_per_minute")?,
-        tokens_per_minute: settings.limit("tokens_per_minute")?,
-        requests_per_day: count("requests_per_day")?,
-        max_concurrency: settings.number("calls_at_once", CALLS_AT_ONCE)? as u32,
-        day: models::day(vendor),
-        ..Allowance::default()
-    })
-}
-
-/// Refuses settings of models that nothing could be built from.
-fn check_models(settings: &Settings) -> Result<()> {
-    for name in ["input_price", "output_price"] {
-        settings.price(name)?;
-    }
-    settings.number("pack_chars", PACK_CHARS)?;
-    vocabulary(settings)?;
-    for settings in settings.endpoints().iter().chain([settings]) {
-        allowance(settings, "")?;
-        // Whether or not a model is asked: `config` shows them, so there must be no key in them.
-        key(settings, "model_key")?;
-        check_url(settings, "model_url")?;
-    }
-    let is_local = |settings: &Settings| settings.text("model").split('/').next() == Some("local");
-    asked(settings)?.iter().filter(|one| !is_local(one)).try_for_each(|one| endpoint(one).map(|_| ()))
-}
-
-/// How many calls may be under way at once.
-pub const CALLS_AT_ONCE: RangeInclusive<usize> = 1..=256;
-/// How much text may share a call: less than a chunk makes a call a chunk, more is more than models attend to.
-pub const PACK_CHARS: RangeInclusive<usize> = 500..=400_000;
-
-fn vocabulary(settings: &Settings) -> Result<Vocabulary> {
-    let path = settings.path("vocabulary");
-    if path.as_os_str().is_empty() {
-        return Ok(Vocabulary::default());
-    }
-    let wrong = |why: String| {
-        Error::new(Kind::Usage, format!("vocabulary `{}`: {why}", path.display()))
-            .hint("`docs/models.md` shows such a file")
-    };
-    let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
-    let read: Vocabulary = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    read.checked().map_err(|error| wrong(error.to_string()))
 }

@@ -224,9 +224,11 @@ fn two_endpoints_of_five_a_minute_are_both_used_to_the_full() {
     let report = place.json(&["pipeline", "wiki", "--json"]);
     let calls = report["calls"].as_u64().unwrap();
     assert_eq!(calls, 10, "packs of another size: {report}");
-    assert_eq!(estimate["calls"], report["calls"]);
+    // One call about pairs in doubt is allowed for; nothing was found, so there are none.
+    let estimated = estimate["calls"].as_u64().unwrap();
+    assert_eq!(estimated - estimate["calls_in_doubt"].as_u64().unwrap(), calls, "{estimate}");
     let hours = estimate["hours"].as_f64().unwrap();
-    assert!((hours * 60.0 - calls as f64 / 10.0).abs() < 0.01, "{estimate}");
+    assert!((hours * 60.0 - estimated as f64 / 10.0).abs() < 0.01, "{estimate}");
     // One alone would have to wait for its next minute.
     assert!(began.elapsed() < Duration::from_secs(50), "{:?}", began.elapsed());
     for server in &servers {

@@ -9,12 +9,17 @@ use crate::error::{Error, Kind, Result};
 use std::path::Path;
 
 /// The settings that an `[[endpoint]]` may say anew.
-pub const ENDPOINT_KEYS: [&str; 10] = [
+pub const ENDPOINT_KEYS: [&str; 15] = [
     "model",
     "model_url",
     "model_key",
     "model_project",
     "model_location",
+    "model_headers",
+    "model_api_version",
+    "model_form",
+    "model_temperature",
+    "model_effort",
     "batch_bucket",
     "requests_per_minute",
     "tokens_per_minute",

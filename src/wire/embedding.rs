@@ -1,6 +1,6 @@
 //! The settings of embeddings become who makes vectors, how much may be asked of them, and the way there.
 
-use super::{CALLS_AT_ONCE, check_url, halt, key, local_model};
+use super::models::{CALLS_AT_ONCE, check_url, halt, key, local_model};
 use crate::embedders::builtin::Builtin;
 use crate::embedders::{self, Embedder};
 use crate::error::{Error, Result};
