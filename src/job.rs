@@ -7,6 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::plan::{self, Limits, Plan};
 use crate::state::State;
 use crate::world::{Task, World};
+use jiff::SignedDuration;
 use knowledge::record::Record;
 use knowledge::time::Timestamp;
 use std::collections::BTreeMap;
@@ -41,7 +42,10 @@ pub async fn run<S: ObjectStore>(
         // After a failure nothing new is begun; what is under way may have been paid for, and is waited for.
         let plan = match running.failure {
             Some(_) => Plan::default(),
-            None => plan::plan(state, &running, limits, world.now())?,
+            None => plan::plan(state, &running, limits, world.now()).unwrap_or_else(|error| {
+                running.failure = Some(error);
+                Plan::default()
+            }),
         };
         if plan.owes_nothing() && running.is_empty() {
             match running.failure.is_none() && plan::note(state, limits)? {
@@ -104,7 +108,13 @@ pub struct Running {
     tasks: BTreeMap<Id, Task>,
     /// Why the run must end.
     failure: Option<Error>,
+    /// Until when what is under way is waited for, in a run that was interrupted.
+    grace: Option<Timestamp>,
 }
+
+/// How long an interrupted run waits for what is under way: whoever sends SIGTERM kills after ten seconds (Cloud Run),
+/// and what arrived has to be appended within them.
+const GRACE: SignedDuration = SignedDuration::from_secs(5);
 
 /// How an effect ended, with its id.
 type Outcome = std::result::Result<(Id, Result<Vec<Record>>), tokio::task::JoinError>;
@@ -141,28 +151,34 @@ impl Running {
     }
 
     /// Waits for one effect to finish, or for a slot to open, and takes all that have finished by then. When the run is
-    /// interrupted, what has not finished is given up: it is owed again by the next run.
+    /// interrupted, what is under way has a few seconds more, since it may have been paid for; what has not finished
+    /// then is given up, and owed again by the next run.
     async fn finished(
         &mut self,
         slot: (&impl World, Option<Timestamp>),
         interrupt: &Interrupt,
     ) -> Result<Vec<Record>> {
+        let (world, moment) = slot;
+        if interrupt.is_raised() && self.grace.is_none() {
+            self.grace = world.now().checked_add(GRACE).ok();
+        }
         let opens = async {
-            match slot {
-                (world, Some(moment)) => world.wait_until(moment).await,
-                (_, None) => std::future::pending().await,
+            match self.grace.or(moment) {
+                Some(moment) => world.wait_until(moment).await,
+                None => std::future::pending().await,
             }
         };
         let first = tokio::select! {
             biased;
             next = self.set.join_next_with_id(), if !self.set.is_empty() => next,
             () = opens => None,
-            () = interrupt.raised() => {
-                self.set.abort_all();
-                *self = Self { failure: self.failure.take(), ..Self::default() };
-                return Ok(Vec::new());
-            }
+            () = interrupt.raised(), if self.grace.is_none() => return Ok(Vec::new()),
         };
+        if first.is_none() && self.grace.is_some() {
+            self.set.abort_all();
+            *self = Self { failure: self.failure.take(), ..Self::default() };
+            return Ok(Vec::new());
+        }
         self.gather(first, Vec::new())
     }
 

@@ -44,7 +44,7 @@ pub struct Key {
 }
 
 /// Every setting there is.
-pub const KEYS: [Key; 35] = [
+pub const KEYS: [Key; 36] = [
     Key {
         name: "source",
         default: "samples",
@@ -157,6 +157,11 @@ pub const KEYS: [Key; 35] = [
         about: "how much the model thinks first, in its vendor's word such as `low`, or tokens; empty for its own",
     },
     Key {
+        name: "model_output_tokens",
+        default: "",
+        about: "tokens that the model writes in one answer at most; empty for 16384 and what it thinks besides",
+    },
+    Key {
         name: "batch_bucket",
         default: "",
         about: "the bucket of Vertex AI's batch jobs: `gs://BUCKET/FOLDER`; needed for `--batch` there",
@@ -176,7 +181,11 @@ pub const KEYS: [Key; 35] = [
         default: "",
         about: "requests that the provider allows in a day; empty for no limit",
     },
-    Key { name: "calls_at_once", default: "16", about: "calls under way at once, at most (1 to 256)" },
+    Key {
+        name: "calls_at_once",
+        default: "",
+        about: "calls under way at once, at most (1 to 256); empty to find it, or for as many as the quota lets out",
+    },
     Key {
         name: "pack_chars",
         default: "16000",

@@ -2,7 +2,7 @@
 
 use super::{Call, print, print_json};
 use crate::error::{Error, Kind, Result};
-use crate::plan::{Asks, Budget};
+use crate::plan::{Asks, Budget, Prices};
 use crate::state::State;
 use crate::state::answers::Spent;
 use knowledge::extract;
@@ -72,8 +72,8 @@ fn hours(asks: &Asks, all: &extract::Estimate) -> Option<f64> {
 fn money(call: &Call, input_tokens: u64, output_tokens: u64) -> Result<Option<f64>> {
     let prices = (call.settings.price("input_price")?, call.settings.price("output_price")?);
     let (Some(input), Some(output)) = prices else { return Ok(None) };
-    let budget = Budget { prices: (input, output), ..Budget::default() };
-    Ok(Some(budget.cost(input_tokens, output_tokens)))
+    let prices = Prices { input, output, ..Prices::default() };
+    Ok(Some(prices.cost(&Spent { input_tokens, output_tokens, ..Spent::default() })))
 }
 
 /// What a run may take, by its flags and the prices that are set.
@@ -89,7 +89,8 @@ pub(super) fn budget(call: &Call, calls: Option<u64>, money: Option<f64>) -> Res
                 .hint("set `input_price` and `output_price`, for a million tokens each"))
         }
         (money, (input, output)) => {
-            Ok(Budget { calls, money, prices: (input.unwrap_or(0.0), output.unwrap_or(0.0)) })
+            let (input, output) = (input.unwrap_or(0.0), output.unwrap_or(0.0));
+            Ok(Budget { calls, money, prices: Prices { input, output, ..Prices::default() } })
         }
     }
 }

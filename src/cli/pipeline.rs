@@ -47,6 +47,9 @@ pub(super) struct Typed {
     /// Bring at most so many pages up to date: a cheap first trial
     #[arg(long, value_name = "N")]
     limit_pages: Option<usize>,
+    /// Ask again about what models were asked in vain
+    #[arg(long)]
+    retry_parked: bool,
     /// Say what models will be asked and what that takes, and ask nothing
     #[arg(long)]
     estimate: bool,
@@ -111,13 +114,13 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let (asks, models) = wire::models(&call.settings).await?.unzip();
     let batch = models.as_ref().filter(|_| typed.batch).map(wire::batching).transpose()?;
     let budget = models::budget(call, typed.max_calls, typed.max_cost)?;
-    let asks = asks.map(|asks| Asks { budget, batch, ..asks });
+    let asks = asks.map(|asks| Asks { batch, ..asks });
     let embeds = wire::embedding::embeds(&call.settings, Bounds::default()).await?.map(Arc::new);
     let asking = match &embeds {
         Some(embeds) => wire::embedding::asking(&call.settings, &*embeds.embedder)?,
         None => None,
     };
-    let limits = Limits { embeds: asking, ..limits(call, typed, asks)? };
+    let limits = Limits { embeds: asking, budget, ..limits(call, typed, asks)? };
     // A re-indexing reads what is kept: the wiki may be away.
     let (world, wiki) = match limits.sweep {
         true => wire::world(&call.settings).map(|(world, wiki)| (world, Some(wiki)))?,
@@ -214,8 +217,9 @@ fn limits(call: &Call, typed: &Typed, asks: Option<Asks>) -> Result<Limits> {
         epoch_pages: u32::try_from(call.settings.number("epoch_pages", wire::EPOCH_PAGES)?).unwrap_or(1),
         pages: typed.limit_pages,
         asks,
-        embeds: None,
+        retry_parked: typed.retry_parked,
         interrupt: Interrupt::default(),
+        ..Limits::default()
     })
 }
 

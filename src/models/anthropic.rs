@@ -118,7 +118,7 @@ impl Dialect for Anthropic {
         let tool = || [Tool { name, description: "Takes the answer.", input_schema: schema() }];
         let body = Body {
             model: &endpoint.model,
-            max_tokens: prompt.max_output_tokens,
+            max_tokens: self.access.output_limit(prompt, effort.is_some()),
             system: [System {
                 r#type: "text",
                 text: shown.as_deref().unwrap_or(&prompt.system),

@@ -292,7 +292,7 @@ fn openai_gets_a_strict_schema_and_servers_of_ones_own_the_older_names() {
     assert_eq!((&format["type"], &format["json_schema"]["strict"]), (&json!("json_schema"), &json!(true)));
     assert_eq!(format["json_schema"]["name"], "extraction");
     assert_eq!(format["json_schema"]["schema"]["required"], json!(["entities", "facts", "note"]));
-    assert_eq!((&body["max_completion_tokens"], body.get("temperature")), (&json!(4000), None));
+    assert_eq!((&body["max_completion_tokens"], body.get("temperature")), (&json!(4000 + 8192), None));
     let mut own = endpoint("compatible/Qwen/Qwen3");
     own.form = Form::Object;
     let request = made(&own).request(&prompt());

@@ -48,6 +48,9 @@ pub struct Endpoint {
     /// How much it thinks first, in the vendor's word (`low`, `minimal`), or for Gemini 2.5 a count of tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effort: Option<String>,
+    /// The most tokens that it writes in one answer, where that is less than is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_tokens: Option<u32>,
 }
 
 /// How JSON is asked for.
@@ -78,6 +81,13 @@ impl Endpoint {
     /// What it is called in messages: `vendor/model`.
     pub fn name(&self) -> String {
         format!("{}/{}", self.vendor, self.model)
+    }
+
+    /// What tells it from others: vendor, model and where it is asked. Holds no key.
+    pub fn place(&self) -> String {
+        let parts = [&self.base_url, &self.project, &self.location].into_iter().flatten();
+        let key = self.key.iter().map(ToString::to_string);
+        [self.name()].into_iter().chain(parts.cloned()).chain(key).collect::<Vec<_>>().join(" ")
     }
 
     /// Refuses what cannot be meant.

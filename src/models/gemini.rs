@@ -135,7 +135,7 @@ impl Dialect for Gemini {
             generation_config: Config {
                 response_mime_type: "application/json",
                 response_json_schema: by_schema.then(|| adapt(&prompt.schema, &RULES)),
-                max_output_tokens: prompt.max_output_tokens,
+                max_output_tokens: self.access.output_limit(prompt, true),
                 temperature: endpoint.temperature,
                 thinking_config: thinking,
             },

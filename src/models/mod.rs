@@ -132,6 +132,25 @@ pub(crate) struct Access {
     pub(crate) headers: Vec<(String, Secret)>,
 }
 
+/// Tokens that a model may think before it answers, where thinking counts against the length of the answer: what the
+/// vendors' models take for tasks of this size with their own settings, with room.
+const THINKING: u32 = 8_192;
+
+/// Beginnings of the names of models that do not think, or whose answers may be no longer than a few thousand tokens.
+/// Whatever is newer thinks, as a rule.
+const THOUGHTLESS: [&str; 6] = ["gpt-3", "gpt-4", "chatgpt-4", "gemini-1", "gemini-2.0", "gemma"];
+
+impl Access {
+    /// The most tokens that an answer to this prompt may have. `thinks` says whether the vendor counts thinking.
+    pub(crate) fn output_limit(&self, prompt: &Prompt, thinks: bool) -> u32 {
+        let name = self.endpoint.model.rsplit('/').next().unwrap_or_default();
+        let thinks = thinks && !THOUGHTLESS.iter().any(|known| name.starts_with(known));
+        let room = if thinks { THINKING } else { 0 };
+        let most = self.endpoint.output_tokens.unwrap_or(u32::MAX);
+        prompt.max_output_tokens.saturating_add(room).min(most)
+    }
+}
+
 /// A vendor: its name in the settings, where its key is unless the settings say otherwise, and its dialect.
 struct Vendor {
     name: &'static str,

@@ -140,8 +140,8 @@ impl Dialect for OpenAi {
             model: &endpoint.model,
             messages: [system, Message { role: "user", content: &prompt.text }],
             response_format,
-            max_completion_tokens: (!self.compatible).then_some(prompt.max_output_tokens),
-            max_tokens: self.compatible.then_some(prompt.max_output_tokens),
+            max_completion_tokens: (!self.compatible).then(|| self.access.output_limit(prompt, true)),
+            max_tokens: self.compatible.then(|| self.access.output_limit(prompt, false)),
             temperature: endpoint.temperature.or(self.compatible.then_some(0.0)),
             reasoning_effort: endpoint.effort.as_deref(),
         };
@@ -167,9 +167,9 @@ impl Dialect for OpenAi {
         })
     }
 
-    /// Azure has one too, for deployments made for it; it is not spoken here.
+    /// Azure has one too, for deployments made for it; it is not spoken here. Compatible servers have none.
     fn engine(&self) -> Option<Box<dyn Engine + '_>> {
-        (self.access.endpoint.vendor != "azure").then(|| Box::new(self) as Box<dyn Engine>)
+        (self.access.endpoint.vendor == "openai").then(|| Box::new(self) as Box<dyn Engine>)
     }
 }
 

@@ -2,12 +2,11 @@
 //! in doubt (`knowledge::resolve` does) nor when a call may go out. Invariant: a question that has an answer, or that
 //! nobody would answer, is not asked again.
 
-use super::asks::{Again, Asks, Outcome, fault, split};
+use super::asks::{Again, Asks, Outcome, fault, next_round, pack_name, split};
 use crate::error::Result;
 use crate::state::State;
 use crate::state::answers::Heard;
 use knowledge::audience::LayerId;
-use knowledge::extract;
 use knowledge::judge::{self, Findings, PackSize, Question};
 use knowledge::record::{Gathered, Matter, Pack, Packed, Record, Resolved, Understood};
 use knowledge::resolve::{self, Weighed};
@@ -24,7 +23,8 @@ pub(super) fn settle(state: &State, asks: Option<&Asks>, epoch: &Gathered) -> Re
     };
     let packs = pack(state, weighed.round.questions)?.into_iter();
     let matter = |questions| Matter::Questions { epoch: epoch.epoch, questions };
-    let packs = packs.map(|questions| Pack::new(&asks.adjudicator, 0, None, matter(questions))).collect();
+    let name = pack_name(state, &asks.adjudicator)?;
+    let packs = packs.map(|questions| Pack::new(&name, 0, None, matter(questions))).collect();
     Ok(Some(Record::Packed(Packed { extractor: asks.adjudicator.clone(), slice: None, packs })))
 }
 
@@ -72,7 +72,7 @@ pub(super) fn understand(heard: &Heard, epoch: u32, questions: &[Question]) -> O
     let fault = fault(&understood.missing);
     let found = understood.found.into_iter().collect();
     let nothing = Understood::nothing(heard.pack.id);
-    let Some(round) = extract::next_round(heard.pack.round, questions.len()) else {
+    let Some(round) = next_round(heard) else {
         let given_up = understood.missing.into_iter().map(|(at, why)| (questions[at].id, why)).collect();
         return (Understood { found, given_up, ..nothing }, Vec::new());
     };

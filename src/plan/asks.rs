@@ -5,7 +5,8 @@
 //! Invariant: a call is announced in the journal before it is sent, so whatever dies, the quota knows of it; and what
 //! has an answer is in no pack.
 
-use super::{Batching, Limits, Plan, adjudication, batches, extraction, summaries};
+use super::budget::Budget;
+use super::{Batching, Limits, Plan, adjudication, batches, extraction, refusals, summaries};
 use crate::error::{Error, Kind, Result};
 use crate::job::Running;
 use crate::state::State;
@@ -14,7 +15,7 @@ use crate::state::owed::Slice;
 use crate::world::{Question, Task};
 use knowledge::extract::{self, PackSize, Vocabulary};
 use knowledge::judge::ADJUDICATOR;
-use knowledge::prompt::Prompt;
+use knowledge::prompt::{Finish, Prompt};
 use knowledge::quota::{self, Allowance, Ledger, Slot, Ticket};
 use knowledge::record::{Asking, Matter, Pack, Packed, Record, Understood};
 use knowledge::summary::{LONG_CHARS, SUMMARISER};
@@ -42,38 +43,10 @@ pub struct Asks {
     pub size: PackSize,
     /// What each endpoint allows.
     pub allowances: Vec<Allowance>,
-    /// What this run may take.
-    pub budget: Budget,
+    /// What each endpoint is called, so that a job is found again at the one that has it.
+    pub places: Vec<String>,
     /// How a provider's batch engine is asked about chunks; none to ask call by call.
     pub batch: Option<Batching>,
-}
-
-/// What a run may take; what is not set is not limited. Plain data.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Budget {
-    /// Calls.
-    pub calls: Option<u64>,
-    /// Money, in whatever the prices are in.
-    pub money: Option<f64>,
-    /// Money for a million tokens of prompts, and of answers.
-    pub prices: (f64, f64),
-}
-
-impl Budget {
-    /// Money for so many tokens of prompts and of answers.
-    pub fn cost(&self, input_tokens: u64, output_tokens: u64) -> f64 {
-        (input_tokens as f64 * self.prices.0 + output_tokens as f64 * self.prices.1) / 1e6
-    }
-
-    /// Whether one more call of so many tokens stays within. What is under way, and the call, count at the higher
-    /// price: what it really takes is known when it has answered.
-    pub(super) fn allows(&self, spent: &Spent, (calls, tokens): (u64, u64)) -> bool {
-        let dear = self.prices.0.max(self.prices.1) / 1e6;
-        let open = (spent.open_tokens + tokens) as f64 * dear;
-        let money = self.cost(spent.input_tokens, spent.output_tokens) + open;
-        self.calls.is_none_or(|most| spent.calls + calls <= most)
-            && self.money.is_none_or(|most| money <= most)
-    }
 }
 
 impl Asks {
@@ -89,7 +62,7 @@ impl Asks {
             long_chars: LONG_CHARS,
             size: PackSize::default(),
             allowances,
-            budget: Budget::default(),
+            places: Vec::new(),
             batch: None,
         }
     }
@@ -160,7 +133,8 @@ pub(super) fn plan(
         }
     }
     batches::go_on(state, running, asks, plan)?;
-    announce(state, asks, now, plan)?;
+    refusals::plan(state, (asks, now), plan)?;
+    announce(state, (asks, &limits.budget), now, plan)?;
     // All that a worklist owes shares its jobs, so nothing is sent while more of it may come.
     match to_the_end && plan.settled.is_empty() {
         true => batches::submit(state, (limits, now), plan),
@@ -212,11 +186,31 @@ fn understand(state: &State, asks: &Asks, heard: &Heard) -> Result<Vec<Record>> 
     let mut records = vec![Record::Understood(understood)];
     if !again.is_empty() {
         let extractor = asks.asker(&heard.pack.matter).to_owned();
-        let pack = |Again { round, fault, matter }| Pack::new(&extractor, round, fault, matter);
+        let name = pack_name(state, &extractor)?;
+        let pack = |Again { round, fault, matter }| Pack::new(&name, round, fault, matter);
         let packs = again.into_iter().map(pack).collect();
-        records.push(Record::Packed(Packed { extractor: extractor.clone(), slice: None, packs }));
+        records.push(Record::Packed(Packed { extractor, slice: None, packs }));
     }
     Ok(records)
+}
+
+/// What tells packs of this asker from those before the last retry, so that the same chunks may be asked about again.
+pub(super) fn pack_name(state: &State, asker: &str) -> Result<String> {
+    Ok(match state.retries()? {
+        0 => asker.to_owned(),
+        retries => format!("{asker}#{retries}"),
+    })
+}
+
+/// The round in which what an answer left out is asked about; none when it had all its chances. What was cut off or
+/// refused whole would be so again: it is asked about in smaller parts at once.
+pub(super) fn next_round(heard: &Heard) -> Option<u8> {
+    let things = heard.pack.matter.len();
+    match (&heard.reply.finish, extract::next_round(heard.pack.round, things)) {
+        (Finish::Refused(_), Some(1)) if things <= 1 => None,
+        (Finish::Refused(_) | Finish::Length, Some(1)) if things > 1 => extract::next_round(1, things),
+        (_, next) => next,
+    }
 }
 
 /// What is to be asked next, after an answer.
@@ -249,7 +243,7 @@ pub(super) fn fault(missing: &[(usize, String)]) -> Option<String> {
 }
 
 /// Announces as many calls as the quota lets out now, or says when it will let out the next.
-fn announce(state: &State, asks: &Asks, now: Timestamp, plan: &mut Plan) -> Result<()> {
+fn announce(state: &State, (asks, budget): (&Asks, &Budget), now: Timestamp, plan: &mut Plan) -> Result<()> {
     let owed = state.owed_packs(asks.callers(), CALLS)?;
     if owed.is_empty() {
         return Ok(());
@@ -259,7 +253,7 @@ fn announce(state: &State, asks: &Asks, now: Timestamp, plan: &mut Plan) -> Resu
     for (number, pack) in owed.into_iter().enumerate() {
         let per_token = state.chars_per_token(asks.asker(&pack.matter))?.unwrap_or(extract::CHARS_PER_TOKEN);
         let (chars, tokens) = weigh(&prompt(state, asks, &pack)?, per_token);
-        if !asks.budget.allows(&spent, (1, tokens)) {
+        if !budget.allows(&spent, (1, tokens)) {
             break;
         }
         match quota::slot(&ledgers, tokens, now) {
@@ -288,18 +282,26 @@ fn announce(state: &State, asks: &Asks, now: Timestamp, plan: &mut Plan) -> Resu
     Ok(())
 }
 
-/// What this run has taken, and what may come to it still from jobs of a batch engine.
+/// What this run has taken, vectors among it, and what may come to it still from jobs of a batch engine.
 pub(super) fn spent(state: &State) -> Result<Spent> {
     let (calls, tokens) = state.batched_calls()?;
-    let spent = state.spent(state.opened()?)?;
-    Ok(Spent { calls: spent.calls + calls, open_tokens: spent.open_tokens + tokens, ..spent })
+    let opened = state.opened()?;
+    let (spent, vectors) = (state.spent(opened)?, state.embedding_took(opened)?);
+    Ok(Spent {
+        calls: spent.calls + calls + vectors.calls,
+        open_tokens: spent.open_tokens + tokens,
+        embedding_tokens: vectors.tokens + vectors.open_tokens,
+        ..spent
+    })
 }
 
-/// Characters of a prompt, and the tokens that it may take: with an answer of half the text that is asked about;
-/// settled by what the provider counts.
+/// Characters of a prompt, and the tokens that call and answer may take; settled by what the provider counts.
 pub(super) fn weigh(prompt: &Prompt, per_token: f64) -> (u64, u64) {
-    let chars = (prompt.system.len() + prompt.text.len() + prompt.schema.to_string().len()) as u64;
-    (chars, ((chars + prompt.text.len() as u64 / 2) as f64 / per_token).ceil() as u64)
+    let text = prompt.text.chars().count();
+    let chars = (prompt.system.chars().count() + text + prompt.schema.to_string().chars().count()) as u64;
+    let answer =
+        (text as f64 * extract::ANSWER_CHARS_PER_CHAR).min(f64::from(prompt.max_output_tokens) * per_token);
+    (chars, ((chars as f64 + answer) / per_token).ceil() as u64)
 }
 
 fn ledgers(state: &State, asks: &Asks, now: Timestamp) -> Result<Vec<Ledger>> {

@@ -50,7 +50,7 @@ pub(super) fn go_on(state: &State, running: &Running, asks: &Asks, plan: &mut Pl
         if found.name.is_none() && std::mem::replace(&mut unnamed, true) {
             continue;
         }
-        let mut task = task(&found);
+        let mut task = task(&found, endpoint_of(asks, &found)?);
         if running.holds(&Task::Batch(Box::new(task.clone()))) {
             continue;
         }
@@ -65,15 +65,21 @@ pub(super) fn go_on(state: &State, running: &Running, asks: &Asks, plan: &mut Pl
 }
 
 /// A job without what is long: enough to know whether it is under way.
-fn task(found: &UnderWay) -> Batch {
+fn task(found: &UnderWay, endpoint: u32) -> Batch {
     let job = Job { key: found.key, packs: Vec::new(), since: found.began_at, known: Vec::new() };
-    Batch {
-        endpoint: found.endpoint,
-        job,
-        name: found.name.clone(),
-        may_be_there: !found.of_this_term,
-        prompts: Vec::new(),
+    Batch { endpoint, job, name: found.name.clone(), may_be_there: !found.of_this_term, prompts: Vec::new() }
+}
+
+/// The endpoint that has a job, wherever the settings have it by now.
+fn endpoint_of(asks: &Asks, found: &UnderWay) -> Result<u32> {
+    if found.place.is_empty() || asks.places.is_empty() {
+        return Ok(found.endpoint);
     }
+    asks.places.iter().position(|place| *place == found.place).map(|at| at as u32).ok_or_else(|| {
+        let text =
+            format!("batch {}: it is under way at `{}`, which is not set any more", found.key, found.place);
+        Error::new(Kind::Halt, text).hint("keep that endpoint in the settings until the job has ended")
+    })
 }
 
 fn prompts(state: &State, asks: &Asks, packs: &[Pack]) -> Result<Vec<Prompt>> {
@@ -106,7 +112,7 @@ pub(super) fn submit(state: &State, (limits, now): (&Limits, Timestamp), plan: &
         tokens += asks::weigh(&prompt, per_token).1;
         // A pack that is too large alone is sent alone: what the engine says of it is recorded.
         let is_full = bytes > batching.bytes && !packs.is_empty();
-        if is_full || !asks.budget.allows(&spent, (packs.len() as u64 + 1, tokens)) {
+        if is_full || !limits.budget.allows(&spent, (packs.len() as u64 + 1, tokens)) {
             tokens -= asks::weigh(&prompt, per_token).1;
             break;
         }
@@ -115,7 +121,8 @@ pub(super) fn submit(state: &State, (limits, now): (&Limits, Timestamp), plan: &
     if !packs.is_empty() {
         let key = key(state, &packs)?;
         let (extractor, endpoint) = (asks.extractor.clone(), batching.endpoint);
-        plan.settled.push(Record::Submitting(Submitting { key, extractor, endpoint, packs, tokens }));
+        let place = asks.places.get(endpoint as usize).cloned().unwrap_or_default();
+        plan.settled.push(Record::Submitting(Submitting { key, extractor, endpoint, place, packs, tokens }));
     }
     Ok(())
 }

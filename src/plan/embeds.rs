@@ -4,7 +4,7 @@
 //! Invariant: a call is announced in the journal before it is sent, and a text that has a vector of the model, or was
 //! refused by it, is in no call.
 
-use super::{Limits, Plan, Until};
+use super::{Budget, Limits, Plan, Until, asks};
 use crate::embedders::Share;
 use crate::error::{Error, Kind, Result};
 use crate::job::Running;
@@ -63,11 +63,17 @@ pub(super) fn plan(state: &State, running: &Running, limits: &Limits, now: Times
             plan.tasks.push(Task::Embed(Box::new(task)));
         }
     }
-    announce(state, embeds, now, &mut plan)?;
+    announce(state, (embeds, &limits.budget), now, &mut plan)?;
     Ok(plan)
 }
 
-fn announce(state: &State, embeds: &Embeds, now: Timestamp, plan: &mut Plan) -> Result<()> {
+fn announce(
+    state: &State,
+    (embeds, budget): (&Embeds, &Budget),
+    now: Timestamp,
+    plan: &mut Plan,
+) -> Result<()> {
+    let mut spent = asks::spent(state)?;
     let mut after = 0;
     let mut ledger = None;
     for number in 0..CALLS {
@@ -80,10 +86,15 @@ fn announce(state: &State, embeds: &Embeds, now: Timestamp, plan: &mut Plan) -> 
             none => none.insert(begin(state, embeds, now)?),
         };
         let tokens = texts.iter().map(|text| text.text.len().div_ceil(BYTES_A_TOKEN) as u64).sum();
+        if !budget.allows_vectors(&spent, tokens) {
+            break;
+        }
         match quota::slot(std::slice::from_ref(ledger), tokens, now) {
             Slot::Now(_) => {
                 // A ticket of this turn's own; the next turn reads the real one from the rows.
                 ledger.begin(Ticket(u64::MAX - number as u64), tokens, now);
+                spent.calls += 1;
+                spent.embedding_tokens += tokens;
                 let texts = texts.iter().map(|text| text.id).collect();
                 let model = embeds.model.clone();
                 plan.settled.push(Record::Embedding(Embedding { model, endpoint: 0, tokens, texts }));

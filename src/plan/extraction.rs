@@ -2,7 +2,7 @@
 //! It must not know when a call may go out. Invariant: a chunk that was packed is answered, asked about again, or
 //! refused; none is lost.
 
-use super::asks::{Again, Asks, Outcome};
+use super::asks::{self, Again, Asks, Outcome};
 use crate::error::Result;
 use crate::state::State;
 use crate::state::answers::Heard;
@@ -21,7 +21,8 @@ pub(super) fn pack(state: &State, asks: &Asks, slice: Slice) -> Result<Option<Re
     }
     let owed = state.owed_answers(slice, &asks.extractor)?;
     let packs = extract::pack(&owed, asks.size).into_iter();
-    let packs = packs.map(|chunks| Pack::new(&asks.extractor, 0, None, Matter::Chunks(chunks))).collect();
+    let name = asks::pack_name(state, &asks.extractor)?;
+    let packs = packs.map(|chunks| Pack::new(&name, 0, None, Matter::Chunks(chunks))).collect();
     let slice = Some(Packing { sweep: slice.sweep, first: slice.first, end: slice.end });
     Ok(Some(Record::Packed(Packed { extractor: asks.extractor.clone(), slice, packs })))
 }
@@ -125,7 +126,7 @@ fn settle(understood: extract::Understood, heard: &Heard) -> (Understood, Vec<Ch
         understood.refusals().into_iter().map(|(why, count)| (why.to_owned(), count as u32)).collect();
     let mut readings = understood.readings;
     let (mut left, mut refused) = (Vec::new(), Vec::new());
-    let next = extract::next_round(heard.pack.round, heard.pack.matter.len());
+    let next = asks::next_round(heard);
     let mut partial: BTreeMap<_, _> = understood.partial.into_iter().collect();
     for (chunk, why) in understood.missing {
         let once_more = heard.pack.round == 0 || !understood.unbelieved.contains(&chunk);
@@ -141,9 +142,7 @@ fn settle(understood: extract::Understood, heard: &Heard) -> (Understood, Vec<Ch
 
 /// Sorts chunks that an answer left out into packs of the next round. They shared a pack, so they share an audience.
 fn regroup(asked: &[Asked], left: &[ChunkId], (asks, heard): (&Asks, &Heard)) -> Vec<(u8, Vec<ChunkId>)> {
-    let Some(round) = extract::next_round(heard.pack.round, heard.pack.matter.len()) else {
-        return Vec::new();
-    };
+    let Some(round) = asks::next_round(heard) else { return Vec::new() };
     let owed: Vec<Owed> = asked
         .iter()
         .filter(|asked| left.contains(&asked.chunk))

@@ -5,12 +5,15 @@
 mod adjudication;
 mod asks;
 mod batches;
+mod budget;
 mod embeds;
 mod extraction;
+mod refusals;
 mod summaries;
 
-pub use asks::{Asks, Budget};
+pub use asks::Asks;
 pub use batches::Batching;
+pub use budget::{Budget, Prices};
 pub use embeds::{Embeds, note};
 
 use crate::error::{Error, Kind, Result};
@@ -24,7 +27,7 @@ use knowledge::graph::Reading;
 use knowledge::id::Version;
 use knowledge::page::RawPage;
 use knowledge::read::READER;
-use knowledge::record::{Cut, Gathered, Item, Piece, Record, Work, Worklist};
+use knowledge::record::{Cut, Gathered, Item, Piece, Record, Retried, Work, Worklist};
 use knowledge::resolve::RESOLVER;
 use knowledge::structure::STRUCTURE;
 use knowledge::time::Timestamp;
@@ -62,6 +65,10 @@ pub struct Limits {
     pub pages: Option<usize>,
     /// How models are asked; none to ask nobody.
     pub asks: Option<Asks>,
+    /// What models and embedders may take in this run.
+    pub budget: Budget,
+    /// Give another chance to chunks that were refused.
+    pub retry_parked: bool,
     /// Who is asked for vectors; none when they are made here, or not at all.
     pub embeds: Option<Embeds>,
     /// Raised to stop: what has arrived is recorded, nothing new is begun.
@@ -82,6 +89,8 @@ impl Default for Limits {
             epoch_pages: 64,
             pages: None,
             asks: None,
+            budget: Budget::default(),
+            retry_parked: false,
             embeds: None,
             interrupt: Interrupt::default(),
         }
@@ -146,6 +155,10 @@ fn plan_next(state: &State, limits: &Limits) -> Result<Plan> {
     let generation = plan_generation(state, limits)?;
     if !generation.owes_nothing() {
         return Ok(generation);
+    }
+    let retry = plan_retry(state, limits)?;
+    if !retry.owes_nothing() {
+        return Ok(retry);
     }
     let sweep = plan_sweep(state, limits)?;
     match (&limits.asks, sweep.owes_nothing() && limits.until >= Until::Indexed) {
@@ -242,6 +255,23 @@ fn plan_generation(state: &State, limits: &Limits) -> Result<Plan> {
         state.pages()?.into_iter().map(|(space, page)| Item { page, space, work: Work::Again }).collect();
     let sweep = state.sweep()?.map_or(1, |sweep| sweep.sweep + 1);
     Ok(Plan::settled(vec![Record::Worklist(Worklist { sweep, epoch_pages: limits.epoch_pages, items })]))
+}
+
+/// Chunks that were refused are owed again, and their pages are read and resolved again.
+fn plan_retry(state: &State, limits: &Limits) -> Result<Plan> {
+    let Some(asks) = limits.asks.as_ref().filter(|_| limits.retry_parked) else { return Ok(Plan::default()) };
+    if state.retried_this_term()? {
+        return Ok(Plan::default());
+    }
+    let refused = state.refused_pages(&asks.extractor)?;
+    let items: Vec<Item> =
+        refused.into_iter().map(|(space, page)| Item { page, space, work: Work::Again }).collect();
+    let sweep = state.sweep()?.map_or(1, |sweep| sweep.sweep + 1);
+    let mut records = vec![Record::Retried(Retried { extractor: asks.extractor.clone() })];
+    if !items.is_empty() {
+        records.push(Record::Worklist(Worklist { sweep, epoch_pages: limits.epoch_pages, items }));
+    }
+    Ok(Plan::settled(records))
 }
 
 /// Listing: begin a sweep, go on with it, or turn a complete one into a worklist.

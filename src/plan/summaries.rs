@@ -2,11 +2,10 @@
 //! go out. Invariant: a summary is asked for only when nothing else is owed, so that it is written once for all that a
 //! run brought.
 
-use super::asks::{Again, Asks, Outcome, fault, split};
+use super::asks::{Again, Asks, Outcome, fault, next_round, split};
 use crate::error::Result;
 use crate::state::State;
 use crate::state::answers::Heard;
-use knowledge::extract;
 use knowledge::record::{Matter, Pack, Packed, Record, Understood};
 use knowledge::summary::{self, Subject, Summary};
 
@@ -30,7 +29,7 @@ pub(super) fn understand(heard: &Heard, subjects: &[Subject]) -> Outcome {
     let mut summaries = understood.summaries;
     let left = understood.missing.iter().map(|(at, _)| subjects[*at].clone());
     let mut again = Vec::new();
-    match extract::next_round(heard.pack.round, subjects.len()) {
+    match next_round(heard) {
         Some(round) => again.extend(split(&left.collect::<Vec<_>>(), round).into_iter().map(|left| Again {
             round,
             fault: fault.clone(),

@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use std::path::Path;
 
 /// The settings that an `[[endpoint]]` may say anew.
-pub const ENDPOINT_KEYS: [&str; 15] = [
+pub const ENDPOINT_KEYS: [&str; 16] = [
     "model",
     "model_url",
     "model_key",
@@ -20,6 +20,7 @@ pub const ENDPOINT_KEYS: [&str; 15] = [
     "model_form",
     "model_temperature",
     "model_effort",
+    "model_output_tokens",
     "batch_bucket",
     "requests_per_minute",
     "tokens_per_minute",

@@ -17,7 +17,7 @@ use knowledge::id::{ChunkId, PackId, PageId, QuestionId, SpaceKey};
 use knowledge::judge::Finding;
 use knowledge::prompt::Reply;
 use knowledge::quota::{Call, End, Outcome, State as Standing, Ticket};
-use knowledge::record::{Answered, Asking, Deferred, Matter, Pack, Packed, Understood};
+use knowledge::record::{Answered, Asking, Gathered, Matter, Pack, Packed, Understood};
 use knowledge::time::{Timestamp, parse, stored};
 use rusqlite::{OptionalExtension, params};
 use std::collections::BTreeSet;
@@ -35,9 +35,13 @@ pub(super) fn packed(step: &Step<'_>, packed: &Packed) -> Result<()> {
             Matter::Questions { epoch, .. } => Some(epoch),
             _ => None,
         };
+        // A pack that nobody waited for any more is waited for again.
         step.run(
-            "INSERT OR IGNORE INTO pack (pack, extractor, round, fault, matter, epoch, standing)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'owed')",
+            "INSERT INTO pack (pack, extractor, round, fault, matter, epoch, standing)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'owed')
+             ON CONFLICT (pack) DO UPDATE SET
+                 position = NULL, standing = CASE standing WHEN 'passed' THEN 'owed' ELSE standing END
+             WHERE position = -1",
             params![
                 pack.id.as_bytes(),
                 packed.extractor,
@@ -47,17 +51,38 @@ pub(super) fn packed(step: &Step<'_>, packed: &Packed) -> Result<()> {
                 epoch
             ],
         )?;
-        let Some(slice) = packed.slice else { continue };
-        for chunk in &pack.matter.chunks() {
-            step.run(
-                "INSERT OR IGNORE INTO owed_answer
-                 SELECT chunk.chunk, ?2, w.position FROM chunk JOIN worklist w ON w.page = chunk.page
-                 WHERE chunk.chunk = ?1 AND w.sweep = ?3 AND w.position >= ?4 AND w.position < ?5",
-                params![chunk.as_bytes(), packed.extractor, slice.sweep, slice.first, slice.end],
-            )?;
+        let chunks = pack.matter.chunks();
+        for chunk in packed.slice.is_some().then_some(&chunks).into_iter().flatten() {
+            owe_answer(step, packed, *chunk)?;
         }
+        let Some(last) = chunks.last() else { continue };
+        step.run(
+            "UPDATE pack SET position = (SELECT position FROM owed_answer WHERE chunk = ?2 AND extractor = ?3)
+             WHERE pack = ?1",
+            params![pack.id.as_bytes(), last.as_bytes(), packed.extractor],
+        )?;
     }
     Ok(())
+}
+
+fn owe_answer(step: &Step<'_>, packed: &Packed, chunk: ChunkId) -> Result<()> {
+    let Some(slice) = packed.slice else { return Ok(()) };
+    step.run(
+        "INSERT OR IGNORE INTO owed_answer
+         SELECT chunk.chunk, ?2, w.position FROM chunk JOIN worklist w ON w.page = chunk.page
+         WHERE chunk.chunk = ?1 AND w.sweep = ?3 AND w.position >= ?4 AND w.position < ?5",
+        params![chunk.as_bytes(), packed.extractor, slice.sweep, slice.first, slice.end],
+    )
+}
+
+/// A slice is resolved as it stands: what it is still owed, by whomever, nobody waits for.
+pub(super) fn gathered(step: &Step<'_>, gathered: &Gathered) -> Result<()> {
+    step.run(
+        "UPDATE pack SET position = -1, standing = CASE standing WHEN 'owed' THEN 'passed' ELSE standing END
+         WHERE position >= ?1 AND position < ?2 AND standing <> 'understood'",
+        [gathered.first, gathered.end],
+    )?;
+    step.run("DELETE FROM owed_answer WHERE position >= ?1 AND position < ?2", [gathered.first, gathered.end])
 }
 
 pub(super) fn asking(step: &Step<'_>, asking: &Asking) -> Result<()> {
@@ -89,7 +114,7 @@ pub(super) fn opened(step: &Step<'_>) -> Result<()> {
 
 pub(super) fn answered(step: &Step<'_>, answered: &Answered) -> Result<()> {
     batches::answered(step, answered)?;
-    let usage = answered.reply.usage;
+    let usage = answered.reply.usage.bounded();
     step.run(
         "UPDATE call SET ended = 'answered', sent_at = ?2, ended_at = ?3, input_tokens = ?4, cached_tokens = ?5,
          output_tokens = ?6 WHERE seq = (SELECT call FROM pack WHERE pack = ?1)",
@@ -105,25 +130,6 @@ pub(super) fn answered(step: &Step<'_>, answered: &Answered) -> Result<()> {
     step.run(
         "UPDATE pack SET standing = 'answered', reply = ?2 WHERE pack = ?1 AND standing <> 'understood'",
         params![answered.pack.as_bytes(), serde_json::to_string(&answered.reply)?],
-    )
-}
-
-pub(super) fn deferred(step: &Step<'_>, deferred: &Deferred) -> Result<()> {
-    let ended = if deferred.quota { "quota" } else { "failed" };
-    step.run(
-        "UPDATE call SET ended = ?2, sent_at = ?3, ended_at = ?4, wait_ms = ?5
-         WHERE seq = (SELECT call FROM pack WHERE pack = ?1)",
-        params![
-            deferred.pack.as_bytes(),
-            ended,
-            stored(deferred.sent_at),
-            step.at,
-            deferred.wait_ms.map(|wait| wait as i64)
-        ],
-    )?;
-    step.run(
-        "UPDATE pack SET standing = 'owed' WHERE pack = ?1 AND standing = 'asking'",
-        [deferred.pack.as_bytes()],
     )
 }
 
@@ -228,6 +234,8 @@ pub struct Spent {
     pub refused_chunks: u64,
     /// Tokens that calls under way may take.
     pub open_tokens: u64,
+    /// Tokens of texts that were turned into vectors, and of those that are; filled in where money is counted.
+    pub embedding_tokens: u64,
     /// Calls that it would have taken had every answer been usable at once, and every epoch one call for its doubts.
     pub estimated_calls: u64,
 }
@@ -326,11 +334,12 @@ impl State {
     }
 
     /// Packs of these askers that a call is to be announced for: those never asked, those put off, and those whose
-    /// call was under way when the process before this one died. What an epoch waits for comes first, then the oldest.
+    /// call was under way when the process before this one died. Those that failed least come first, so that no bad one
+    /// holds up the rest; then what an epoch waits for, then the oldest.
     pub fn owed_packs(&self, askers: [&str; 3], limit: usize) -> Result<Vec<Pack>> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT pack, round, fault, matter FROM pack WHERE standing = 'owed' AND extractor IN (?1, ?2, ?3)
-             ORDER BY epoch IS NULL, row LIMIT ?4",
+            "SELECT pack, round, fault, matter FROM pack WHERE standing = 'owed' AND never = 0
+             AND extractor IN (?1, ?2, ?3) ORDER BY faults, epoch IS NULL, row LIMIT ?4",
         )?;
         let [one, two, three] = askers;
         collect(statement.query(params![one, two, three, limit as i64])?, pack)
@@ -445,6 +454,7 @@ impl State {
                 refused_chunks: number(5)?,
                 open_tokens: number(6)?,
                 estimated_calls: number(7)?,
+                embedding_tokens: 0,
             })
         })?)
     }
@@ -507,7 +517,7 @@ pub(super) fn call_of(row: &rusqlite::Row<'_>) -> Result<Call> {
     let outcome = match row.get::<_, Option<String>>(3)?.as_deref() {
         None => None,
         Some("unknown") => Some(None),
-        Some("answered" | "refused") => Some(Some(Outcome::Answered(used))),
+        Some("answered" | "refused" | "never") => Some(Some(Outcome::Answered(used))),
         Some("quota") => Some(Some(Outcome::Refused(wait))),
         Some(_) => Some(Some(Outcome::Failed(wait))),
     };

@@ -3,12 +3,12 @@
 //! Invariant: all rows of a segment and the number of its last record become visible in one transaction, and a record
 //! that was applied before is passed over, so applying a journal twice is applying it once.
 
-use super::{State, answers, batches, changes, embedded};
+use super::{State, answers, batches, changes, embedded, failing};
 use crate::error::{Error, Kind, Result};
 use knowledge::audience::{Layer, LayerId, Rule};
 use knowledge::id::{PageId, Version};
 use knowledge::page::{Person, RawPage};
-use knowledge::record::{Cut, Listed, Parked, Piece, Record, Work, Worklist};
+use knowledge::record::{Cut, Gathered, Listed, Parked, Piece, Record, Work, Worklist};
 use knowledge::time::stored;
 use rusqlite::{Transaction, params};
 use vault::{Entry, Event, Segment, Seq};
@@ -69,6 +69,7 @@ fn apply_entry(transaction: &Transaction<'_>, entry: &Entry<Record>) -> Result<(
     match &entry.event {
         Event::Opened { .. } => {
             answers::opened(&step)?;
+            failing::opened(&step)?;
             embedded::opened(&step)?;
             set(transaction, "opened_seq", &seq.to_string())
         }
@@ -89,24 +90,14 @@ fn apply_record(step: &Step<'_>, record: &Record) -> Result<()> {
         Record::Packed(packed) => answers::packed(step, packed),
         Record::Asking(asking) => answers::asking(step, asking),
         Record::Answered(answered) => answers::answered(step, answered),
-        Record::Deferred(deferred) => answers::deferred(step, deferred),
+        Record::Deferred(deferred) => failing::deferred(step, deferred),
+        Record::Refused(refused) => failing::refused(step, refused),
+        Record::Retried(retried) => failing::retried(step, retried),
         Record::Understood(understood) => answers::understood(step, understood),
         Record::Submitting(submitting) => batches::submitting(step, submitting),
         Record::Submitted { key, name } => batches::submitted(step, *key, name),
         Record::BatchEnded(ended) => batches::ended(step, ended),
-        Record::Gathered(gathered) => step.run(
-            "INSERT INTO epoch (epoch, sweep, first, end, resolver, extractor, gathered_seq)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![
-                gathered.epoch,
-                gathered.sweep,
-                gathered.first,
-                gathered.end,
-                gathered.resolver,
-                gathered.extractor,
-                step.seq
-            ],
-        ),
+        Record::Gathered(gathered) => apply_gathered(step, gathered),
         Record::Resolved(resolved) => {
             changes::apply(step, &resolved.changes)?;
             answers::resolved(step, resolved.epoch)?;
@@ -338,6 +329,23 @@ fn apply_gone(step: &Step<'_>, page: &PageId) -> Result<()> {
         step.run(&format!("DELETE FROM {table} WHERE page = ?1"), [page.as_str()])?;
     }
     step.run("UPDATE worklist SET open = 0 WHERE page = ?1 AND open > 0", [page.as_str()])
+}
+
+fn apply_gathered(step: &Step<'_>, gathered: &Gathered) -> Result<()> {
+    step.run(
+        "INSERT INTO epoch (epoch, sweep, first, end, resolver, extractor, gathered_seq)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            gathered.epoch,
+            gathered.sweep,
+            gathered.first,
+            gathered.end,
+            gathered.resolver,
+            gathered.extractor,
+            step.seq
+        ],
+    )?;
+    answers::gathered(step, gathered)
 }
 
 fn apply_layers(step: &Step<'_>, layers: &[Layer]) -> Result<()> {

@@ -15,13 +15,14 @@ use rusqlite::params;
 
 pub(super) fn submitting(step: &Step<'_>, submitting: &Submitting) -> Result<()> {
     step.run(
-        "INSERT INTO batch (seq, key, extractor, endpoint, began_at, packs, tokens)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO batch (seq, key, extractor, endpoint, place, began_at, packs, tokens)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
             step.seq,
             submitting.key.as_bytes(),
             submitting.extractor,
             submitting.endpoint,
+            submitting.place,
             step.at,
             submitting.packs.len() as i64,
             submitting.tokens as i64
@@ -59,7 +60,8 @@ pub(super) fn answered(step: &Step<'_>, answered: &Answered) -> Result<()> {
 pub(super) fn ended(step: &Step<'_>, ended: &BatchEnded) -> Result<()> {
     for pack in &ended.missing {
         step.run(
-            "UPDATE pack SET standing = 'owed' WHERE pack = ?1 AND standing = 'batched'",
+            "UPDATE pack SET standing = CASE WHEN position = -1 THEN 'passed' ELSE 'owed' END
+             WHERE pack = ?1 AND standing = 'batched'",
             [pack.as_bytes()],
         )?;
     }
@@ -78,6 +80,8 @@ pub struct UnderWay {
     pub key: BatchKey,
     /// The endpoint it was meant for.
     pub endpoint: u32,
+    /// What that endpoint was called; nothing in journals of the first versions.
+    pub place: String,
     /// The engine's name for it, once it has said so.
     pub name: Option<String>,
     /// When it was announced.
@@ -106,7 +110,7 @@ impl State {
     /// Jobs of this extractor that are under way, oldest first.
     pub fn batches_under_way(&self, extractor: &str) -> Result<Vec<UnderWay>> {
         let mut statement = self.connection().prepare_cached(&format!(
-            "SELECT seq, key, endpoint, name, began_at, seq >= {OPENED} FROM batch
+            "SELECT seq, key, endpoint, name, began_at, seq >= {OPENED}, place FROM batch
              WHERE ended_at IS NULL AND extractor = ?1 ORDER BY seq"
         ))?;
         collect(statement.query([extractor])?, |row| {
@@ -117,6 +121,7 @@ impl State {
                 name: row.get(3)?,
                 began_at: parse(&row.get::<_, String>(4)?).unwrap_or(Timestamp::MIN),
                 of_this_term: row.get(5)?,
+                place: row.get(6)?,
             })
         })
     }

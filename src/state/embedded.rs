@@ -16,6 +16,9 @@ use knowledge::vector::{Embedded, Embedding, Fault, NotEmbedded};
 use rusqlite::params;
 use vault::Seq;
 
+/// Tokens that no call takes: what a vendor counts is foreign input, and sums of it must not overflow.
+const MOST_TOKENS: u64 = 1 << 30;
+
 /// A call for vectors that was announced in the present term and was not heard of since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Calling {
@@ -34,6 +37,8 @@ pub struct Took {
     pub texts: u64,
     /// Tokens, as the vendor counted them.
     pub tokens: u64,
+    /// Tokens that calls under way may take.
+    pub open_tokens: u64,
 }
 
 /// A new term begins: calls that were under way may have arrived, and their texts are owed a vector again.
@@ -63,7 +68,12 @@ pub(super) fn embedding(step: &Step<'_>, calling: &Embedding) -> Result<()> {
 pub(super) fn embedded(step: &Step<'_>, embedded: &Embedded) -> Result<()> {
     step.run(
         "UPDATE embedding_call SET ended = 'answered', sent_at = ?2, ended_at = ?3, used = ?4 WHERE seq = ?1",
-        params![embedded.call as i64, stored(embedded.sent_at), step.at, embedded.tokens as i64],
+        params![
+            embedded.call as i64,
+            stored(embedded.sent_at),
+            step.at,
+            embedded.tokens.min(MOST_TOKENS) as i64
+        ],
     )?;
     for (text, vector) in embedded.texts.iter().zip(&embedded.vectors) {
         step.run(
@@ -161,13 +171,13 @@ impl State {
     pub fn embedding_took(&self, since: Seq) -> Result<Took> {
         let mut statement = self.connection().prepare_cached(
             "SELECT count(*), coalesce(sum(CASE ended WHEN 'answered' THEN length(texts) / 16 END), 0),
-                    coalesce(sum(used), 0)
+                    coalesce(sum(used), 0), coalesce(sum(CASE WHEN ended IS NULL THEN tokens END), 0)
              FROM embedding_call WHERE seq > ?1",
         )?;
         let since = i64::try_from(since.get()).unwrap_or(i64::MAX);
         Ok(statement.query_row([since], |row| {
             let number = |column: usize| row.get::<_, i64>(column).map(i64::unsigned_abs);
-            Ok(Took { calls: number(0)?, texts: number(1)?, tokens: number(2)? })
+            Ok(Took { calls: number(0)?, texts: number(1)?, tokens: number(2)?, open_tokens: number(3)? })
         })?)
     }
 }

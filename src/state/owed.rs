@@ -96,7 +96,7 @@ impl State {
         if owed > 0 {
             return Ok(Ahead { step: "cut", of: count("SELECT count(*) FROM raw_page")?, owed });
         }
-        let owed = count("SELECT count(*) FROM pack WHERE standing <> 'understood'")?;
+        let owed = count("SELECT count(*) FROM pack WHERE standing NOT IN ('understood', 'passed')")?;
         if owed > 0 {
             return Ok(Ahead { step: "ask", of: count("SELECT count(*) FROM pack")?, owed });
         }

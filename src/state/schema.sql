@@ -150,13 +150,20 @@ CREATE TABLE pack (
     fault TEXT,
     matter TEXT,             -- what it asks about, until its answer is understood
     epoch INTEGER,           -- the epoch that waits for it, when it asks about pairs in doubt
-    standing TEXT NOT NULL,  -- owed, asking, batched, answered, understood
+    standing TEXT NOT NULL,  -- owed, asking, batched, answered, understood, passed (nobody waits for it any more)
     call INTEGER,            -- the last call, by its record
     reply TEXT,              -- the answer, until it is understood
-    batch INTEGER            -- the last job of a batch engine that held it, by its record
+    batch INTEGER,           -- the last job of a batch engine that held it, by its record
+    position INTEGER,        -- the last item of the worklist that it is about, when it asks about chunks
+    faults INTEGER NOT NULL DEFAULT 0, -- calls that failed
+    faulted_at TEXT,         -- when the first of them did
+    never INTEGER NOT NULL DEFAULT 0,  -- the provider said that it will never answer this, in the present term
+    why TEXT                 -- how the last one failed
 );
 CREATE INDEX pack_batch ON pack (batch) WHERE batch IS NOT NULL;
 CREATE INDEX pack_standing ON pack (standing, row) WHERE standing <> 'understood';
+CREATE INDEX pack_position ON pack (position) WHERE standing <> 'understood';
+CREATE INDEX pack_failed ON pack (call) WHERE why IS NOT NULL;
 CREATE INDEX pack_epoch ON pack (epoch) WHERE epoch IS NOT NULL AND standing <> 'understood';
 CREATE TABLE owed_answer (
     chunk BLOB NOT NULL,
@@ -187,7 +194,7 @@ CREATE TABLE call (
     began_at TEXT NOT NULL,
     tokens INTEGER NOT NULL, -- reserved
     chars INTEGER NOT NULL,  -- of the prompt
-    ended TEXT,              -- answered, quota, failed, unknown (the process died); null while it is under way
+    ended TEXT,              -- answered, quota, failed, never, unknown (the process died); null while it is under way
     sent_at TEXT,
     ended_at TEXT,
     wait_ms INTEGER,
@@ -197,6 +204,7 @@ CREATE TABLE call (
     batch INTEGER            -- the job that held it: it counts against no quota of calls
 );
 CREATE INDEX call_began ON call (began_at);
+CREATE INDEX call_ended ON call (ended, seq);
 CREATE INDEX call_open ON call (seq) WHERE ended IS NULL;
 -- What was found about pairs in doubt, by the texts of the pair and the model; null when nobody would say.
 CREATE TABLE finding (
@@ -221,6 +229,7 @@ CREATE TABLE batch (
     key BLOB NOT NULL UNIQUE,
     extractor TEXT NOT NULL,
     endpoint INTEGER NOT NULL,
+    place TEXT NOT NULL,     -- what that endpoint is called
     began_at TEXT NOT NULL,
     packs INTEGER NOT NULL,
     tokens INTEGER NOT NULL, -- that it may take

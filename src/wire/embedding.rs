@@ -1,6 +1,6 @@
 //! The settings of embeddings become who makes vectors, how much may be asked of them, and the way there.
 
-use super::models::{CALLS_AT_ONCE, check_url, halt, key, local_model};
+use super::models::{calls_at_once, check_url, count, halt, key, local_model};
 use crate::embedders::builtin::Builtin;
 use crate::embedders::{self, Embedder};
 use crate::error::{Error, Result};
@@ -82,11 +82,11 @@ fn dimensions(settings: &Settings) -> Result<Option<usize>> {
 }
 
 fn allowance(settings: &Settings) -> Result<Allowance> {
-    let requests = settings.limit("embedding_requests_per_minute")?;
+    let requests = count(settings, "embedding_requests_per_minute")?;
     Ok(Allowance {
-        requests_per_minute: requests.map(|number| u32::try_from(number).unwrap_or(u32::MAX)),
+        requests_per_minute: requests,
         tokens_per_minute: settings.limit("embedding_tokens_per_minute")?,
-        max_concurrency: settings.number("calls_at_once", CALLS_AT_ONCE)? as u32,
+        max_concurrency: calls_at_once(settings, requests)?,
         ..Allowance::default()
     })
 }

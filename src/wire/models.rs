@@ -35,6 +35,8 @@ pub async fn models(settings: &Settings) -> Result<Option<(Asks, Models)>> {
     let Some(first) = dialects.first() else { return Ok(None) };
     check_side_by_side(&endpoints)?;
     let mut asks = Asks::new(first.model(), vocabulary(settings)?, allowances);
+    asks.size.output_tokens = asks.size.output_tokens.min(answer_tokens(&endpoints));
+    asks.places = endpoints.iter().map(Endpoint::place).collect();
     asks.size.chars = settings.number("pack_chars", PACK_CHARS)?;
     if settings.number("extraction_steps", STEPS)? == 2 {
         asks = asks.in_two_steps();
@@ -94,6 +96,11 @@ fn check_side_by_side(endpoints: &[Endpoint]) -> Result<()> {
     Ok(())
 }
 
+/// Tokens that all of these write in one answer.
+fn answer_tokens(endpoints: &[Endpoint]) -> u32 {
+    endpoints.iter().filter_map(|endpoint| endpoint.output_tokens).min().unwrap_or(u32::MAX)
+}
+
 /// Which of these models has a batch engine, and what a job there may hold.
 ///
 /// # Errors
@@ -146,11 +153,13 @@ fn spoken_to(settings: &Settings, endpoint: Endpoint) -> Result<Endpoint> {
         wrong(settings, "model_form", format!("`{form}`, expected `schema`, `object` or `tool`"))
     })?;
     let effort = given("model_effort").map(str::to_owned);
+    let output_tokens = count(settings, "model_output_tokens")?;
     let endpoint = Endpoint {
         headers: headers(settings)?,
         form,
         temperature: temperature.transpose()?,
         effort,
+        output_tokens,
         ..endpoint
     };
     endpoint.check().map(|()| endpoint)
@@ -223,15 +232,28 @@ pub(super) fn check_url(settings: &Settings, name: &str) -> Result<()> {
     }
 }
 
+/// A limit as the number that vendors count in.
+pub(super) fn count(settings: &Settings, name: &str) -> Result<Option<u32>> {
+    Ok(settings.limit(name)?.map(|number| u32::try_from(number).unwrap_or(u32::MAX)))
+}
+
+/// Calls under way at once, at most. Unless it is said, as many as a minute lets out: answers take seconds or minutes,
+/// and whatever is under way must not keep the quota from being used. Without a quota the number is found below this.
+pub(super) fn calls_at_once(settings: &Settings, requests: Option<u32>) -> Result<u32> {
+    if !settings.text("calls_at_once").is_empty() {
+        return Ok(settings.number("calls_at_once", CALLS_AT_ONCE)? as u32);
+    }
+    let (fewest, most) = (FEWEST_AT_ONCE, *CALLS_AT_ONCE.end() as u32);
+    Ok(requests.unwrap_or(0).clamp(fewest, most))
+}
+
 fn allowance(settings: &Settings, vendor: &str) -> Result<Allowance> {
-    let count = |name: &str| -> Result<Option<u32>> {
-        Ok(settings.limit(name)?.map(|number| u32::try_from(number).unwrap_or(u32::MAX)))
-    };
+    let requests = count(settings, "requests_per_minute")?;
     Ok(Allowance {
-        requests_per_minute: count("requests_per_minute")?,
+        requests_per_minute: requests,
         tokens_per_minute: settings.limit("tokens_per_minute")?,
-        requests_per_day: count("requests_per_day")?,
-        max_concurrency: settings.number("calls_at_once", CALLS_AT_ONCE)? as u32,
+        requests_per_day: count(settings, "requests_per_day")?,
+        max_concurrency: calls_at_once(settings, requests)?,
         day: models::day(vendor),
         ..Allowance::default()
     })
@@ -256,6 +278,8 @@ pub(super) fn check(settings: &Settings) -> Result<()> {
     asked(settings)?.iter().filter(|one| !is_local(one)).try_for_each(|one| endpoint(one).map(|_| ()))
 }
 
+/// Calls under way at once where nobody says how many: at five requests a minute and answers of five minutes, 25 are.
+const FEWEST_AT_ONCE: u32 = 32;
 /// How many calls may be under way at once.
 pub const CALLS_AT_ONCE: RangeInclusive<usize> = 1..=256;
 /// How much text may share a call: less than a chunk makes a call a chunk, more is more than models attend to.

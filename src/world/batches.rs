@@ -46,10 +46,15 @@ struct Talk<'a> {
 }
 
 impl Talk<'_> {
-    /// Sends the job, or finds it where it may have been sent before.
+    /// Sends the job, or finds it where it may have been sent before. A job that the engine does not take has ended
+    /// without an answer: its packs are owed again, and may be asked about one by one.
     async fn submit(&self, label: &str) -> Result<Vec<Record>> {
         let job = &self.task.job;
         let mut may_be_there = self.task.may_be_there;
+        if may_be_there {
+            // The process before this one may have died while the engine was still making it.
+            pause(self.pauses.nth(0)).await;
+        }
         for nth in 0.. {
             let first = match may_be_there {
                 true => self.engine.find(job),
@@ -62,6 +67,9 @@ impl Talk<'_> {
                     continue;
                 }
                 Ok(_) => None,
+                Err(refusal) if !may_be_there && !matches!(refusal.kind, models::Kind::Later { .. }) => {
+                    return Ok(vec![self.not_taken(label, refusal)]);
+                }
                 Err(refusal) => {
                     let wait = later(
                         refusal,
@@ -75,6 +83,13 @@ impl Talk<'_> {
             pause(wait.unwrap_or_default().max(self.pauses.nth(nth))).await;
         }
         Ok(Vec::new())
+    }
+
+    fn not_taken(&self, label: &str, refusal: Refusal) -> Record {
+        let job = &self.task.job;
+        let why = format!("sending a batch of {} calls to `{label}`: {}", job.packs.len(), refusal.text);
+        let why = why.replace("\nhint: ", "; ");
+        Record::BatchEnded(BatchEnded { key: job.key, missing: job.packs.clone(), why, halts: true })
     }
 
     /// Waits for the job to end, and brings what it answered.

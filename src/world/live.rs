@@ -8,7 +8,6 @@ use crate::error::{Error, Kind, Result};
 use crate::models::batch::Pauses;
 use crate::models::{self, Dialect};
 use crate::sources::{self, Ask, Source, SourceError};
-use knowledge::prompt::{Finish, Reply};
 use knowledge::record::{Answered, Deferred, Parked, Record};
 use knowledge::time::Timestamp;
 use std::future::Future;
@@ -94,8 +93,8 @@ impl World for Live {
     }
 }
 
-/// Asks a model, once. What comes back is recorded as it came; a prompt that this model will never answer counts as
-/// answered with a refusal.
+/// Asks a model, once. What comes back is recorded as it came. That a prompt will never be answered is recorded as well:
+/// whether it is the prompt's fault shows beside others.
 async fn ask(models: Option<Arc<Models>>, question: Question) -> Result<Vec<Record>> {
     let Question { pack, endpoint, prompt } = question;
     let unknown = || Error::new(Kind::Bug, format!("asking a model: there is no endpoint {endpoint}"));
@@ -118,11 +117,13 @@ async fn ask(models: Option<Arc<Models>>, question: Question) -> Result<Vec<Reco
         models::Kind::Later { wait, quota, day } => {
             let wait = if day { Some(DAY_USED_UP) } else { wait };
             let wait_ms = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-            Ok(vec![Record::Deferred(Deferred { pack, endpoint, sent_at, wait_ms, quota, why })])
+            let deferred = Deferred { pack, endpoint, sent_at, wait_ms, quota, never: false, why };
+            Ok(vec![Record::Deferred(deferred)])
         }
         models::Kind::Never => {
-            let reply = Reply { finish: Finish::Refused(why), ..Reply::default() };
-            Ok(vec![Record::Answered(Box::new(Answered { pack, endpoint, sent_at, reply }))])
+            let deferred =
+                Deferred { pack, endpoint, sent_at, wait_ms: None, quota: false, never: true, why };
+            Ok(vec![Record::Deferred(deferred)])
         }
         models::Kind::Halt => Err(Error::new(Kind::Halt, format!("asking a model: {why}"))
             .hint("fix the setting, the key or the bill; everything answered so far is kept")),

@@ -57,10 +57,26 @@ pub struct Usage {
     pub output_tokens: u64,
 }
 
+/// Tokens that no call takes: a thousand times the longest prompt there is.
+const MOST_TOKENS: u64 = 1 << 30;
+
 impl Usage {
+    /// The same, within what can be meant. What a provider counts is foreign input: it is added up over years, and no
+    /// sum may overflow.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        let Self { input_tokens, cached_tokens, output_tokens } = self;
+        let input_tokens = input_tokens.min(MOST_TOKENS);
+        Self {
+            input_tokens,
+            cached_tokens: cached_tokens.min(input_tokens),
+            output_tokens: output_tokens.min(MOST_TOKENS),
+        }
+    }
+
     /// Tokens as quotas count them.
     pub fn total(&self) -> u64 {
-        self.input_tokens + self.output_tokens
+        self.input_tokens.saturating_add(self.output_tokens)
     }
 }
 

@@ -47,6 +47,10 @@ pub enum Record {
     Answered(Box<Answered>),
     /// A call was not answered; it may be sent again.
     Deferred(Deferred),
+    /// A pack is not sent again as it is: its endpoint answers others, and not this one.
+    Refused(Refused),
+    /// What was refused is owed again.
+    Retried(Retried),
     /// An answer was read: what each chunk says, and which chunks are still owed one.
     Understood(Understood),
     /// These packs are about to be sent to a provider's batch engine as one job.
@@ -343,8 +347,28 @@ pub struct Deferred {
     /// The provider said that the quota is used up (429).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub quota: bool,
+    /// The provider said that it will never answer this. Whether that is about the pack or about everything that is
+    /// sent there shows when others are answered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub never: bool,
     /// Why, in words.
     pub why: String,
+}
+
+/// A pack that is given up as it is. What it asked about goes into smaller ones, while there are any.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// What was asked.
+    pub pack: PackId,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// Refused chunks that get another chance. The pages they are on are on the worklist beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retried {
+    /// Under whose name they were refused.
+    pub extractor: String,
 }
 
 /// A job that is about to be sent to a batch engine. Without a `BatchEnded` it may be there, whatever died since: it is
@@ -357,6 +381,9 @@ pub struct Submitting {
     pub extractor: String,
     /// Which of the configured endpoints it goes to, from 0.
     pub endpoint: u32,
+    /// What that endpoint is called: it is found again by this name, wherever the settings have it by then.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub place: String,
     /// What it asks.
     pub packs: Vec<PackId>,
     /// Tokens it may take, as estimated.

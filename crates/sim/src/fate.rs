@@ -486,6 +486,8 @@ pub fn kind(event: &Event<Record>) -> &'static str {
             Record::Asking(_) => "asking",
             Record::Answered(_) => "answered",
             Record::Deferred(_) => "deferred",
+            Record::Refused(_) => "refused",
+            Record::Retried(_) => "retried",
             Record::Understood(_) => "understood",
             Record::Submitting(_) => "submitting",
             Record::Submitted { .. } => "submitted",

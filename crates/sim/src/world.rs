@@ -129,7 +129,15 @@ async fn answer(model: Model, question: Question, fates: Fates, clock: Clock) ->
     }
     let Question { pack, endpoint, .. } = question;
     let deferred = |wait_ms, quota, why: &str| {
-        Record::Deferred(Deferred { pack, endpoint, sent_at, wait_ms, quota, why: why.to_owned() })
+        Record::Deferred(Deferred {
+            pack,
+            endpoint,
+            sent_at,
+            wait_ms,
+            quota,
+            never: false,
+            why: why.to_owned(),
+        })
     };
     Ok(vec![match outcome {
         Outcome::Answer(reply) => Record::Answered(Box::new(Answered { pack, endpoint, sent_at, reply })),

@@ -14,6 +14,9 @@ pub const CHARS_PER_TOKEN: f64 = 4.0;
 /// filler, with ten entities and seven quoted facts each.
 const ANSWER_TOKENS_PER_CHAR: f64 = 0.45;
 
+/// The same in characters, which follow the tokens of the script.
+pub const ANSWER_CHARS_PER_CHAR: f64 = ANSWER_TOKENS_PER_CHAR * CHARS_PER_TOKEN;
+
 /// Room for an answer per character of text: twice what is expected. Text that is all table says little more than that,
 /// and a model that loops is stopped before it has written much.
 const ROOM_TOKENS_PER_CHAR: f64 = 0.9;
@@ -47,9 +50,7 @@ pub fn estimate(owed: &[Owed], size: PackSize, vocabulary: &Vocabulary, chars_pe
         let text: usize = pack.iter().filter_map(|chunk| chars.get(chunk)).sum();
         all.calls += 1;
         all.input_tokens += tokens(fixed + text + pack.len() * FENCE_CHARS);
-        // The share of text that comes back is counted in characters, so it follows the tokens of the script.
-        let answer = text as f64 * ANSWER_TOKENS_PER_CHAR * CHARS_PER_TOKEN;
-        all.output_tokens += tokens(answer as usize);
+        all.output_tokens += tokens((text as f64 * ANSWER_CHARS_PER_CHAR) as usize);
     }
     all
 }

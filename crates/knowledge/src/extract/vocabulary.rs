@@ -289,7 +289,9 @@ impl RelationType {
     /// Whether things of these kinds may stand in this relation. Nobody knows what a `Thing` is, so it always may.
     pub(super) fn fits(&self, subject: &Kind, object: &Kind) -> bool {
         let fits = |kinds: &[String], kind: &Kind| {
-            kinds.is_empty() || *kind == Kind::THING || kinds.iter().any(|name| name == kind.as_str())
+            kinds.is_empty()
+                || *kind == Kind::THING
+                || kinds.iter().any(|name| name.to_lowercase() == kind.as_str().to_lowercase())
         };
         fits(&self.subjects, subject) && fits(&self.objects, object)
     }
