@@ -117,7 +117,7 @@ pub(super) fn plan(
     for heard in state.heard(asks.askers(), ANSWERS)? {
         plan.settled.extend(understand(state, asks, &heard)?);
     }
-    let (slices, to_the_end) = ahead(state, asks)?;
+    let (slices, to_the_end) = ahead(state, (asks, limits))?;
     for slice in slices {
         plan.settled.extend(extraction::pack(state, asks, slice)?);
     }
@@ -150,11 +150,13 @@ pub(super) fn is_answered(state: &State, limits: &Limits, slice: Slice) -> Resul
 
 /// The slices at the head of the line that are cut to their end, and whether these are all there are. For a batch
 /// engine, which takes hours whatever it is sent, the whole line is looked at.
-fn ahead(state: &State, asks: &Asks) -> Result<(Vec<Slice>, bool)> {
+fn ahead(state: &State, (asks, limits): (&Asks, &Limits)) -> Result<(Vec<Slice>, bool)> {
     let mut slices = Vec::new();
     let most = if asks.batch.is_some() { u32::MAX } else { SLICES_AHEAD };
     for number in 0..most {
-        let Some(slice) = state.slice_ahead(number)? else { return Ok((slices, true)) };
+        let Some(slice) = state.slice_ahead(number)?.filter(|slice| limits.reach(state, slice)) else {
+            return Ok((slices, true));
+        };
         if !state.is_complete(slice)? {
             break;
         }

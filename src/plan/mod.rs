@@ -20,7 +20,7 @@ use crate::error::{Error, Kind, Result};
 use crate::job::{Interrupt, Running};
 use crate::sources::Ask;
 use crate::state::State;
-use crate::state::owed::{Compared, Listing, Sweep};
+use crate::state::owed::{Compared, Listing, Slice, Sweep};
 use crate::world::Task;
 use knowledge::chunk::{CHUNKER, Chunk};
 use knowledge::graph::Reading;
@@ -61,7 +61,7 @@ pub struct Limits {
     pub chunk_chars: usize,
     /// How many pages an epoch takes.
     pub epoch_pages: u32,
-    /// Pages that a new worklist may hold; none for all.
+    /// Pages that a run brings up to date, in whole slices of a worklist that is there; none for all.
     pub pages: Option<usize>,
     /// How models are asked; none to ask nobody.
     pub asks: Option<Asks>,
@@ -94,6 +94,14 @@ impl Default for Limits {
             embeds: None,
             interrupt: Interrupt::default(),
         }
+    }
+}
+
+impl Limits {
+    /// Whether a run with these limits comes to a slice: it does while it has not gathered its pages.
+    pub fn reach(&self, state: &State, slice: &Slice) -> bool {
+        // A count that cannot be read is no reason to do more than was asked for.
+        self.pages.is_none_or(|most| state.gathered_before(slice).is_ok_and(|gathered| gathered < most))
     }
 }
 
@@ -200,7 +208,7 @@ fn plan_epoch(state: &State, limits: &Limits) -> Result<Option<Record>> {
     if let Some(epoch) = state.open_epoch()? {
         return adjudication::settle(state, limits.asks.as_ref(), &epoch);
     }
-    let Some(slice) = state.head_slice()? else { return Ok(None) };
+    let Some(slice) = state.head_slice()?.filter(|slice| limits.reach(state, slice)) else { return Ok(None) };
     if !state.is_complete(slice)? || !asks::is_answered(state, limits, slice)? {
         return Ok(None);
     }

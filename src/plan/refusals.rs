@@ -85,3 +85,130 @@ fn halt(asks: &Asks, failing: &Failing, conduct: &Conduct) -> Error {
     };
     Error::new(Kind::Halt, text).hint(hint)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use knowledge::extract::Vocabulary;
+    use knowledge::id::ChunkId;
+    use knowledge::prompt::Reply;
+    use knowledge::quota::Allowance;
+    use knowledge::record::{Answered, Asking, Deferred, Matter, Pack, Packed};
+    use vault::{Digest, Entry, Event, Ordinal, Position, Segment, Seq, Term};
+
+    /// A state to which one record after the other happens, a minute apart.
+    struct Told {
+        _folder: tempfile::TempDir,
+        state: State,
+        asks: Asks,
+        packs: Vec<Pack>,
+        seq: u64,
+    }
+
+    impl Told {
+        fn new(packs: usize) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let state = State::open(&folder.path().join("state.db"), "one").unwrap();
+            let asks = Asks::new("m", Vocabulary::default(), vec![Allowance::default()]);
+            let pack = |number: usize| {
+                let chunk = ChunkId::of(&[&number.to_le_bytes()]);
+                Pack::new(&asks.extractor, 0, None, Matter::Chunks(vec![chunk]))
+            };
+            let packs: Vec<Pack> = (0..packs).map(pack).collect();
+            let mut told = Self { _folder: folder, state, asks, packs: packs.clone(), seq: 0 };
+            let extractor = told.asks.extractor.clone();
+            told.happens(Record::Packed(Packed { extractor, slice: None, packs }));
+            told
+        }
+
+        fn now(&self) -> Timestamp {
+            Timestamp::from_second(1_780_000_000 + 60 * self.seq as i64).unwrap()
+        }
+
+        fn happens(&mut self, record: Record) {
+            self.seq += 1;
+            let (seq, at) = (Seq::new(self.seq), self.now());
+            let position =
+                Position { ordinal: Ordinal::new(self.seq), digest: Digest::of(&self.seq.to_le_bytes()) };
+            let entries = vec![Entry { seq, at, event: Event::Record(record) }];
+            self.state.apply(&Segment { position, term: Term::new(1), entries, bytes: 0 }).unwrap();
+        }
+
+        fn asking(&mut self, pack: usize) {
+            let pack = self.packs[pack].id;
+            self.happens(Record::Asking(Asking { pack, endpoint: 0, tokens: 1, chars: 1 }));
+        }
+
+        fn fails(&mut self, pack: usize, never: bool) {
+            self.asking(pack);
+            let (pack, sent_at) = (self.packs[pack].id, self.now());
+            let why = "status 500".to_owned();
+            let deferred = Deferred { pack, endpoint: 0, sent_at, wait_ms: None, quota: false, never, why };
+            self.happens(Record::Deferred(deferred));
+        }
+
+        fn answers(&mut self, pack: usize) {
+            self.asking(pack);
+            let (pack, sent_at) = (self.packs[pack].id, self.now());
+            let reply = Reply::default();
+            self.happens(Record::Answered(Box::new(Answered { pack, endpoint: 0, sent_at, reply })));
+        }
+
+        /// What is given up now, by number.
+        fn given_up(&self) -> Result<Vec<usize>> {
+            let mut plan = Plan::default();
+            super::plan(&self.state, (&self.asks, self.now()), &mut plan)?;
+            let number = |record: &Record| match record {
+                Record::Refused(refused) => self.packs.iter().position(|pack| pack.id == refused.pack),
+                _ => None,
+            };
+            Ok(plan.settled.iter().filter_map(number).collect())
+        }
+    }
+
+    #[test]
+    fn a_pack_that_fails_again_and_again_while_others_are_answered_is_given_up() {
+        let mut told = Told::new(9);
+        for round in 0..FAULTS as usize {
+            assert_eq!(told.given_up().unwrap(), [0usize; 0], "after {round} faults");
+            told.fails(0, false);
+            told.answers(round + 1);
+        }
+        assert_eq!(told.given_up().unwrap(), [0]);
+    }
+
+    #[test]
+    fn an_endpoint_that_fails_at_everything_parks_nothing() {
+        let mut told = Told::new(3);
+        told.answers(2);
+        (0..40).for_each(|round| told.fails(round % 2, false));
+        assert_eq!(told.given_up().unwrap(), [0usize; 0]);
+    }
+
+    #[test]
+    fn an_address_that_never_answered_ends_the_run() {
+        let mut told = Told::new(2);
+        (0..FAULTS_AT_FIRST as usize - 1).for_each(|round| told.fails(round % 2, false));
+        assert_eq!(told.given_up().unwrap(), [0usize; 0]);
+        told.fails(0, false);
+        let error = told.given_up().unwrap_err();
+        assert!(error.kind() == Kind::Later && error.to_string().contains("status 500"), "{error}");
+    }
+
+    #[test]
+    fn what_is_refused_for_good_is_given_up_once_others_are_answered() {
+        let mut told = Told::new(4);
+        told.fails(0, true);
+        told.fails(1, true);
+        assert_eq!(told.given_up().unwrap(), [0usize; 0]);
+        told.answers(2);
+        assert_eq!(told.given_up().unwrap(), [0, 1]);
+    }
+
+    #[test]
+    fn refusals_in_a_row_from_the_first_call_on_halt_the_run() {
+        let mut told = Told::new(5);
+        (0..3).for_each(|pack| told.fails(pack, true));
+        assert_eq!(told.given_up().unwrap_err().kind(), Kind::Halt);
+    }
+}

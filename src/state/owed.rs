@@ -226,6 +226,18 @@ impl State {
         Ok(Some(Slice { sweep, first, end: length.min(first + pages), epoch }))
     }
 
+    /// Items of worklists that were gathered in the present term, and those that stand between them and a slice.
+    pub fn gathered_before(&self, slice: &Slice) -> Result<usize> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT coalesce(sum(end - first), 0), coalesce(max(CASE sweep WHEN ?1 THEN end END), ?2) FROM epoch
+             WHERE gathered_seq > coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'opened_seq'), 0)",
+        )?;
+        let head = self.head_slice()?.map_or(slice.first, |head| head.first);
+        let (gathered, from): (i64, u32) =
+            statement.query_row(params![slice.sweep, head], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(usize::try_from(gathered).unwrap_or(0) + slice.first.saturating_sub(from) as usize)
+    }
+
     /// Whether every item of a slice is cut, refused or gone.
     pub fn is_complete(&self, slice: Slice) -> Result<bool> {
         let mut statement = self.connection().prepare_cached(

@@ -9,6 +9,7 @@ use super::candidates::collect;
 use crate::error::Result;
 use knowledge::audience::LayerId;
 use knowledge::id::{ChunkId, EntityId, FactId, NodeId, PackId};
+use knowledge::resolve::{self, Held};
 use knowledge::summary::{self, Subject, Summary};
 use rusqlite::{OptionalExtension, params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,8 +35,21 @@ struct Kept {
     facts: BTreeSet<FactId>,
 }
 
-/// What one audience may read of an entity: sentences in order of time, with the facts that stand on each.
-type Told = BTreeMap<(String, String), BTreeSet<FactId>>;
+/// What one audience may read of an entity.
+#[derive(Default)]
+struct Told {
+    /// Sentences in order of time, with the facts that stand on each.
+    sentences: BTreeMap<(String, String), BTreeSet<FactId>>,
+    /// What these facts are about, as far as it is this entity: it is named by these alone, since another name of it may
+    /// stand on a page that this audience does not see.
+    nodes: BTreeSet<NodeId>,
+}
+
+impl Told {
+    fn facts(&self) -> BTreeSet<FactId> {
+        self.sentences.values().flatten().copied().collect()
+    }
+}
 
 impl State {
     /// Entities of which an audience may read more than `long` characters that nobody has summarised, by id and
@@ -49,24 +63,25 @@ impl State {
                  SELECT object, sentence FROM fact JOIN support USING (fact)
                  WHERE folded_into IS NULL AND withdrawn = 0 AND extractor <> '"structural"' AND ended IS NULL
                    AND object IS NOT NULL)
-             SELECT entity.entity, entity.name, entity.kind FROM said JOIN node USING (node)
+             SELECT entity.entity FROM said JOIN node USING (node)
              JOIN entity ON entity.entity = node.entity
              GROUP BY entity.entity HAVING sum(length(sentence)) > ?1 ORDER BY entity.entity"#,
         )?;
-        let candidates = collect(statement.query([long as i64])?, |row| {
-            Ok((
-                EntityId(NodeId::from_bytes(row.get(0)?)),
-                row.get::<_, String>(1)?,
-                row.get::<_, String>(2)?,
-            ))
-        })?;
+        let candidates =
+            collect(statement.query([long as i64])?, |row| Ok(EntityId(NodeId::from_bytes(row.get(0)?))))?;
         let mut owed = Vec::new();
-        for (entity, name, kind) in candidates {
+        for entity in candidates {
             for (audience, told) in self.told_of(entity)? {
+                let mut members = Vec::new();
+                for node in &told.nodes {
+                    members.extend(self.node(*node)?);
+                }
+                // The name as it is written, a person's key: display names go to no model.
+                let (name, kind) = resolve::shown(&members);
                 let subject = Subject {
                     entity,
-                    name: name.clone(),
-                    kind: kind.clone(),
+                    name,
+                    kind: kind.as_str().to_owned(),
                     audience,
                     before: None,
                     sentences: Vec::new(),
@@ -79,11 +94,12 @@ impl State {
     }
 
     fn owed_summary(&self, mut subject: Subject, told: Told, long: usize) -> Result<Option<Subject>> {
-        let held: BTreeSet<FactId> = told.values().flatten().copied().collect();
+        let held = told.facts();
         let kept = self.kept(subject.entity, &serde_json::to_string(&subject.audience)?)?;
         let kept = kept.filter(|kept| kept.facts.is_subset(&held));
         let known = kept.as_ref().map(|kept| kept.facts.clone()).unwrap_or_default();
         let untold: Vec<(String, Vec<FactId>)> = told
+            .sentences
             .into_iter()
             .filter(|(_, facts)| !facts.is_subset(&known))
             .map(|((_, sentence), facts)| (sentence, facts.into_iter().collect()))
@@ -114,7 +130,7 @@ impl State {
     fn told_of(&self, entity: EntityId) -> Result<BTreeMap<Vec<LayerId>, Told>> {
         let mut statement = self.connection().prepare_cached(
             r#"SELECT DISTINCT fact.fact, support.chunk, support.sentence,
-                    coalesce(support.valid_at, support.asserted_from, '')
+                    coalesce(support.valid_at, support.asserted_from, ''), node.node
              FROM node JOIN fact ON fact.subject = node.node OR fact.object = node.node
              JOIN support ON support.fact = fact.fact
              WHERE node.entity = ?1 AND fact.folded_into IS NULL AND fact.withdrawn = 0
@@ -122,17 +138,20 @@ impl State {
         )?;
         let said = collect(statement.query([entity.0.as_bytes()])?, |row| {
             let (fact, chunk) = (FactId::from_bytes(row.get(0)?), ChunkId::from_bytes(row.get(1)?));
-            Ok((fact, chunk, row.get::<_, String>(2)?, row.get::<_, String>(3)?))
+            let node = NodeId::from_bytes(row.get(4)?);
+            Ok((fact, chunk, row.get::<_, String>(2)?, row.get::<_, String>(3)?, node))
         })?;
         let mut audiences: BTreeMap<ChunkId, Vec<LayerId>> = BTreeMap::new();
         let mut told: BTreeMap<Vec<LayerId>, Told> = BTreeMap::new();
-        for (fact, chunk, sentence, day) in said {
+        for (fact, chunk, sentence, day, node) in said {
             let audience = match audiences.get(&chunk) {
                 Some(known) => known.clone(),
                 None => self.layers_before(&[chunk])?,
             };
             audiences.insert(chunk, audience.clone());
-            told.entry(audience).or_default().entry((day, sentence)).or_default().insert(fact);
+            let told = told.entry(audience).or_default();
+            told.nodes.insert(node);
+            told.sentences.entry((day, sentence)).or_default().insert(fact);
         }
         Ok(told)
     }
@@ -152,13 +171,7 @@ impl State {
         }
         let told = self.told_of(entity)?;
         let holds = |summary: &Summary| {
-            let held: BTreeSet<FactId> = told
-                .get(&summary.audience)
-                .into_iter()
-                .flat_map(BTreeMap::values)
-                .flatten()
-                .copied()
-                .collect();
+            let held = told.get(&summary.audience).map(Told::facts).unwrap_or_default();
             summary.facts.iter().all(|fact| held.contains(fact))
         };
         Ok(kept.into_iter().filter(holds).collect())

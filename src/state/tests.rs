@@ -466,3 +466,74 @@ fn what_contradicts_a_fact_ends_it_until_its_own_text_goes() {
     support.end = Some(End { ended: Ended::Vanished, version: None, at: None });
     assert_eq!(resolved(11, gone).0, open.0);
 }
+
+/// The same history, read by a model on two pages, of which one is restricted and calls the service by another name.
+#[test]
+fn a_summary_is_asked_for_with_the_names_that_its_audience_may_read() {
+    let (_folder, mut state) = state();
+    let (open, closed) = (cut("p1"), cut("p2"));
+    let restricted = Layer { id: LayerId::Page(PageId::new("p2")), rule: Rule::Unknown };
+    let read = |changes: Vec<Change>| -> Vec<Change> {
+        let by_model = |change| match change {
+            Change::Fact(fact) => Change::Fact(Fact { extractor: Extractor::Model("m".to_owned()), ..fact }),
+            other => other,
+        };
+        changes.into_iter().map(by_model).collect()
+    };
+    let mut said = read(changes(open.0));
+    let secret = Node {
+        id: NodeId::of(&[b"phoenix"]),
+        name: "phoenix".to_owned(),
+        normal: "phoenix".to_owned(),
+        kind: Kind::COMPONENT,
+        space: None,
+        key: None,
+    };
+    let (service, person) = (NodeId::of(&[b"ledger-service"]), NodeId::of(&[b"u1"]));
+    let fact = FactId::of(&[b"another"]);
+    said.extend([
+        Change::Episode(Episode { chunk: closed.0, valid_at: None, end: None }),
+        Change::Node(secret.clone()),
+        Change::Mention { node: secret.id, chunk: closed.0 },
+        Change::Group {
+            entity: EntityId(service),
+            nodes: vec![service, secret.id],
+            name: "phoenix".to_owned(),
+            kind: Kind::COMPONENT,
+        },
+        Change::Fact(Fact {
+            id: fact,
+            subject: secret.id,
+            relation: "owned_by".to_owned(),
+            object: Object::Named(person),
+            run: 0,
+            extractor: Extractor::Model("m".to_owned()),
+        }),
+        Change::Support(Support {
+            fact,
+            chunk: closed.0,
+            sentence: "Phoenix is owned by @{u1}.".to_owned(),
+            valid_at: None,
+            invalid_at: None,
+            from_version: Version(1),
+            asserted_from: None,
+            end: None,
+        }),
+    ]);
+    let gathered = Gathered { epoch: 1, sweep: 1, first: 0, end: 2, resolver: 1, extractor: None };
+    for segment in [
+        segment(1, vec![listed(&[("p1", "a"), ("p2", "a")], &[("u1", "Ann Example")])]),
+        segment(2, vec![Record::AudienceChanged { layers: vec![restricted] }, worklist(&["p1", "p2"])]),
+        segment(4, vec![fetched("p1"), open.1, fetched("p2"), closed.1]),
+        segment(8, vec![Record::Gathered(gathered), Record::Resolved(Resolved { epoch: 1, changes: said })]),
+    ] {
+        state.apply(&segment).unwrap();
+    }
+    let owed = state.owed_summaries(5).unwrap();
+    assert!(owed.iter().all(|subject| !subject.name.contains("Ann Example")), "{owed:?}");
+    for subject in owed.iter().filter(|subject| subject.entity == EntityId(service)) {
+        let expected = if subject.audience.is_empty() { "ledger-service" } else { "phoenix" };
+        assert_eq!(subject.name, expected, "{subject:?}");
+    }
+    assert_eq!(owed.iter().filter(|subject| subject.entity == EntityId(service)).count(), 2, "{owed:?}");
+}

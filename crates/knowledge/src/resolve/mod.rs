@@ -21,7 +21,7 @@ mod pending;
 mod slots;
 mod times;
 
-pub use names::{distinctive, normalise};
+pub use names::{distinctive, normalise, shown};
 pub use pairs::bands;
 pub use pending::{PassedOver, Round};
 pub use times::{as_said_at, spells, times};

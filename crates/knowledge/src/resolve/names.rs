@@ -343,7 +343,7 @@ static EVERYDAY_SET: LazyLock<HashSet<&'static str>> =
 /// The name and kind to show for an entity, from its members alone. A page shows its current title, which its
 /// `Title` node carries; then come people, pages, spaces, issues and labels; plain names show the shortest
 /// form.
-pub(super) fn shown(members: &[Node]) -> (String, Kind) {
+pub fn shown(members: &[Node]) -> (String, Kind) {
     let rank = |node: &Node| match &node.key {
         Some(Key::Title(..)) => 0,
         Some(Key::Person(_)) => 1,
