@@ -3,12 +3,11 @@
 
 use super::Call;
 use super::progress::Bar;
-use crate::embedders::builtin::Builtin;
-use crate::embedders::{Embedder, Quantised};
+use crate::embedders::Embedder;
+use crate::embedders::builtin::{self, Builtin};
 use crate::error::Result;
 use crate::job::Interrupt;
 use crate::state::State;
-use crate::state::vectors::Text;
 
 /// Texts embedded between two transactions: a second or two of work.
 const BATCH: usize = 256;
@@ -27,7 +26,8 @@ pub(super) fn fill(call: &Call, state: &State, interrupt: &Interrupt) -> Result<
         if texts.is_empty() {
             break;
         }
-        let vectors = embed_on_all_cores(&texts);
+        let words: Vec<&str> = texts.iter().map(|text| text.text.as_str()).collect();
+        let vectors = builtin::embed_on_all_cores(&words);
         state.keep_vectors(Builtin.name(), &texts, &vectors)?;
         embedded += texts.len();
         bar.set(embedded as u64);
@@ -37,22 +37,4 @@ pub(super) fn fill(call: &Call, state: &State, interrupt: &Interrupt) -> Result<
         state.note_alike(Builtin.name())?;
     }
     Ok(())
-}
-
-/// Splits the texts over the cores; a text's vector does not depend on its neighbours.
-fn embed_on_all_cores(texts: &[Text]) -> Vec<Quantised> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = texts.len().div_ceil(cores).max(1);
-    let embed = |part: &[Text]| -> Vec<Quantised> {
-        let part: Vec<&str> = part.iter().map(|text| text.text.as_str()).collect();
-        Builtin.embed(&part)
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = texts.chunks(share).map(|part| scope.spawn(move || embed(part))).collect();
-        // A panic in one share must not shift the vectors of the others onto wrong texts.
-        let join = |thread: std::thread::ScopedJoinHandle<'_, Vec<Quantised>>| {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        threads.into_iter().flat_map(join).collect()
-    })
 }

@@ -217,6 +217,7 @@ fn limits(call: &Call, typed: &Typed, asks: Option<Asks>) -> Result<Limits> {
         epoch_pages: u32::try_from(call.settings.number("epoch_pages", wire::EPOCH_PAGES)?).unwrap_or(1),
         pages: typed.limit_pages,
         asks,
+        by_meaning: call.settings.text("embedding") == "builtin",
         retry_parked: typed.retry_parked,
         interrupt: Interrupt::default(),
         ..Limits::default()

@@ -32,6 +32,21 @@ impl Embedder for Builtin {
     }
 }
 
+/// One vector for each text, in order, by all processors: a text's vector does not depend on its neighbours.
+pub fn embed_on_all_cores(texts: &[&str]) -> Vec<Quantised> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = texts.len().div_ceil(cores).max(1);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            texts.chunks(share).map(|part| scope.spawn(move || Builtin.embed(part))).collect();
+        // A panic in one share must not shift the vectors of the others onto wrong texts.
+        let join = |thread: std::thread::ScopedJoinHandle<'_, Vec<Quantised>>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().flat_map(join).collect()
+    })
+}
+
 impl Builtin {
     /// One vector for each text, in order.
     #[must_use]

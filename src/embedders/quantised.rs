@@ -58,6 +58,13 @@ impl Quantised {
         dot(&self.bytes, &other.bytes) as f32 * (self.factor * other.factor)
     }
 
+    /// The sign of each number as a bit: what differs between two of these says nearly how alike their directions are.
+    #[must_use]
+    pub fn signs(&self) -> Box<[u64]> {
+        let word = |part: &[i8]| part.iter().fold(0, |word, byte| word << 1 | u64::from(*byte < 0));
+        self.bytes.chunks(64).map(word).collect()
+    }
+
     fn from_i8(bytes: Box<[i8]>) -> Quantised {
         let square = dot(&bytes, &bytes);
         let factor = if square == 0 { 0.0 } else { 1.0 / (square as f32).sqrt() };

@@ -8,6 +8,7 @@ mod batches;
 mod budget;
 mod embeds;
 mod extraction;
+mod likeness;
 mod refusals;
 mod summaries;
 
@@ -67,6 +68,8 @@ pub struct Limits {
     pub asks: Option<Asks>,
     /// What models and embedders may take in this run.
     pub budget: Budget,
+    /// Ask also about names that mean nearly the same by their built-in vectors.
+    pub by_meaning: bool,
     /// Give another chance to chunks that were refused.
     pub retry_parked: bool,
     /// Who is asked for vectors; none when they are made here, or not at all.
@@ -90,6 +93,7 @@ impl Default for Limits {
             pages: None,
             asks: None,
             budget: Budget::default(),
+            by_meaning: false,
             retry_parked: false,
             embeds: None,
             interrupt: Interrupt::default(),
@@ -212,14 +216,15 @@ fn plan_epoch(state: &State, limits: &Limits) -> Result<Option<Record>> {
     if !state.is_complete(slice)? || !asks::is_answered(state, limits, slice)? {
         return Ok(None);
     }
-    Ok(Some(Record::Gathered(Gathered {
-        epoch: slice.epoch,
-        sweep: slice.sweep,
-        first: slice.first,
-        end: slice.end,
-        resolver: RESOLVER,
-        extractor: limits.asks.as_ref().map(|asks| asks.extractor.clone()),
-    })))
+    let extractor = limits.asks.as_ref().map(|asks| asks.extractor.clone());
+    let Slice { sweep, first, end, epoch } = slice;
+    let gathered = Gathered { epoch, sweep, first, end, resolver: RESOLVER, extractor, alike: Vec::new() };
+    // Without anybody to judge them, names that are alike are no business of the graph.
+    let alike = match limits.asks.is_some() && limits.by_meaning {
+        true => likeness::pairs(state, &gathered)?,
+        false => Vec::new(),
+    };
+    Ok(Some(Record::Gathered(Gathered { alike, ..gathered })))
 }
 
 /// Reads, cuts and interprets a page version. Chunks that the same rules have made before are named, not repeated.

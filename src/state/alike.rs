@@ -15,14 +15,14 @@ use std::collections::BTreeMap;
 
 /// From here on a pair is worth a question. Pairs of names of the sample wikis above it are mostly spellings, plurals
 /// and abbreviations of one thing; below it mostly things of one sort.
-const ALIKE: f32 = 0.88;
+pub const ALIKE: f32 = 0.88;
 /// Signs that must agree for two names to be compared: at a cosine of 0.9 a sign agrees in 86 of 100 cases, so that
 /// one of the 32 slices of 12 agrees in 99 of 100.
 const SLICE: usize = 12;
 /// Names in one slot that are compared with each other: a fuller slot says nothing, and its square would cost.
 const SLOT: usize = 256;
 /// Notes kept for a name.
-const NOTES: usize = 3;
+pub const NOTES: usize = 3;
 
 /// An entity that may be the same as another.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -40,7 +40,6 @@ struct Named {
     entity: [u8; 16],
     vector: Quantised,
     signs: Vec<bool>,
-    /// The digits of the name: names that differ in a number mean different things.
     digits: String,
 }
 
@@ -83,7 +82,7 @@ impl State {
             let bytes: Vec<u8> = row.get(2)?;
             let Ok(vector) = Quantised::from_bytes(&bytes, dimensions) else { return Ok(None) };
             let signs = bytes.iter().map(|byte| byte.cast_signed() < 0).collect();
-            let digits = row.get::<_, String>(3)?.chars().filter(char::is_ascii_digit).collect();
+            let digits = digits(&row.get::<_, String>(3)?);
             Ok(Some(Named { node: row.get(0)?, entity: row.get(1)?, vector, signs, digits }))
         })?;
         Ok(found.into_iter().flatten().collect())
@@ -105,6 +104,11 @@ impl State {
             })
         })
     }
+}
+
+/// The digits of a name: names that differ in a number mean different things.
+pub fn digits(name: &str) -> String {
+    name.chars().filter(char::is_ascii_digit).collect()
 }
 
 fn compare(names: &[Named], slot: &[usize], pairs: &mut BTreeMap<(usize, usize), f32>) {

@@ -345,6 +345,9 @@ fn apply_gathered(step: &Step<'_>, gathered: &Gathered) -> Result<()> {
             step.seq
         ],
     )?;
+    for (one, other) in &gathered.alike {
+        step.run("INSERT OR IGNORE INTO candidate VALUES (?1, ?2)", [one.as_bytes(), other.as_bytes()])?;
+    }
     answers::gathered(step, gathered)
 }
 

@@ -126,7 +126,7 @@ impl Held for State {
 
     fn noted_alike(&self, node: NodeId) -> Result<Vec<NodeId>> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT b FROM alike WHERE a = ?1 UNION SELECT a FROM alike WHERE b = ?1 ORDER BY 1",
+            "SELECT b FROM candidate WHERE a = ?1 UNION SELECT a FROM candidate WHERE b = ?1 ORDER BY 1",
         )?;
         collect(statement.query([node.as_bytes()])?, |row| Ok(NodeId::from_bytes(row.get(0)?)))
     }
@@ -172,6 +172,18 @@ pub(super) fn collect<T>(
         found.push(read(row)?);
     }
     Ok(found)
+}
+
+impl State {
+    /// The plain names of things that are in the graph: those that may mean the same as others.
+    pub fn plain_names(&self) -> Result<Vec<Node>> {
+        nodes(
+            self.connection(),
+            "WHERE entity IS NOT NULL AND key IS NULL AND kind <> 'Person'
+             AND length(name) BETWEEN 4 AND 60 AND instr(name, '@{') = 0 ORDER BY node",
+            [],
+        )
+    }
 }
 
 fn nodes(connection: &Connection, which: &str, values: impl rusqlite::Params) -> Result<Vec<Node>> {

@@ -135,9 +135,12 @@ impl State {
         Ok(state)
     }
 
-    /// One read transaction for many reads, until dropped: each would take and give back the file's locks otherwise.
+    /// One transaction for many reads, until dropped: each would take and give back the file's locks otherwise. What is
+    /// cached on the way is kept.
     pub fn reading(&self) -> Result<Transaction<'_>> {
-        Ok(self.connection.unchecked_transaction()?)
+        let mut transaction = self.connection.unchecked_transaction()?;
+        transaction.set_drop_behavior(rusqlite::DropBehavior::Commit);
+        Ok(transaction)
     }
 
     /// Where the file is.

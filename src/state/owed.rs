@@ -260,6 +260,8 @@ impl State {
                 end: row.get(3)?,
                 resolver: row.get(4)?,
                 extractor: row.get(5)?,
+                // They are rows by now (`candidate`).
+                alike: Vec::new(),
             })
         });
         Ok(found.optional()?)

@@ -354,6 +354,9 @@ CREATE VIRTUAL TABLE chunk_text USING fts5 (path, text, content = '', contentles
 CREATE VIRTUAL TABLE node_text USING fts5 (name, content = '', contentless_delete = 1, tokenize = 'porter unicode61');
 CREATE VIRTUAL TABLE fact_text USING fts5 (statement, sentence, card, content = '', contentless_delete = 1, tokenize = 'porter unicode61');
 -- Names that are alike, noted from their vectors and kept apart until somebody judges them.
+-- Names that were found to mean nearly the same before their epoch was resolved; from records.
+CREATE TABLE candidate (a BLOB NOT NULL, b BLOB NOT NULL, PRIMARY KEY (a, b)) WITHOUT ROWID;
+CREATE INDEX candidate_b ON candidate (b);
 CREATE TABLE alike (a BLOB NOT NULL, b BLOB NOT NULL, score REAL NOT NULL, PRIMARY KEY (a, b)) WITHOUT ROWID;
 CREATE TABLE vector_of (kind TEXT NOT NULL, row INTEGER NOT NULL, text_hash BLOB NOT NULL, PRIMARY KEY (kind, row)) WITHOUT ROWID;
 CREATE TABLE vector (text_hash BLOB NOT NULL, model TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (text_hash, model)) WITHOUT ROWID;

@@ -173,7 +173,8 @@ fn changes(chunk: ChunkId) -> Vec<Change> {
 
 fn small_history() -> Vec<Segment<Record>> {
     let (chunk, cut) = cut("p1");
-    let gathered = Gathered { epoch: 1, sweep: 1, first: 0, end: 1, resolver: 1, extractor: None };
+    let gathered =
+        Gathered { epoch: 1, sweep: 1, first: 0, end: 1, resolver: 1, extractor: None, alike: Vec::new() };
     let resolved = Resolved { epoch: 1, changes: changes(chunk) };
     vec![
         segment(1, vec![listed(&[("p1", "a")], &[("u1", "Ann Example")])]),
@@ -520,7 +521,8 @@ fn a_summary_is_asked_for_with_the_names_that_its_audience_may_read() {
             end: None,
         }),
     ]);
-    let gathered = Gathered { epoch: 1, sweep: 1, first: 0, end: 2, resolver: 1, extractor: None };
+    let gathered =
+        Gathered { epoch: 1, sweep: 1, first: 0, end: 2, resolver: 1, extractor: None, alike: Vec::new() };
     for segment in [
         segment(1, vec![listed(&[("p1", "a"), ("p2", "a")], &[("u1", "Ann Example")])]),
         segment(2, vec![Record::AudienceChanged { layers: vec![restricted] }, worklist(&["p1", "p2"])]),

@@ -4,10 +4,11 @@
 
 use super::State;
 use super::candidates::collect;
-use crate::embedders::Quantised;
+use crate::embedders::{Embedder, Quantised};
 use crate::error::Result;
 use knowledge::id::TextId;
 use rusqlite::{OptionalExtension, params};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The text a vector is made of, by kind and row. Facts that stand on cards alone have none: words find them. A passage
 /// is its headings and its first 600 characters, about 150 tokens: the model could read 256, at nearly twice the time.
@@ -128,6 +129,43 @@ impl State {
                 most: row.get::<_, Option<i64>>(3)?.and_then(|most| usize::try_from(most).ok()),
             })
         })
+    }
+
+    /// The vectors that are kept of these texts.
+    pub fn vectors_by_text(
+        &self,
+        embedder: &impl Embedder,
+        texts: &BTreeSet<&str>,
+    ) -> Result<BTreeMap<String, Quantised>> {
+        let dimensions = self.dimensions(embedder.name())?.unwrap_or(0);
+        let mut statement = self
+            .connection()
+            .prepare_cached("SELECT vector FROM vector WHERE text_hash = ?1 AND model = ?2")?;
+        let mut found = BTreeMap::new();
+        for text in texts {
+            let id = TextId::of(&[text.as_bytes()]);
+            let kept: Option<Vec<u8>> =
+                statement.query_row(params![id.as_bytes(), embedder.name()], |row| row.get(0)).optional()?;
+            let vector = kept.and_then(|bytes| Quantised::from_bytes(&bytes, dimensions).ok());
+            found.extend(vector.map(|vector| ((*text).to_owned(), vector)));
+        }
+        Ok(found)
+    }
+
+    /// Keeps the vectors of these texts, whether or not the graph has them yet: a cache, in whatever transaction is open.
+    pub fn keep_by_text(
+        &self,
+        embedder: &impl Embedder,
+        texts: &[&str],
+        vectors: &[Quantised],
+    ) -> Result<()> {
+        let mut statement =
+            self.connection().prepare_cached("INSERT OR IGNORE INTO vector VALUES (?1, ?2, ?3)")?;
+        for (text, vector) in texts.iter().zip(vectors) {
+            let id = TextId::of(&[text.as_bytes()]);
+            statement.execute(params![id.as_bytes(), embedder.name(), vector.to_bytes()])?;
+        }
+        Ok(())
     }
 
     /// Keeps the vectors of these texts, made here.

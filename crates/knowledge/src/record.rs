@@ -5,7 +5,7 @@ use crate::audience::Layer;
 use crate::chunk::Chunk;
 use crate::document::Warning;
 use crate::graph::{Change, Mention, Reading};
-use crate::id::{BatchKey, ChunkId, PackId, PageId, QuestionId, SpaceKey, Version};
+use crate::id::{BatchKey, ChunkId, NodeId, PackId, PageId, QuestionId, SpaceKey, Version};
 use crate::judge::{Finding, Question};
 use crate::page::{PageRef, Person, RawPage, Space};
 use crate::prompt::Reply;
@@ -462,6 +462,9 @@ pub struct Gathered {
     /// Whose readings count beside those of the rules: the model that was asked, if one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extractor: Option<String>,
+    /// Names that mean nearly the same, by their vectors: worth a question, and no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alike: Vec<(NodeId, NodeId)>,
 }
 
 /// What an epoch changes.

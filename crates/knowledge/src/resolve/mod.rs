@@ -69,6 +69,22 @@ pub fn questions<H: Held>(pages: &[PageSaid], held: &H, findings: &Findings) -> 
     Ok(weigh(pages, held, findings)?.round)
 }
 
+/// The plain names of things that pages speak of, by id: those that may mean the same as others that look different.
+/// People, and what has a key, are told apart by that.
+pub fn plain_names(pages: &[PageSaid]) -> Vec<Node> {
+    let mut all = page::Said::default();
+    pages.iter().for_each(|page| all.join(page::said(page)));
+    let meant = |node: &Node| {
+        let chars = node.name.chars().count();
+        node.key.is_none() && node.kind != Kind::PERSON && PLAIN.contains(&chars) && !node.name.contains("@{")
+    };
+    all.nodes.into_values().filter(meant).collect()
+}
+
+/// Characters of a name that means something by itself: a shorter one is an abbreviation of many things, a longer one a
+/// sentence.
+const PLAIN: std::ops::RangeInclusive<usize> = 4..=60;
+
 /// A page as it must stand in the graph after its epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageSaid {

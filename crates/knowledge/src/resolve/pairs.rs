@@ -190,7 +190,10 @@ pub(super) fn doubts<H: Held>(entering: &[Node], held: &H) -> Result<Doubts, H::
             near.extend(if same.len() < NAMESAKES { same } else { Vec::new() });
         }
         for other in held.noted_alike(node.id)? {
-            near.extend(held.node(other)?.filter(|other| may_be_alike(node, other)));
+            let new =
+                entering.binary_search_by_key(&other, |node| node.id).ok().map(|at| entering[at].clone());
+            let other = if new.is_some() { new } else { held.node(other)? };
+            near.extend(other.filter(|other| may_be_alike(node, other)));
         }
         for other in near.into_iter().filter(|other| decide(node, other).is_none() && other.id != node.id) {
             let pair = (node.id.min(other.id), node.id.max(other.id));
