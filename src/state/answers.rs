@@ -36,15 +36,18 @@ pub(super) fn packed(step: &Step<'_>, packed: &Packed) -> Result<()> {
             _ => None,
         };
         step.run(
-            "INSERT OR IGNORE INTO pack (pack, extractor, round, fault, matter, epoch, standing)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'owed')",
+            "INSERT OR IGNORE INTO pack (pack, extractor, round, fault, matter, epoch, standing, chunks, sweep, first)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'owed', ?7, ?8, ?9)",
             params![
                 pack.id.as_bytes(),
                 packed.extractor,
                 pack.round,
                 pack.fault,
                 serde_json::to_string(&pack.matter)?,
-                epoch
+                epoch,
+                pack.matter.chunks().iter().flat_map(|chunk| *chunk.as_bytes()).collect::<Vec<u8>>(),
+                packed.slice.map(|slice| slice.sweep),
+                packed.slice.map(|slice| slice.first)
             ],
         )?;
         let Some(slice) = packed.slice else { continue };
@@ -111,14 +114,15 @@ pub(super) fn answered(step: &Step<'_>, answered: &Answered) -> Result<()> {
 pub(super) fn deferred(step: &Step<'_>, deferred: &Deferred) -> Result<()> {
     let ended = if deferred.quota { "quota" } else { "failed" };
     step.run(
-        "UPDATE call SET ended = ?2, sent_at = ?3, ended_at = ?4, wait_ms = ?5
+        "UPDATE call SET ended = ?2, sent_at = ?3, ended_at = ?4, wait_ms = ?5, why = ?6
          WHERE seq = (SELECT call FROM pack WHERE pack = ?1)",
         params![
             deferred.pack.as_bytes(),
             ended,
             stored(deferred.sent_at),
             step.at,
-            deferred.wait_ms.map(|wait| wait as i64)
+            deferred.wait_ms.map(|wait| wait as i64),
+            deferred.why
         ],
     )?;
     step.run(
@@ -224,12 +228,8 @@ pub struct Spent {
     pub cached_tokens: u64,
     /// Tokens of answers.
     pub output_tokens: u64,
-    /// Chunks that got no usable answer.
-    pub refused_chunks: u64,
     /// Tokens that calls under way may take.
     pub open_tokens: u64,
-    /// Calls that it would have taken had every answer been usable at once, and every epoch one call for its doubts.
-    pub estimated_calls: u64,
 }
 
 impl State {
@@ -284,7 +284,7 @@ impl State {
     }
 
     /// Characters of a text chunk that is owed an answer.
-    fn owed_chars(&self, chunk: ChunkId, extractor: &str) -> Result<Option<usize>> {
+    pub(super) fn owed_chars(&self, chunk: ChunkId, extractor: &str) -> Result<Option<usize>> {
         let mut statement = self.connection().prepare_cached(
             "SELECT length(text) FROM chunk WHERE chunk = ?1 AND form = '\"text\"'
              AND NOT EXISTS (SELECT 1 FROM answer a WHERE a.chunk = ?1 AND a.extractor = ?2)
@@ -427,11 +427,7 @@ impl State {
             "SELECT count(*), coalesce(sum(input_tokens), 0), coalesce(sum(cached_tokens), 0),
                     coalesce(sum(output_tokens), 0),
                     coalesce(sum(ended = 'answered'), 0) - count(DISTINCT CASE ended WHEN 'answered' THEN pack END),
-                    (SELECT count(*) FROM refused_chunk),
-                    coalesce(sum(CASE WHEN ended IS NULL THEN tokens END), 0),
-                    (SELECT count(DISTINCT pack) FROM call JOIN pack USING (pack)
-                     WHERE seq > ?1 AND round = 0 AND epoch IS NULL AND extractor NOT LIKE 'summary/%')
-                    + (SELECT count(*) FROM epoch WHERE resolved_seq > ?1 AND extractor IS NOT NULL)
+                    coalesce(sum(CASE WHEN ended IS NULL THEN tokens END), 0)
              FROM call WHERE seq > ?1",
         )?;
         Ok(statement.query_row([since], |row| {
@@ -442,9 +438,7 @@ impl State {
                 cached_tokens: number(2)?,
                 output_tokens: number(3)?,
                 again: number(4)?,
-                refused_chunks: number(5)?,
-                open_tokens: number(6)?,
-                estimated_calls: number(7)?,
+                open_tokens: number(5)?,
             })
         })?)
     }

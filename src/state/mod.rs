@@ -17,6 +17,7 @@ mod judged;
 pub mod look;
 pub mod owed;
 pub mod search;
+pub mod spending;
 mod summaries;
 pub mod vectors;
 
@@ -28,7 +29,7 @@ use vault::{ObjectStore, Position, Seq};
 
 /// The version of the fold: the schema together with the meaning `apply` gives to records. A file of an older fold is
 /// discarded and made again; a file of a newer one is refused.
-pub const FOLD: i32 = 4;
+pub const FOLD: i32 = 5;
 
 /// Marks an SQLite file as ours (`HWTR`), so that no other file is ever discarded by mistake.
 const APPLICATION: i32 = 0x4857_5452;

@@ -153,8 +153,12 @@ CREATE TABLE pack (
     standing TEXT NOT NULL,  -- owed, asking, batched, answered, understood
     call INTEGER,            -- the last call, by its record
     reply TEXT,              -- the answer, until it is understood
-    batch INTEGER            -- the last job of a batch engine that held it, by its record
+    batch INTEGER,           -- the last job of a batch engine that held it, by its record
+    chunks BLOB NOT NULL,    -- the chunks it asks about, 16 bytes each
+    sweep INTEGER,           -- the slice it was sorted from; null when it asks again
+    first INTEGER
 );
+CREATE INDEX pack_slice ON pack (extractor, row) WHERE first IS NOT NULL;
 CREATE INDEX pack_batch ON pack (batch) WHERE batch IS NOT NULL;
 CREATE INDEX pack_standing ON pack (standing, row) WHERE standing <> 'understood';
 CREATE INDEX pack_epoch ON pack (epoch) WHERE epoch IS NOT NULL AND standing <> 'understood';
@@ -194,7 +198,8 @@ CREATE TABLE call (
     input_tokens INTEGER NOT NULL DEFAULT 0,
     cached_tokens INTEGER NOT NULL DEFAULT 0,
     output_tokens INTEGER NOT NULL DEFAULT 0,
-    batch INTEGER            -- the job that held it: it counts against no quota of calls
+    batch INTEGER,           -- the job that held it: it counts against no quota of calls
+    why TEXT                 -- why it was not answered
 );
 CREATE INDEX call_began ON call (began_at);
 CREATE INDEX call_open ON call (seq) WHERE ended IS NULL;
