@@ -267,6 +267,13 @@ fn announce(call: &Call, state: &State, limits: &Limits) -> Result<()> {
         0 => call.tell(&format!("indexing `{source}` into the vault `{}`", call.settings.text("vault"))),
         _ => call.tell(&format!("going on with `{source}` from record {applied}")),
     }
+    let before = state.counts()?.owed_pages;
+    if limits.pages.is_some_and(|most| before > most as u64) {
+        call.tell(&format!(
+            "{before} pages that were listed before are worked on first: `--limit-pages` bounds what is listed anew\n\
+             hint: `--max-calls` bounds what models are asked"
+        ));
+    }
     // While one is under way, what it will ask is not known: its chunks are just being made.
     if limits.reindex && state.reindexing()?.is_none() {
         let counts = state.counts()?;
