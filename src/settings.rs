@@ -44,7 +44,7 @@ pub struct Key {
 }
 
 /// Every setting there is.
-pub const KEYS: [Key; 36] = [
+pub const KEYS: [Key; 38] = [
     Key {
         name: "source",
         default: "samples",
@@ -204,12 +204,22 @@ pub const KEYS: [Key; 36] = [
     Key {
         name: "input_price",
         default: "",
-        about: "money for a million tokens of prompts, for estimates and reports",
+        about: "money for a million tokens of prompts, for estimates, reports and `--max-cost`",
+    },
+    Key {
+        name: "cached_price",
+        default: "",
+        about: "money for a million tokens of prompts that came from the vendor's cache; empty for `input_price`",
     },
     Key {
         name: "output_price",
         default: "",
-        about: "money for a million tokens of answers, for estimates and reports",
+        about: "money for a million tokens of answers, for estimates, reports and `--max-cost`",
+    },
+    Key {
+        name: "embedding_price",
+        default: "",
+        about: "money for a million tokens of texts that are turned into vectors",
     },
 ];
 
@@ -333,7 +343,11 @@ fn read_file(path: &Path) -> Result<toml::Table> {
         Error::new(Kind::Usage, format!("{whence}: {error}")).hint("name a readable file with `--config`")
     })?;
     text.parse().map_err(|error: toml::de::Error| {
-        Error::new(Kind::Usage, format!("{whence}: {}", error.to_string().trim_end()))
+        // Never the line itself: a key that was written without quotes stands in it.
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        Error::new(Kind::Usage, format!("{whence}, line {line}: {}", error.message()))
+            .hint("text stands in quotes: `name = \"value\"`")
     })
 }
 
@@ -372,6 +386,30 @@ mod tests {
         assert_eq!(settings.text("vault"), "from-env");
         assert_eq!((settings.text("state"), settings.origin("state")), ("from-flag", &Origin::Flag));
         assert_eq!(settings.text("embedding"), "builtin");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_refused_by_line_and_never_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("h.toml");
+        for line in [
+            "model_key = sk-hunter2",
+            "model_key = hunter2",
+            "model_key = \"sk-hunter2",
+            "model_key = 'sk-hunter2\"",
+            "model_key = \"sk-\\hunter2\"",
+            "model_key \"sk-hunter2\"",
+            "sk-hunter2",
+            "model_key = \"env:KEY\" sk-hunter2",
+            "model_key = { sk-hunter2 }",
+            "model_key = 2hunter2",
+        ] {
+            std::fs::write(&file, format!("model = \"none\"\n\n{line}\n")).unwrap();
+            let error = Settings::load(Some(&file), [], &[]).unwrap_err();
+            let shown = format!("{error} {error:?} {:?}", error.advice());
+            assert!(!shown.contains("hunter2"), "{line}: {shown}");
+            assert!(error.to_string().contains("line 3: "), "{line}: {error}");
+        }
     }
 
     #[test]

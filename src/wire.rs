@@ -3,7 +3,7 @@
 pub mod embedding;
 mod models;
 
-pub use models::{CALLS_AT_ONCE, PACK_CHARS, batching, models};
+pub use models::{CALLS_AT_ONCE, PACK_CHARS, asks, batching, models};
 
 use crate::error::{Error, Kind, Result};
 use crate::settings::{Origin, Settings};

@@ -1,10 +1,13 @@
 //! The command line: what was typed becomes settings and one verb. Data goes to stdout, talk to stderr.
 
+mod calls;
 mod config;
 mod embed;
-mod models;
+mod estimate;
 mod pipeline;
+mod prices;
 mod progress;
+mod report;
 mod search;
 mod show;
 mod status;

@@ -1,18 +1,23 @@
 //! `pipeline`: bring the graph up to date with the wiki, and report.
 
+use super::calls::Asking;
+use super::estimate::{self, Whom};
+use super::prices::{self, Prices};
 use super::progress::Watch;
-use super::{Call, Exit, embed, models, print, print_json};
+use super::report::{Run, report};
+use super::{Call, Exit, embed};
 use crate::error::{Error, Kind, Result};
 use crate::job::Interrupt;
 use crate::plan::{Asks, Limits, Until};
 use crate::state::State;
+use crate::world::embeds::Embeds;
 use crate::world::http::Bounds;
+use crate::world::live::Models;
 use crate::{job, wire, world};
 use clap::{Args, ValueEnum};
-use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use vault::{Seq, Vault};
+use vault::Vault;
 
 /// Bring the graph up to date with the wiki
 #[derive(Args, Debug)]
@@ -77,50 +82,12 @@ enum Stage {
     Indexed,
 }
 
-/// What a run came to.
-#[derive(Debug, Serialize)]
-struct Report {
-    pages: u64,
-    chunks: u64,
-    episodes: u64,
-    entities: u64,
-    facts: u64,
-    calls: u64,
-    paid_again: u64,
-    parked: u64,
-    durable_seq: Seq,
-    resumed_from_seq: Seq,
-    seconds: f64,
-    input_tokens: u64,
-    cached_tokens: u64,
-    output_tokens: u64,
-    refused_chunks: u64,
-    estimated_calls: u64,
-    embedding_calls: u64,
-    embedded_texts: u64,
-    embedding_tokens: u64,
-    skipped: Vec<Skipped>,
-}
-
-/// What was passed over or guessed, and how often.
-#[derive(Debug, Serialize)]
-struct Skipped {
-    what: String,
-    count: u64,
-}
-
 pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let started = world::live::now();
-    let (asks, models) = wire::models(&call.settings).await?.unzip();
-    let batch = models.as_ref().filter(|_| typed.batch).map(wire::batching).transpose()?;
-    let budget = models::budget(call, typed.max_calls, typed.max_cost)?;
-    let asks = asks.map(|asks| Asks { batch, ..asks });
-    let embeds = wire::embedding::embeds(&call.settings, Bounds::default()).await?.map(Arc::new);
-    let asking = match &embeds {
-        Some(embeds) => wire::embedding::asking(&call.settings, &*embeds.embedder)?,
-        None => None,
-    };
-    let limits = Limits { embeds: asking, budget, ..limits(call, typed, asks)? };
+    let Asked { models, embeds, limits } = asked(call, typed).await?;
+    if typed.estimate && typed.reindex {
+        return estimate_again(call, &limits).await;
+    }
     // A re-indexing reads what is kept: the wiki may be away.
     let (world, wiki) = match limits.sweep {
         true => wire::world(&call.settings).map(|(world, wiki)| (world, Some(wiki)))?,
@@ -140,12 +107,13 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let mut owned = wire::state_to_write(&call.settings, &vaulted, &|text| call.tell(text)).await?;
     check_wiki(&owned.state, wiki.as_deref())?;
     let resumed_from = owned.state.applied()?;
-    announce(call, &owned.state, typed)?;
+    announce(call, &owned.state, &limits)?;
     let mut vault =
         Vault::open(vaulted.store.clone(), wire::writer(), wire::nonce()?, world::live::now()).await?;
     owned.state.catch_up(&vaulted.store).await?;
     loading.store(false, Ordering::Relaxed);
-    let watch = Watch::begin(call, owned.state.path().to_owned());
+    let asking = Asking { asks: limits.asks.clone(), prices: Prices::of(&call.settings)? };
+    let watch = Watch::begin(call, owned.state.path().to_owned(), asking);
     let outcome = job::run(&world, &mut vault, &mut owned.state, &limits).await;
     drop(watch);
     let outcome = outcome?;
@@ -158,47 +126,129 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
             _ => {}
         }
     }
-    if typed.estimate
-        && let Some(asks) = &limits.asks
-    {
-        models::estimate(call, &owned.state, asks)?;
-        return Ok(Exit::Done);
+    if typed.estimate && !outcome.interrupted {
+        return estimate(call, &owned.state, &limits);
     }
     let milliseconds = world::live::now().as_millisecond() - started.as_millisecond();
-    report(call, &owned.state, (resumed_from, milliseconds))?;
+    report(call, &owned.state, &Run { limits: &limits, resumed_from, milliseconds })?;
     if outcome.interrupted || limits.interrupt.is_raised() {
         call.tell("interrupted; everything up to the durable record is kept, and the same command goes on");
         return Ok(Exit::Interrupted);
     }
-    match (&limits.asks, limits.until) {
-        (Some(asks), Until::Indexed) => end_of_budget(call, &owned.state, asks),
-        _ => Ok(Exit::Done),
+    tell_of_pages(call, &owned.state, &limits)?;
+    match limits.until {
+        Until::Indexed => end_of_calls(call, &owned.state, &limits),
+        Until::Fetched | Until::Cut => Ok(Exit::Done),
     }
 }
 
-/// A run that ends with calls owed has used up its budget.
-fn end_of_budget(call: &Call, state: &State, asks: &Asks) -> Result<Exit> {
-    let owed = state.owed_calls(asks.askers())?;
-    if owed == 0 {
+/// A run that was limited to some pages says how many of the worklist are left.
+fn tell_of_pages(call: &Call, state: &State, limits: &Limits) -> Result<()> {
+    let left = state.counts()?.owed_pages;
+    if let Some(most) = limits.pages.filter(|_| left > 0 && limits.until == Until::Indexed) {
+        call.tell(&format!(
+            "`--limit-pages {most}` is reached: {left} pages of the worklist are left; the same command goes on, \
+             without the flag to the end"
+        ));
+    }
+    Ok(())
+}
+
+/// Who is asked in a run, and how far it goes.
+struct Asked {
+    models: Option<Models>,
+    embeds: Option<Arc<Embeds>>,
+    limits: Limits,
+}
+
+async fn asked(call: &Call, typed: &Typed) -> Result<Asked> {
+    // An estimate asks nobody, so it needs no key; only where the model is still to be found is it looked for.
+    let known = if typed.estimate && !typed.batch { wire::asks(&call.settings)? } else { None };
+    let (asks, models) = match known {
+        Some(asks) => (Some(asks), None),
+        None => wire::models(&call.settings).await?.unzip(),
+    };
+    let batch = models.as_ref().filter(|_| typed.batch).map(wire::batching).transpose()?;
+    let budget = prices::budget(call, typed.max_calls, typed.max_cost)?;
+    let asks = asks.map(|asks| Asks { batch, ..asks });
+    let embeds = wire::embedding::embeds(&call.settings, Bounds::default()).await?.map(Arc::new);
+    let asking = match &embeds {
+        Some(embeds) => wire::embedding::asking(&call.settings, &*embeds.embedder)?,
+        None => None,
+    };
+    let limits = limits(call, typed, Limits { asks, budget, embeds: asking, ..Limits::default() })?;
+    Ok(Asked { models, embeds, limits })
+}
+
+fn whom(limits: &Limits) -> Whom<'_> {
+    Whom { asks: limits.asks.as_ref(), embeds: limits.embeds.as_ref() }
+}
+
+/// Says what the work that lies ahead will take.
+fn estimate(call: &Call, state: &State, limits: &Limits) -> Result<Exit> {
+    let unread = match &limits.asks {
+        Some(asks) => state.count_unread(&asks.extractor)?,
+        None => 0,
+    };
+    let debt = whom(limits).ahead(state)?;
+    estimate::tell(call, state, whom(limits), (&debt, unread))?;
+    Ok(Exit::Done)
+}
+
+/// Says what a re-indexing would take, and begins none.
+async fn estimate_again(call: &Call, limits: &Limits) -> Result<Exit> {
+    let vaulted = wire::vault(&call.settings).await?;
+    let state = wire::state_to_read(&call.settings, &vaulted, &|text| call.tell(text)).await?;
+    let debt = whom(limits).again(&state, limits.epoch_pages as usize)?;
+    estimate::tell(call, &state, whom(limits), (&debt, 0))?;
+    Ok(Exit::Done)
+}
+
+/// A run that ends with calls owed says why: it has used up its budget, or nobody answered them.
+fn end_of_calls(call: &Call, state: &State, limits: &Limits) -> Result<Exit> {
+    let Limits { asks, embeds, budget, .. } = limits;
+    let standing = match asks {
+        Some(asks) => state.standing_of_calls(Some(asks.askers()))?,
+        None => Default::default(),
+    };
+    let texts = if embeds.is_some() { state.count_owed_vectors()? } else { 0 };
+    if standing.owed == 0 && texts == 0 {
         return Ok(Exit::Done);
     }
-    call.tell(&format!(
-        "the budget of this run is used up, and {owed} calls are owed; the same command goes on from here"
-    ));
+    let opened = state.opened()?;
+    let made = state.spent(opened)?.calls + state.batched_calls()?.0 + state.embedding_took(opened)?.calls;
+    let owed = match standing.owed {
+        0 => format!("{texts} texts are owed a vector; the same command goes on from here"),
+        owed => format!("{owed} calls are owed so far; the same command goes on from here"),
+    };
+    call.tell(&match (budget.calls, budget.money) {
+        (Some(most), _) if made >= most => format!("the {most} calls of `--max-calls` are made, and {owed}"),
+        (_, Some(most)) => {
+            let most = prices::shown(most);
+            format!("another call might cost more than is left of `--max-cost {most}`, and {owed}")
+        }
+        (Some(most), None) => format!("what is owed does not fit into `--max-calls {most}`, and {owed}"),
+        (None, None) => match standing.fault {
+            Some(why) => format!("the last call failed ({why}), and {owed}"),
+            None => owed,
+        },
+    });
     Ok(Exit::Interrupted)
 }
 
-fn limits(call: &Call, typed: &Typed, asks: Option<Asks>) -> Result<Limits> {
-    if typed.estimate && asks.is_none() {
-        return Err(Error::new(Kind::Usage, "`--estimate`: no model is set, so nothing will be asked")
-            .hint("give `--model VENDOR/MODEL`"));
+/// How far to go, with whom is asked given.
+fn limits(call: &Call, typed: &Typed, asked: Limits) -> Result<Limits> {
+    let nobody = |flag: &str| {
+        Error::new(Kind::Usage, format!("`{flag}`: no model is set, so nothing will be asked"))
+            .hint("give `--model VENDOR/MODEL`")
+    };
+    if typed.estimate && asked.asks.is_none() && asked.embeds.is_none() {
+        return Err(nobody("--estimate"));
     }
-    if typed.batch && asks.is_none() {
-        return Err(Error::new(Kind::Usage, "`--batch`: no model is set, so nothing will be asked")
-            .hint("give `--model VENDOR/MODEL`"));
+    if typed.batch && asked.asks.is_none() {
+        return Err(nobody("--batch"));
     }
     let until = match typed.until {
-        _ if typed.estimate => Until::Cut,
         Stage::Fetched => Until::Fetched,
         Stage::Cut => Until::Cut,
         Stage::Indexed => Until::Indexed,
@@ -208,7 +258,8 @@ fn limits(call: &Call, typed: &Typed, asks: Option<Asks>) -> Result<Limits> {
             .hint("leave out `--until`"));
     }
     Ok(Limits {
-        until,
+        // What will be asked is known when all is cut.
+        until: if typed.estimate { Until::Cut } else { until },
         sweep: !typed.reindex,
         reindex: typed.reindex,
         accept_deletes: typed.accept_deletes,
@@ -216,11 +267,10 @@ fn limits(call: &Call, typed: &Typed, asks: Option<Asks>) -> Result<Limits> {
         chunk_chars: call.settings.number("chunk_chars", wire::CHUNK_CHARS)?,
         epoch_pages: u32::try_from(call.settings.number("epoch_pages", wire::EPOCH_PAGES)?).unwrap_or(1),
         pages: typed.limit_pages,
-        asks,
         by_meaning: call.settings.text("embedding") == "builtin",
         retry_parked: typed.retry_parked,
         interrupt: Interrupt::default(),
-        ..Limits::default()
+        ..asked
     })
 }
 
@@ -236,17 +286,33 @@ fn check_wiki(state: &State, wiki: Option<&str>) -> Result<()> {
     }
 }
 
-fn announce(call: &Call, state: &State, typed: &Typed) -> Result<()> {
+fn announce(call: &Call, state: &State, limits: &Limits) -> Result<()> {
     let source = call.settings.text("source");
     let applied = state.applied()?;
     match applied.get() {
         0 => call.tell(&format!("indexing `{source}` into the vault `{}`", call.settings.text("vault"))),
         _ => call.tell(&format!("going on with `{source}` from record {applied}")),
     }
-    if typed.reindex {
-        let counts = state.counts()?;
+    let before = state.counts()?.owed_pages;
+    if limits.pages.is_some_and(|most| before > most as u64) {
         call.tell(&format!(
-            "re-indexing {} page versions ({} chunks) from what is kept: 0 model calls",
+            "{before} pages that were listed before are worked on first: `--limit-pages` bounds what is listed anew\n\
+             hint: `--max-calls` bounds what models are asked"
+        ));
+    }
+    // While one is under way, what it will ask is not known: its chunks are just being made.
+    if limits.reindex && state.reindexing()?.is_none() {
+        let counts = state.counts()?;
+        let asked = match &limits.asks {
+            Some(asks) => {
+                let unread = state.unread(&asks.extractor, limits.epoch_pages as usize)?;
+                let unread: usize = unread.iter().map(Vec::len).sum();
+                format!("{unread} chunks are asked about, those that `{}` has never read", asks.model)
+            }
+            None => "no model is asked".to_owned(),
+        };
+        call.tell(&format!(
+            "re-indexing {} page versions ({} chunks) from what is kept: {asked}",
             counts.versions, counts.chunks
         ));
     }
@@ -283,70 +349,4 @@ pub(super) async fn end_at_a_signal() {
     if signalled().await {
         std::process::exit(Exit::Interrupted as i32);
     }
-}
-
-fn report(call: &Call, state: &State, run: (Seq, i64)) -> Result<()> {
-    let counts = state.counts()?;
-    let spent = state.spent(run.0)?;
-    let vectors = state.embedding_took(run.0)?;
-    let report = Report {
-        pages: counts.pages,
-        chunks: counts.chunks,
-        episodes: counts.episodes,
-        entities: counts.entities,
-        facts: counts.facts,
-        calls: spent.calls,
-        paid_again: spent.again,
-        parked: counts.parked,
-        durable_seq: state.applied()?,
-        resumed_from_seq: run.0,
-        seconds: run.1 as f64 / 1000.0,
-        input_tokens: spent.input_tokens,
-        cached_tokens: spent.cached_tokens,
-        output_tokens: spent.output_tokens,
-        refused_chunks: spent.refused_chunks,
-        estimated_calls: spent.estimated_calls,
-        embedding_calls: vectors.calls,
-        embedded_texts: vectors.texts,
-        embedding_tokens: vectors.tokens,
-        skipped: state.skipped()?.into_iter().map(|(what, count)| Skipped { what, count }).collect(),
-    };
-    if call.json {
-        return print_json(&report);
-    }
-    print(&format!(
-        "{} pages, {} chunks → {} entities, {} facts, in {:.1} s\n",
-        report.pages, report.chunks, report.entities, report.facts, report.seconds
-    ))?;
-    print(&format!(
-        "{} model calls, {} parked, durable to record {} (this run began at {})\n",
-        report.calls, report.parked, report.durable_seq, report.resumed_from_seq
-    ))?;
-    if report.calls > 0 || report.refused_chunks > 0 {
-        models::tell_spent(call, &spent)?;
-    }
-    if vectors.calls > 0 {
-        print(&format!(
-            "{} texts embedded, {} tokens, {} calls\n",
-            vectors.texts, vectors.tokens, vectors.calls
-        ))?;
-    }
-    for Skipped { what, count } in &report.skipped {
-        print(&format!("skipped or guessed: {count} × {what}\n"))?;
-    }
-    if state.sweep()?.is_some_and(|sweep| sweep.incomplete) {
-        print("part of the wiki could not be read: what is missing from it was left in the graph\n")?;
-    }
-    suggest(call, state)
-}
-
-/// Three searches that will find something, taken from the best connected names.
-fn suggest(call: &Call, state: &State) -> Result<()> {
-    let questions = state.suggestions(3)?;
-    if !questions.is_empty() {
-        print("try:\n")?;
-    }
-    let program = std::env::args().next().unwrap_or_else(|| "highwater".to_owned());
-    let flags = call.flags_as_typed();
-    questions.iter().try_for_each(|question| print(&format!("  {program} search{flags} {question}\n")))
 }

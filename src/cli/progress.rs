@@ -2,9 +2,11 @@
 //! file it writes, so the loop knows nothing of who looks.
 
 use super::Call;
+use super::calls::{Asking, Calls};
 use crate::error::Result;
 use crate::state::State;
 use crate::state::owed::Ahead;
+use crate::world::live;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::cell::Cell;
 use std::fmt::Write;
@@ -18,6 +20,8 @@ use std::time::{Duration, Instant};
 const DRAW: Duration = Duration::from_millis(250);
 /// How often a plain line is written: a log of an hour stays readable.
 const LINE: Duration = Duration::from_secs(10);
+/// How often it is looked at what calls take: a day's calls are added up for it.
+const COUNT: Duration = Duration::from_secs(2);
 
 /// One bar; plain lines where there is no terminal; nothing when nobody looks.
 pub(super) struct Bar {
@@ -72,7 +76,10 @@ impl Bar {
             // A bar that cannot be written is no reason to stop.
             write!(out, "{:.0}/s", state.per_sec()).ok();
         };
-        if let Ok(style) = ProgressStyle::with_template("{prefix:>8} {bar:32} {pos}/{len} {rate} {eta} {msg}")
+        // Calls go out as the quota lets them: how fast the last ones were says nothing about the rest.
+        let pace = if step == ASK { "" } else { "{rate} {eta} " };
+        if let Ok(style) =
+            ProgressStyle::with_template(&format!("{{prefix:>8}} {{bar:32}} {{pos}}/{{len}} {pace}{{msg}}"))
         {
             bar.set_style(style.with_key("rate", rate));
         }
@@ -115,16 +122,17 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Begins to watch the state file at `path`.
-    pub(super) fn begin(call: &Call, path: PathBuf) -> Self {
+    /// Begins to watch the state file at `path`, for a run that asks models like this.
+    pub(super) fn begin(call: &Call, path: PathBuf, asking: Asking) -> Self {
         let done = Arc::new(AtomicBool::new(false));
         if call.quiet {
             return Self { done, thread: None };
         }
         let stop = done.clone();
+        let mut lookout = Lookout { path, asking, counted: None };
         let thread = std::thread::spawn(move || match std::io::stderr().is_terminal() {
-            true => watch_bars(&path, &stop),
-            false => watch_lines(&path, &stop),
+            true => watch_bars(&mut lookout, &stop),
+            false => watch_lines(&mut lookout, &stop),
         });
         Self { done, thread: Some(thread) }
     }
@@ -140,29 +148,68 @@ impl Drop for Watch {
     }
 }
 
-/// What a look at the state file shows: the step in progress, how much of it is done, and the last durable record.
+/// The step in which models are asked.
+const ASK: &str = "ask";
+
+/// What a look at the state file shows: the step in progress, how much of it is done, the last durable record, and how
+/// calls stand, where there are any.
 struct Glance {
     step: &'static str,
     done: u64,
     of: u64,
     durable: u64,
+    calls: Option<String>,
 }
 
-fn glance(state: &State) -> Result<Glance> {
-    let durable = state.applied()?.get();
-    let Ahead { step, of, owed } = state.ahead()?;
-    Ok(Glance { step, done: of.saturating_sub(owed), of, durable })
+impl Glance {
+    /// What is said beside a bar or behind a rate.
+    fn said(&self) -> String {
+        let calls = self.calls.as_ref().map(|calls| format!("{calls}, ")).unwrap_or_default();
+        format!("{calls}durable to record {}", self.durable)
+    }
+}
+
+/// What is watched, and how calls stood when they were last counted.
+struct Lookout {
+    path: PathBuf,
+    asking: Asking,
+    counted: Option<(Instant, Calls)>,
+}
+
+impl Lookout {
+    fn glance(&mut self, state: &State) -> Result<Glance> {
+        let durable = state.applied()?.get();
+        let Ahead { step, of, owed } = state.ahead()?;
+        let glance = Glance { step, done: of.saturating_sub(owed), of, durable, calls: None };
+        if self.asking.asks.is_none() {
+            return Ok(glance);
+        }
+        let calls = self.count(state)?;
+        let said = (!calls.is_nothing()).then(|| calls.said());
+        // Of calls there are as many as the pages that lie ahead may bring, not only those that are sorted by now.
+        let (done, of) = if step == ASK { (calls.made(), calls.expected()) } else { (glance.done, of) };
+        Ok(Glance { done, of, calls: said, ..glance })
+    }
+
+    fn count(&mut self, state: &State) -> Result<&Calls> {
+        let stale = self.counted.as_ref().is_none_or(|(at, _)| at.elapsed() >= COUNT);
+        let counted = match (stale, self.counted.take()) {
+            (false, Some(counted)) => counted,
+            _ => (Instant::now(), Calls::look(state, &self.asking, (state.opened()?, live::now()))?),
+        };
+        Ok(&self.counted.insert(counted).1)
+    }
 }
 
 /// Looks again and again until told to stop. A look that fails (the file is being made) is tried again.
-fn look(path: &std::path::Path, stop: &AtomicBool, pause: Duration, mut show: impl FnMut(Glance)) {
+fn look(lookout: &mut Lookout, stop: &AtomicBool, pause: Duration, mut show: impl FnMut(Glance)) {
     let mut state = None;
     while !stop.load(Ordering::Relaxed) {
         std::thread::park_timeout(pause);
         if state.is_none() {
-            state = State::open_to_watch(path).ok().flatten();
+            state = State::open_to_watch(&lookout.path).ok().flatten();
         }
-        if let Some(Ok(glance)) = state.as_ref().map(glance)
+        if let Some(Ok(glance)) = state.as_ref().map(|state| lookout.glance(state))
             && !stop.load(Ordering::Relaxed)
         {
             show(glance);
@@ -170,9 +217,9 @@ fn look(path: &std::path::Path, stop: &AtomicBool, pause: Duration, mut show: im
     }
 }
 
-fn watch_bars(path: &std::path::Path, stop: &AtomicBool) {
+fn watch_bars(lookout: &mut Lookout, stop: &AtomicBool) {
     let mut shown: Option<(&'static str, Bar)> = None;
-    look(path, stop, DRAW, |glance| {
+    look(lookout, stop, DRAW, |glance| {
         if shown.as_ref().is_none_or(|(step, _)| *step != glance.step) {
             if let Some((_, bar)) = &shown {
                 bar.finish();
@@ -182,7 +229,7 @@ fn watch_bars(path: &std::path::Path, stop: &AtomicBool) {
         if let Some((_, bar)) = &shown {
             bar.lengthen(glance.of);
             bar.set(glance.done);
-            bar.say(format!("durable to record {}", glance.durable));
+            bar.say(glance.said());
         }
     });
     if let Some((_, bar)) = &shown {
@@ -190,25 +237,22 @@ fn watch_bars(path: &std::path::Path, stop: &AtomicBool) {
     }
 }
 
-fn watch_lines(path: &std::path::Path, stop: &AtomicBool) {
+fn watch_lines(lookout: &mut Lookout, stop: &AtomicBool) {
     let mut before: Option<(&'static str, u64)> = None;
-    look(path, stop, LINE, |glance| {
+    look(lookout, stop, LINE, |glance| {
         let rate = match before {
             Some((step, done)) if step == glance.step => {
                 glance.done.saturating_sub(done) as f64 / LINE.as_secs_f64()
             }
             _ => 0.0,
         };
-        let eta = match rate {
-            rate if rate > 0.0 => {
-                format!(", about {:.0} s left", glance.of.saturating_sub(glance.done) as f64 / rate)
-            }
-            _ => String::new(),
+        let left = glance.of.saturating_sub(glance.done) as f64;
+        let pace = match glance.step {
+            ASK => String::new(),
+            _ if rate > 0.0 => format!(", {rate:.1}/s, about {:.0} s left", left / rate),
+            _ => format!(", {rate:.1}/s"),
         };
-        eprintln!(
-            "{}: {} of {}, {rate:.1}/s{eta}, durable to record {}",
-            glance.step, glance.done, glance.of, glance.durable
-        );
+        eprintln!("{}: {} of {}{pace}, {}", glance.step, glance.done, glance.of, glance.said());
         before = Some((glance.step, glance.done));
     });
 }

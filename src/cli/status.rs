@@ -1,9 +1,13 @@
 //! `status`: what is held and what is owed.
 
+use super::calls::{Asking, Calls, clock};
+use super::prices::{self, Prices};
+use super::report::{Counted, REFUSALS_SHOWN};
 use super::{Call, Exit, print, print_json};
 use crate::error::Result;
 use crate::state::State;
 use crate::wire;
+use crate::world::live;
 use serde_json::json;
 use vault::Seq;
 
@@ -29,7 +33,7 @@ pub(super) async fn run(call: &Call) -> Result<Exit> {
             object.insert("listing".into(), json!(listing(&state)?));
             object.insert("vault".into(), json!(vaulted.identity.id));
             object.insert("parked_items".into(), json!(reasons));
-            object.insert("models".into(), models(&state)?);
+            object.insert("models".into(), models(&state, &calls(call, &state)?)?);
             object.insert("skipped".into(), json!(skips));
         }
         print_json(&value)?;
@@ -53,13 +57,7 @@ pub(super) async fn run(call: &Call) -> Result<Exit> {
             counts.owed_fetches, counts.owed_cuts, counts.owed_pages, counts.worklist
         ),
     })?;
-    let spent = state.spent(Seq::new(0))?;
-    if spent.calls > 0 {
-        print(&format!(
-            "models    {} calls, {} tokens of prompts, {} of answers, {} chunks without a usable answer\n",
-            spent.calls, spent.input_tokens, spent.output_tokens, spent.refused_chunks
-        ))?;
-    }
+    say_calls(&state, &calls(call, &state)?)?;
     for (what, count) in state.doubts()? {
         print(&format!("          {count} parts of answers not believed: {what}\n"))?;
     }
@@ -73,19 +71,80 @@ pub(super) async fn run(call: &Call) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// What models took so far.
-fn models(state: &State) -> Result<serde_json::Value> {
-    let spent = state.spent(Seq::new(0))?;
-    let doubts: Vec<_> =
-        state.doubts()?.into_iter().map(|(what, count)| json!({"what": what, "count": count})).collect();
+/// How calls of models stand, by whatever the settings say of them.
+fn calls(call: &Call, state: &State) -> Result<Calls> {
+    let asking = Asking { asks: wire::asks(&call.settings)?, prices: Prices::of(&call.settings)? };
+    Calls::look(state, &asking, (Seq::new(0), live::now()))
+}
+
+fn say_calls(state: &State, calls: &Calls) -> Result<()> {
+    let refusals = state.refusals(None, Seq::new(0))?;
+    if calls.is_nothing() && refusals.is_empty() {
+        return Ok(());
+    }
+    let (taken, standing) = (&calls.taken, &calls.standing);
+    let money = calls.money.map(|money| format!(", {} at the prices that are set", prices::shown(money)));
+    print(&format!(
+        "models    {} calls made, {} tokens of prompts ({} from the vendor's cache), {} of answers{}\n",
+        calls.made(),
+        taken.input_tokens,
+        taken.cached_tokens,
+        taken.output_tokens,
+        money.unwrap_or_default()
+    ))?;
+    if standing.owed + standing.in_flight > 0 {
+        print(&format!("          {} calls owed, {} under way\n", standing.owed, standing.in_flight))?;
+    }
+    if let Some(moment) = calls.waits_until {
+        print(&format!("          the quota lets the next call out at {}\n", clock(moment)))?;
+    }
+    if let Some(why) = &standing.fault {
+        print(&format!("          the last call failed: {why}\n"))?;
+    }
+    if standing.jobs > 0 {
+        let since = standing.jobs_since.as_deref().unwrap_or("an unknown time");
+        print(&format!(
+            "          {} jobs of a batch engine under way with {} calls, the oldest since {since}\n",
+            standing.jobs, standing.batched
+        ))?;
+    }
+    let refused: u64 = refusals.iter().map(|(_, count)| count).sum();
+    if refused > 0 {
+        print(&format!("          {refused} chunks got no usable answer\n"))?;
+    }
+    for (why, count) in refusals.iter().take(REFUSALS_SHOWN) {
+        print(&format!("            {count} × {why}\n"))?;
+    }
+    match state.count_given_up()? {
+        0 => Ok(()),
+        count => print(&format!("          {count} questions about pairs in doubt were given up\n")),
+    }
+}
+
+/// What models took so far, and what they are still to be asked.
+fn models(state: &State, calls: &Calls) -> Result<serde_json::Value> {
+    let (taken, standing) = (&calls.taken, &calls.standing);
+    let refusals = state.refusals(None, Seq::new(0))?;
     Ok(json!({
-        "calls": spent.calls,
-        "paid_again": spent.again,
-        "input_tokens": spent.input_tokens,
-        "cached_tokens": spent.cached_tokens,
-        "output_tokens": spent.output_tokens,
-        "refused_chunks": spent.refused_chunks,
-        "not_believed": doubts,
+        "calls": taken.calls,
+        "paid_again": state.spent(Seq::new(0))?.again,
+        "input_tokens": taken.input_tokens,
+        "cached_tokens": taken.cached_tokens,
+        "output_tokens": taken.output_tokens,
+        "embedding_calls": taken.embedding_calls,
+        "embedding_tokens": taken.embedding_tokens,
+        "money": calls.money,
+        "owed": standing.owed,
+        "in_flight": standing.in_flight,
+        "waits_until": calls.waits_until.map(|moment| moment.to_string()),
+        "last_fault": standing.fault,
+        "batch_jobs": standing.jobs,
+        "batch_jobs_since": standing.jobs_since,
+        "batched": standing.batched,
+        "refused_chunks": refusals.iter().map(|(_, count)| count).sum::<u64>(),
+        "refused": Counted::all(refusals),
+        "questions_given_up": state.count_given_up()?,
+        "not_believed": Counted::all(state.doubts()?),
     }))
 }
 

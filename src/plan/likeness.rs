@@ -1,6 +1,6 @@
-//! Names that mean nearly the same although they look different: found by the built-in vectors when an epoch is gathered,
-//! so that a model can be asked about them. A pure function of names: what is kept of vectors is a cache of it, and the
-//! same pairs come out whether or not it is there.
+//! Names that mean nearly the same although they look different: found by the built-in vectors when an epoch is
+//! gathered, so that a model can be asked about them. A pure function of names: what is kept of vectors is a cache of
+//! it, and the same pairs come out whether or not it is there.
 //!
 //! Invariant: nothing merges because of a vector. A pair is a question, and stays apart when nobody answers.
 

@@ -80,7 +80,7 @@ fn halt(asks: &Asks, failing: &Failing, conduct: &Conduct) -> Error {
     let hint = match conduct.answered_ever {
         true => "fix what it says; what was given up is asked about again with `--retry-parked`",
         false => {
-            "fix what it says (a server that knows no JSON schemas wants `model_form = \"object\"`); nothing was given up"
+            "fix what it says (a server without JSON schemas wants `model_form = \"object\"`); nothing was given up"
         }
     };
     Error::new(Kind::Halt, text).hint(hint)

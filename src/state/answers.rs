@@ -37,8 +37,8 @@ pub(super) fn packed(step: &Step<'_>, packed: &Packed) -> Result<()> {
         };
         // A pack that nobody waited for any more is waited for again.
         step.run(
-            "INSERT INTO pack (pack, extractor, round, fault, matter, epoch, standing)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'owed')
+            "INSERT INTO pack (pack, extractor, round, fault, matter, epoch, standing, chunks, sweep, first)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'owed', ?7, ?8, ?9)
              ON CONFLICT (pack) DO UPDATE SET
                  position = NULL, standing = CASE standing WHEN 'passed' THEN 'owed' ELSE standing END
              WHERE position = -1",
@@ -48,7 +48,10 @@ pub(super) fn packed(step: &Step<'_>, packed: &Packed) -> Result<()> {
                 pack.round,
                 pack.fault,
                 serde_json::to_string(&pack.matter)?,
-                epoch
+                epoch,
+                pack.matter.chunks().iter().flat_map(|chunk| *chunk.as_bytes()).collect::<Vec<u8>>(),
+                packed.slice.map(|slice| slice.sweep),
+                packed.slice.map(|slice| slice.first)
             ],
         )?;
         let chunks = pack.matter.chunks();
@@ -230,14 +233,10 @@ pub struct Spent {
     pub cached_tokens: u64,
     /// Tokens of answers.
     pub output_tokens: u64,
-    /// Chunks that got no usable answer.
-    pub refused_chunks: u64,
     /// Tokens that calls under way may take.
     pub open_tokens: u64,
     /// Tokens of texts that were turned into vectors, and of those that are; filled in where money is counted.
     pub embedding_tokens: u64,
-    /// Calls that it would have taken had every answer been usable at once, and every epoch one call for its doubts.
-    pub estimated_calls: u64,
 }
 
 impl State {
@@ -292,7 +291,7 @@ impl State {
     }
 
     /// Characters of a text chunk that is owed an answer.
-    fn owed_chars(&self, chunk: ChunkId, extractor: &str) -> Result<Option<usize>> {
+    pub(super) fn owed_chars(&self, chunk: ChunkId, extractor: &str) -> Result<Option<usize>> {
         let mut statement = self.connection().prepare_cached(
             "SELECT length(text) FROM chunk WHERE chunk = ?1 AND form = '\"text\"'
              AND NOT EXISTS (SELECT 1 FROM answer a WHERE a.chunk = ?1 AND a.extractor = ?2)
@@ -436,11 +435,7 @@ impl State {
             "SELECT count(*), coalesce(sum(input_tokens), 0), coalesce(sum(cached_tokens), 0),
                     coalesce(sum(output_tokens), 0),
                     coalesce(sum(ended = 'answered'), 0) - count(DISTINCT CASE ended WHEN 'answered' THEN pack END),
-                    (SELECT count(*) FROM refused_chunk),
-                    coalesce(sum(CASE WHEN ended IS NULL THEN tokens END), 0),
-                    (SELECT count(DISTINCT pack) FROM call JOIN pack USING (pack)
-                     WHERE seq > ?1 AND round = 0 AND epoch IS NULL AND extractor NOT LIKE 'summary/%')
-                    + (SELECT count(*) FROM epoch WHERE resolved_seq > ?1 AND extractor IS NOT NULL)
+                    coalesce(sum(CASE WHEN ended IS NULL THEN tokens END), 0)
              FROM call WHERE seq > ?1",
         )?;
         Ok(statement.query_row([since], |row| {
@@ -451,9 +446,7 @@ impl State {
                 cached_tokens: number(2)?,
                 output_tokens: number(3)?,
                 again: number(4)?,
-                refused_chunks: number(5)?,
-                open_tokens: number(6)?,
-                estimated_calls: number(7)?,
+                open_tokens: number(5)?,
                 embedding_tokens: 0,
             })
         })?)

@@ -1,8 +1,8 @@
 //! Calls that failed, as rows: how often each pack did, what its endpoint did meanwhile, and what was refused for good.
 //! Written from records, and read by the plan. It must not know how often is too often.
 //!
-//! Invariant: a failure is counted where it happened, at the pack and at the endpoint, so that one bad text is told from
-//! a bad endpoint; and what was refused can be owed again.
+//! Invariant: a failure is counted where it happened, at the pack and at the endpoint, so that one bad text is told
+//! from a bad endpoint; and what was refused can be owed again.
 
 use super::State;
 use super::apply::Step;
@@ -22,21 +22,22 @@ pub(super) fn deferred(step: &Step<'_>, deferred: &Deferred) -> Result<()> {
     };
     let pack = deferred.pack.as_bytes();
     step.run(
-        "UPDATE call SET ended = ?2, sent_at = ?3, ended_at = ?4, wait_ms = ?5
+        "UPDATE call SET ended = ?2, sent_at = ?3, ended_at = ?4, wait_ms = ?5, why = ?6
          WHERE seq = (SELECT call FROM pack WHERE pack = ?1)",
         params![
             pack,
             ended,
             stored(deferred.sent_at),
             step.at,
-            deferred.wait_ms.map(|wait| i64::try_from(wait).unwrap_or(i64::MAX))
+            deferred.wait_ms.map(|wait| i64::try_from(wait).unwrap_or(i64::MAX)),
+            deferred.why
         ],
     )?;
     if !deferred.quota {
         step.run(
-            "UPDATE pack SET faults = faults + 1, faulted_at = coalesce(faulted_at, ?2), never = ?3, why = ?4
+            "UPDATE pack SET faults = faults + 1, faulted_at = coalesce(faulted_at, ?2), never = ?3
              WHERE pack = ?1 AND standing = 'asking'",
-            params![pack, step.at, deferred.never, deferred.why],
+            params![pack, step.at, deferred.never],
         )?;
     }
     step.run(
@@ -107,7 +108,7 @@ impl State {
     /// Packs of these askers that the provider will never answer, or that failed so often, oldest first.
     pub fn failing(&self, askers: [&str; 3], faults: u32) -> Result<Vec<Failing>> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT pack.pack, call.endpoint, never, faults, faulted_at, coalesce(why, '')
+            "SELECT pack.pack, call.endpoint, never, faults, faulted_at, coalesce(call.why, '')
              FROM pack JOIN call ON call.seq = pack.call
              WHERE standing = 'owed' AND extractor IN (?1, ?2, ?3) AND (never OR faults >= ?4) ORDER BY row",
         )?;
@@ -160,7 +161,7 @@ impl State {
     pub fn last_fault(&self) -> Result<Option<String>> {
         let mut statement = self
             .connection()
-            .prepare_cached("SELECT why FROM pack WHERE why IS NOT NULL ORDER BY call DESC LIMIT 1")?;
+            .prepare_cached("SELECT why FROM call WHERE why IS NOT NULL ORDER BY seq DESC LIMIT 1")?;
         Ok(statement.query_row([], |row| row.get(0)).optional()?)
     }
 

@@ -18,6 +18,7 @@ mod judged;
 pub mod look;
 pub mod owed;
 pub mod search;
+pub mod spending;
 mod summaries;
 pub mod vectors;
 

@@ -158,12 +158,14 @@ CREATE TABLE pack (
     faults INTEGER NOT NULL DEFAULT 0, -- calls that failed
     faulted_at TEXT,         -- when the first of them did
     never INTEGER NOT NULL DEFAULT 0,  -- the provider said that it will never answer this, in the present term
-    why TEXT                 -- how the last one failed
+    chunks BLOB NOT NULL,    -- the chunks it asks about, 16 bytes each
+    sweep INTEGER,           -- the slice it was sorted from; null when it asks again
+    first INTEGER
 );
+CREATE INDEX pack_slice ON pack (extractor, row) WHERE first IS NOT NULL;
 CREATE INDEX pack_batch ON pack (batch) WHERE batch IS NOT NULL;
 CREATE INDEX pack_standing ON pack (standing, row) WHERE standing <> 'understood';
 CREATE INDEX pack_position ON pack (position) WHERE standing <> 'understood';
-CREATE INDEX pack_failed ON pack (call) WHERE why IS NOT NULL;
 CREATE INDEX pack_epoch ON pack (epoch) WHERE epoch IS NOT NULL AND standing <> 'understood';
 CREATE TABLE owed_answer (
     chunk BLOB NOT NULL,
@@ -201,10 +203,12 @@ CREATE TABLE call (
     input_tokens INTEGER NOT NULL DEFAULT 0,
     cached_tokens INTEGER NOT NULL DEFAULT 0,
     output_tokens INTEGER NOT NULL DEFAULT 0,
-    batch INTEGER            -- the job that held it: it counts against no quota of calls
+    batch INTEGER,           -- the job that held it: it counts against no quota of calls
+    why TEXT                 -- why it was not answered
 );
 CREATE INDEX call_began ON call (began_at);
 CREATE INDEX call_ended ON call (ended, seq);
+CREATE INDEX call_failed ON call (seq) WHERE why IS NOT NULL;
 CREATE INDEX call_open ON call (seq) WHERE ended IS NULL;
 -- What was found about pairs in doubt, by the texts of the pair and the model; null when nobody would say.
 CREATE TABLE finding (

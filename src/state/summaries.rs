@@ -40,8 +40,8 @@ struct Kept {
 struct Told {
     /// Sentences in order of time, with the facts that stand on each.
     sentences: BTreeMap<(String, String), BTreeSet<FactId>>,
-    /// What these facts are about, as far as it is this entity: it is named by these alone, since another name of it may
-    /// stand on a page that this audience does not see.
+    /// What these facts are about, as far as it is this entity: it is named by these alone, since another name of it
+    /// may stand on a page that this audience does not see.
     nodes: BTreeSet<NodeId>,
 }
 

@@ -152,7 +152,8 @@ impl State {
         Ok(found)
     }
 
-    /// Keeps the vectors of these texts, whether or not the graph has them yet: a cache, in whatever transaction is open.
+    /// Keeps the vectors of these texts, whether or not the graph has them yet: a cache, in whatever transaction is
+    /// open.
     pub fn keep_by_text(
         &self,
         embedder: &impl Embedder,

@@ -34,15 +34,33 @@ pub async fn models(settings: &Settings) -> Result<Option<(Asks, Models)>> {
     }
     let Some(first) = dialects.first() else { return Ok(None) };
     check_side_by_side(&endpoints)?;
-    let mut asks = Asks::new(first.model(), vocabulary(settings)?, allowances);
+    let mut asks = asks_of(settings, first.model(), allowances)?;
     asks.size.output_tokens = asks.size.output_tokens.min(answer_tokens(&endpoints));
     asks.places = endpoints.iter().map(Endpoint::place).collect();
-    asks.size.chars = settings.number("pack_chars", PACK_CHARS)?;
-    if settings.number("extraction_steps", STEPS)? == 2 {
-        asks = asks.in_two_steps();
-    }
     let http = Http::new(Bounds::default()).map_err(halt)?;
     Ok(Some((asks, Models { dialects, http, pauses: Pauses::default() })))
+}
+
+/// How the model that the settings name is asked, for those who only look: no key is read and no server looked for, so
+/// there is nothing where `local` leaves the model to be found.
+pub fn asks(settings: &Settings) -> Result<Option<Asks>> {
+    let (mut named, mut allowances) = (None, Vec::new());
+    for settings in asked(settings)? {
+        let (vendor, model) = settings.text("model").split_once('/').unwrap_or((settings.text("model"), ""));
+        allowances.push(allowance(&settings, vendor)?);
+        named = named.or(Some(model.to_owned()));
+    }
+    let named = named.filter(|model| !model.is_empty());
+    named.map(|model| asks_of(settings, &model, allowances)).transpose()
+}
+
+fn asks_of(settings: &Settings, model: &str, allowances: Vec<Allowance>) -> Result<Asks> {
+    let mut asks = Asks::new(model, vocabulary(settings)?, allowances);
+    asks.size.chars = settings.number("pack_chars", PACK_CHARS)?;
+    match settings.number("extraction_steps", STEPS)? {
+        2 => Ok(asks.in_two_steps()),
+        _ => Ok(asks),
+    }
 }
 
 /// The settings of every endpoint that is asked; none when no model is.
@@ -261,7 +279,7 @@ fn allowance(settings: &Settings, vendor: &str) -> Result<Allowance> {
 
 /// Refuses settings of models that nothing could be built from.
 pub(super) fn check(settings: &Settings) -> Result<()> {
-    for name in ["input_price", "output_price"] {
+    for name in ["input_price", "cached_price", "output_price", "embedding_price"] {
         settings.price(name)?;
     }
     settings.number("pack_chars", PACK_CHARS)?;

@@ -93,8 +93,8 @@ impl World for Live {
     }
 }
 
-/// Asks a model, once. What comes back is recorded as it came. That a prompt will never be answered is recorded as well:
-/// whether it is the prompt's fault shows beside others.
+/// Asks a model, once. What comes back is recorded as it came. That a prompt will never be answered is recorded as
+/// well: whether it is the prompt's fault shows beside others.
 async fn ask(models: Option<Arc<Models>>, question: Question) -> Result<Vec<Record>> {
     let Question { pack, endpoint, prompt } = question;
     let unknown = || Error::new(Kind::Bug, format!("asking a model: there is no endpoint {endpoint}"));

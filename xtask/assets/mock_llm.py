@@ -279,10 +279,11 @@ def a_chunks(p):
         head, _, text = body.partition('\n\n')
         date = re.search(r'^Date: (\S+)', head, re.M)
         ref = (date.group(1) + ('' if 'T' in date.group(1) else 'T00:00:00')) if date else ''
-        names = entities_of(text)
-        index = {norm(n): i for i, n in enumerate(names)}
+        named = re.search(r'^Names: (.*)$', head, re.M)  # the second of two steps: ends of facts are names
+        names = json.loads(named.group(1)) if named else entities_of(text)
+        index = {norm(n): n if named else i for i, n in enumerate(names)}
         facts = []
-        for f in facts_of(text):
+        for f in facts_of(text, set(index) if named else None):
             va, ia = times_of(f['fact'], ref)
             quote = next((s for s in SENT.split(text) if norm(f['fact']) in norm(s)), f['fact'])
             facts.append(dict(subject=index[norm(f['source'])], relation=f['relation'].lower(),

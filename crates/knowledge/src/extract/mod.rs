@@ -17,7 +17,7 @@ mod understanding;
 mod vocabulary;
 
 pub use checks::Refusal;
-pub use estimates::{ANSWER_CHARS_PER_CHAR, CHARS_PER_TOKEN, Estimate, estimate};
+pub use estimates::{ANSWER_CHARS_PER_CHAR, CHARS_PER_TOKEN, Estimate, estimate, estimate_two_steps};
 pub use packs::{LAST_ROUND, Owed, PackSize, next_round, pack};
 pub use prompts::prompt;
 pub use steps::{Named, Names, prompt_entities, prompt_facts, understand_entities, understand_facts};

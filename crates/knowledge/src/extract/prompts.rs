@@ -64,11 +64,6 @@ pub fn prompt(asked: &[Asked], vocabulary: &Vocabulary, fault: Option<&str>) -> 
     }
 }
 
-/// Characters of a prompt that no chunk has brought.
-pub(super) fn fixed_chars(vocabulary: &Vocabulary) -> usize {
-    system(vocabulary).len() + schema(vocabulary).to_string().len()
-}
-
 /// Room for the answer: what its chunks may give, so that a model that loops is stopped.
 pub(super) fn output_limit(asked: &[Asked]) -> u32 {
     let rooms = asked.iter().map(|asked| output_room(asked.text.chars().count()));
