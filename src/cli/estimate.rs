@@ -1,6 +1,6 @@
 //! What a run takes: said before anything is asked, and beside what it took afterwards. It must not know how a run is
-//! planned. Invariant: both are made by one function of the chunks that are owed, so what is compared afterwards is what
-//! would have been said before.
+//! planned. Invariant: both are made by one function of the chunks that are owed, so what is compared afterwards is
+//! what would have been said before.
 
 use super::prices::{self, Prices, Taken};
 use super::{Call, print, print_json};
@@ -170,8 +170,8 @@ pub(super) fn hours(allowances: &[Allowance], (calls, tokens): (u64, u64)) -> Op
     longest.map(|minutes| minutes / 60.0)
 }
 
-/// Says what it takes to ask about a debt, and asks nothing. `unread` are chunks that are in the graph, are none of this
-/// debt, and were never read by this model.
+/// Says what it takes to ask about a debt, and asks nothing. `unread` are chunks that are in the graph, are none of
+/// this debt, and were never read by this model.
 pub(super) fn tell(call: &Call, state: &State, whom: Whom<'_>, (debt, unread): (&Debt, u64)) -> Result<()> {
     let all = whom.estimate(debt, whom.per_token(state, state.applied()?)?);
     let prices = Prices::of(&call.settings)?;

@@ -1,8 +1,8 @@
 //! What models take, as people ask for it: before a run, during it, and after. Reads only; it must not know prices,
 //! quotas, or how anything is packed.
 //!
-//! Invariant: what was asked about in a run is told by the chunks, never by how many calls that took, so that an estimate
-//! made of it is one that could have been made before.
+//! Invariant: what was asked about in a run is told by the chunks, never by how many calls that took, so that an
+//! estimate made of it is one that could have been made before.
 
 use super::State;
 use super::candidates::collect;
@@ -186,8 +186,8 @@ impl State {
         Ok(slices)
     }
 
-    /// How many text chunks of current pages, that are in the graph and on no page that is to be worked on, have neither
-    /// an answer of this extractor nor a refusal.
+    /// How many text chunks of current pages, that are in the graph and on no page that is to be worked on, have
+    /// neither an answer of this extractor nor a refusal.
     pub fn count_unread(&self, extractor: &str) -> Result<u64> {
         let (sweep, first) = self.head_slice()?.map_or((0, 0), |slice| (slice.sweep, slice.first));
         let mut statement = self.connection().prepare_cached(

@@ -19,8 +19,8 @@ const ANSWER_TOKENS_PER_CHAR: f64 = 0.45;
 /// The part of these in the first of two steps: ten entities on such a page are 450 characters of JSON.
 const NAMES_TOKENS_PER_CHAR: f64 = 0.12;
 
-/// Characters of names for a character of text in the prompt of the second step: each stands in a list, and twice in the
-/// schema, as a subject and as an object. Ten names on such a page are 200 characters with their quotes.
+/// Characters of names for a character of text in the prompt of the second step: each stands in a list, and twice in
+/// the schema, as a subject and as an object. Ten names on such a page are 200 characters with their quotes.
 const NAMED_CHARS_PER_CHAR: f64 = 0.65;
 
 /// Room for an answer per character of text: twice what is expected. Text that is all table says little more than that,
@@ -66,8 +66,8 @@ pub fn estimate(owed: &[Owed], size: PackSize, vocabulary: &Vocabulary, chars_pe
     estimate_steps(owed, size, &[step], chars_per_token)
 }
 
-/// The same in two steps. A pack in which no chunk has two names needs no second call; it is counted all the same, since
-/// nobody knows before.
+/// The same in two steps. A pack in which no chunk has two names needs no second call; it is counted all the same,
+/// since nobody knows before.
 pub fn estimate_two_steps(
     owed: &[Owed],
     size: PackSize,
