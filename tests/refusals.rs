@@ -172,6 +172,19 @@ fn what_nobody_waits_for_any_more_is_not_asked() {
 }
 
 #[test]
+fn a_limit_of_pages_holds_where_the_worklist_is_already_there() {
+    let server = Server::new(10_000, namer);
+    let place = Place::new(8);
+    place.settings(&format!("{}epoch_pages = 2\n", asks(&server)));
+    // The estimate has listed all pages.
+    place.done(&["pipeline", "wiki", "--estimate"]);
+    let trial = place.json(&["pipeline", "wiki", "--limit-pages", "3", "--json"]);
+    assert_eq!((&trial["calls"], server.counts().0), (&json!(4), 4), "whole slices of two pages: {trial}");
+    let rest = place.json(&["pipeline", "wiki", "--json"]);
+    assert_eq!((&rest["calls"], server.counts()), (&json!(4), (8, 8, 0)), "{rest}");
+}
+
+#[test]
 fn a_run_that_is_told_to_stop_waits_for_what_is_paid() {
     let server = Server::new(10_000, |path, body| {
         std::thread::park_timeout(Duration::from_millis(1_500));

@@ -303,3 +303,19 @@ fn a_kill_pays_again_at_most_what_was_in_flight() {
     let vectors = held.connection().query_row("SELECT count(*) FROM vector", [], |row| row.get::<_, i64>(0));
     assert_eq!(vectors.unwrap() as usize, asked.answered.len());
 }
+
+#[test]
+fn a_budget_of_calls_holds_for_vectors_too() {
+    let place = Place::new(5);
+    let server = Server::new(usize::MAX, |path, body| {
+        let texts = texts_of(path, body);
+        (200, vectors(path, &texts, 768), texts)
+    });
+    embedding(&place, "vertex/gemini-embedding-001", &server.url);
+    let output = place.run(&["pipeline", "--max-calls", "3"]);
+    assert_eq!(output.status.code(), Some(3), "{}", talk(&output));
+    assert!(talk(&output).contains("texts are owed a vector"), "{}", talk(&output));
+    assert_eq!(server.asked().admitted.len(), 3);
+    place.done(&["pipeline"]);
+    assert_eq!(server.asked().twice(), 0);
+}
