@@ -59,7 +59,7 @@ fn many(typed: &Typed) -> ExitCode {
         "{} lives in {seconds:.1} s ({:.0} a minute), {} crashed, \
          {} inside resolution or retraction; {} deaths, {} \
          kill points overtaken, {} rows a graph, {} calls to models, {} pairs judged, \
-         {} summaries, {} requests in jobs",
+         {} summaries, {} answered once more, {} requests in jobs",
         tally.lives,
         tally.lives as f64 * 60.0 / seconds,
         tally.crashed,
@@ -71,7 +71,10 @@ fn many(typed: &Typed) -> ExitCode {
         tally.asked[1],
         tally.asked[2],
         tally.asked[3],
+        tally.asked[4],
     );
+    let shown: Vec<String> = tally.shown.iter().map(|(word, lives)| format!("{word}: {lives}")).collect();
+    println!("lives by what they have shown: {}", shown.join(", "));
     for (seed, error) in &tally.failures {
         println!("\nseed {seed} failed; `cargo xtask sim --seed {seed}` repeats it\n{error}");
     }
