@@ -7,7 +7,7 @@
 
 use crate::engine::Engine;
 use crate::model::{self, Model};
-use crate::paid::Paid;
+use crate::paid::{Asked, Paid};
 use crate::provider::{Arrival, Fill, Provider};
 use crate::rng::Rng;
 use highwater::job::Interrupt;
@@ -517,11 +517,10 @@ impl Fate {
         struck.is_some_and(Manner::is_death)
     }
 
-    /// Calls that arrived at the model, pairs in doubt that it judged, summaries that it wrote, answers that were given
-    /// once more, and requests in jobs of the batch engine.
-    pub fn asked(&self) -> [usize; 5] {
-        let [judged, told, again] = self.paid.came_to();
-        [self.endpoints().map(Provider::calls).sum(), judged, told, again, self.engine.requests()]
+    /// What asking came to.
+    pub fn asked(&self) -> Asked {
+        let calls = self.endpoints().map(Provider::calls).sum();
+        Asked { calls, in_jobs: self.engine.requests(), ..self.paid.came_to() }
     }
 
     /// Kill points that were not reached, and how many were overtaken.

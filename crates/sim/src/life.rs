@@ -6,6 +6,7 @@ use crate::checks;
 use crate::disk::{Disk, Image};
 use crate::fate::{Counts, Fate, Fates, Histogram, draw};
 use crate::model::{Model, REFUSES_ALL_AT_FIRST};
+use crate::paid::Asked;
 use crate::rng::Rng;
 use crate::store::FaultyStore;
 use crate::wiki::{Day, Wiki};
@@ -37,8 +38,8 @@ pub struct Outcome {
     pub steps: u64,
     /// Rows of the final graph.
     pub rows: usize,
-    /// See `Fate::asked`.
-    pub asked: [usize; 5],
+    /// What asking came to.
+    pub asked: Asked,
     /// What this life has shown: how its model behaves, windows that were full, what happened.
     pub shown: BTreeSet<&'static str>,
     /// What happened, in order.
@@ -56,8 +57,8 @@ const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 pub const SLOW_PUTS: bool = false;
 /// A process that is told to stop has ended by then: a service manager waits for ten seconds before it kills.
 const TO_STOP: Duration = Duration::from_secs(10);
-/// A window is full when so many hundredths of it are used.
-const FULL: u64 = 95;
+/// A window is full when so many hundredths of it are used: prompts do not fill a minute's tokens to the brim.
+const FULL: [u64; 3] = [100, 75, 100];
 
 /// What belongs to a life from its seed on, whether disturbed or not.
 struct Plan {
@@ -98,7 +99,16 @@ impl Hazards {
 impl Plan {
     fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed, "plan");
-        let wiki = Wiki::new(seed);
+        let asked = Rng::new(seed, "models").chance(60);
+        // Whoever is asked takes time: small wikis find as much of it.
+        let sizes = if rng.chance(8) {
+            (10, 40)
+        } else if asked {
+            (6, 20)
+        } else {
+            (8, 30)
+        };
+        let wiki = Wiki::new(seed, sizes);
         let mut days: Vec<Arc<Day>> = wiki.days.into_iter().map(Arc::new).collect();
         let reindex = rng.chance(50).then(|| rng.between(1, days.len()));
         if reindex == Some(days.len()) {
@@ -121,7 +131,7 @@ impl Plan {
         };
         let limits = Limits {
             embeds: paid.chance(40).then_some(embeds),
-            asks: rng.chance(60).then_some(asks),
+            asks: asked.then_some(asks),
             accept_deletes: true,
             // What an undisturbed life does. One at a time makes most segments, and costs most.
             concurrency: *rng.pick(&[1, 16, 16, 16]),
@@ -226,14 +236,13 @@ fn countable(durable: &Counts, plan: &Plan) -> Counts {
     let in_jobs = plan.limits.asks.as_ref().is_some_and(|asks| asks.batch.is_some());
     for day in &mut counts {
         // How often a call has to be announced depends on which of them fail: once for each answer, at least.
-        match day.get("answered").copied().filter(|_| !in_jobs) {
-            Some(answered) => drop(day.insert("asking", answered)),
-            None => drop(day.remove("asking")),
-        }
+        let calls = day.get("answered").copied().filter(|_| !in_jobs);
+        day.remove("asking");
+        day.extend(calls.map(|calls| ("asking", calls)));
         // Of others, only that there is a first one on a day does not depend on that.
         let only_first = ["submitting", "submitted", "batch_ended", "embedded"];
-        only_first.iter().for_each(|kind| drop(day.get_mut(kind).map(|count| *count = 1)));
-        ["deferred", "embedding", "not_embedded"].iter().for_each(|kind| drop(day.remove(kind)));
+        day.iter_mut().filter(|(kind, _)| only_first.contains(kind)).for_each(|(_, count)| *count = 1);
+        day.retain(|kind, _| !["deferred", "embedding", "not_embedded"].contains(kind));
     }
     counts
 }
@@ -359,7 +368,7 @@ impl<'a> Life<'a> {
         match (ended, doomed) {
             (Some(Ok(Err(_))), Some(_)) => Ok(End::Killed),
             (Some(Ok(Ok(_))), None)
-                if refuses_all && self.fates.lock().asked()[0] > 0 && !told.is_raised() =>
+                if refuses_all && self.fates.lock().asked().calls > 0 && !told.is_raised() =>
             {
                 Err(format!("day {day}: the run went on although everything was refused"))
             }
@@ -494,10 +503,11 @@ fn shown(plan: &Plan, fate: &Fate) -> Result<BTreeSet<&'static str>, String> {
         shown.insert("both endpoints asked");
     }
     let full = ["a full minute of requests", "a full minute of tokens", "a full day of requests"];
-    let fill = fate.judge()?.into_iter().zip(full);
-    shown.extend(fill.filter(|(fill, _)| *fill >= FULL).map(|(_, word)| word));
+    let fill = fate.judge()?.into_iter().zip(FULL).zip(full);
+    shown.extend(fill.filter(|((fill, full), _)| fill >= full).map(|(_, word)| word));
     let slow = !plan.hazards.slowest_put.is_zero();
     shown.extend(slow.then_some("slow puts"));
-    shown.extend((fate.asked()[3] > 0).then_some("answered once more"));
+    shown.extend((fate.asked().packs_again > 0).then_some("answered once more"));
+    shown.extend((fate.asked().texts_again > 0).then_some("vectors made once more"));
     Ok(shown)
 }

@@ -83,13 +83,13 @@ const HOUR_MS: i64 = 60 * MINUTE_MS;
 /// A quota holds for calls that arrive less than a two-hundredth of its window after they are sent: of a minute, 300 ms.
 const FARTHEST_MS: usize = 299;
 
-/// What an endpoint allows. The largest prompt has 14,000 tokens; what never fits would halt the run.
+/// What an endpoint allows. The largest prompt is taken for 11,000 tokens; what never fits would halt the run.
 fn allowance(rng: &mut Rng) -> Allowance {
     let day = *rng.pick(&["rolling", "UTC0"]);
     Allowance {
         requests_per_minute: *rng.pick(&[Some(5), Some(60), Some(600), Some(600), None]),
-        tokens_per_minute: *rng.pick(&[None, None, Some(20_000), Some(100_000)]),
-        requests_per_day: rng.chance(12).then(|| rng.between(20, 80) as u32),
+        tokens_per_minute: *rng.pick(&[None, None, Some(13_000), Some(25_000)]),
+        requests_per_day: rng.chance(15).then(|| rng.between(4, 30) as u32),
         day: Day::named(day).unwrap_or(Day::Rolling),
         max_concurrency: *rng.pick(&[4, 64, 64]),
         ..Allowance::default()

@@ -44,15 +44,41 @@ pub struct Paid {
     found: BTreeSet<QuestionId>,
     /// Texts whose vectors are durable.
     embedded: BTreeSet<TextId>,
-    summaries: usize,
     open: BTreeMap<Call, Open>,
     /// What jobs of a batch engine hold: they outlive processes.
     held: BTreeMap<Thing, BatchKey>,
     /// How often packs and texts were answered, and how often a process ended while their answer was on its way.
     answered: BTreeMap<Thing, u32>,
     lost: BTreeMap<Thing, u32>,
-    /// Answers that had been given before.
-    again: u64,
+    came_to: Asked,
+}
+
+/// What asking came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Calls that arrived at models.
+    pub calls: usize,
+    /// Pairs in doubt that were judged.
+    pub judged: usize,
+    /// Summaries that were written.
+    pub told: usize,
+    /// Requests in jobs of a batch engine.
+    pub in_jobs: usize,
+    /// Packs that were answered once more, since a process ended while the answer was on its way.
+    pub packs_again: usize,
+    /// Texts whose vectors were made once more.
+    pub texts_again: usize,
+}
+
+impl std::ops::AddAssign for Asked {
+    fn add_assign(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.judged += other.judged;
+        self.told += other.told;
+        self.in_jobs += other.in_jobs;
+        self.packs_again += other.packs_again;
+        self.texts_again += other.texts_again;
+    }
 }
 
 impl Paid {
@@ -108,7 +134,11 @@ impl Paid {
             }
             if answered {
                 *self.answered.entry(thing.clone()).or_default() += 1;
-                self.again += u64::from(before > 0);
+                let again = usize::from(before > 0);
+                match call {
+                    Call::About(_) => self.came_to.packs_again += again,
+                    Call::Vectors(_) => self.came_to.texts_again += again,
+                }
             }
         }
         if self.open.insert(call, Open { things, answered }).is_some() {
@@ -177,7 +207,7 @@ impl Paid {
             Record::BatchEnded(ended) => self.held.retain(|_, key| *key != ended.key),
             Record::Understood(understood) => {
                 self.read.extend(understood.readings.iter().map(|(chunk, _)| *chunk));
-                self.summaries += understood.summaries.len();
+                self.came_to.told += understood.summaries.len();
                 self.found.extend(understood.found.iter().map(|(question, _)| *question));
             }
             Record::Embedded(embedded) => {
@@ -203,9 +233,9 @@ impl Paid {
         self.open.len()
     }
 
-    /// Pairs in doubt that were judged, summaries that were written, and answers that had been given before.
-    pub fn came_to(&self) -> [usize; 3] {
-        [self.found.len(), self.summaries, usize::try_from(self.again).unwrap_or(usize::MAX)]
+    /// What asking came to, as far as it is known here.
+    pub fn came_to(&self) -> Asked {
+        Asked { judged: self.found.len(), ..self.came_to }
     }
 }
 
@@ -241,7 +271,7 @@ mod tests {
         assert!(paid.asks(pack, true).is_empty());
         paid.process_ends();
         assert!(paid.asks(pack, true).is_empty());
-        assert_eq!(paid.came_to(), [0, 0, 1]);
+        assert_eq!(paid.came_to().packs_again, 1);
         // Forgotten by the run although its process lived on.
         paid.open.clear();
         assert!(!paid.asks(pack, true).is_empty());

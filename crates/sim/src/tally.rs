@@ -3,6 +3,7 @@
 
 use crate::fate::Histogram;
 use crate::life::{Outcome, live};
+use crate::paid::Asked;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,8 +23,8 @@ pub struct Tally {
     pub overtaken: usize,
     /// Rows of all final graphs.
     pub rows: usize,
-    /// See `Fate::asked`.
-    pub asked: [usize; 5],
+    /// What asking came to.
+    pub asked: Asked,
     /// In how many lives something was shown.
     pub shown: BTreeMap<&'static str, u64>,
     /// Where kills happened.
@@ -71,12 +72,13 @@ const MUST: [&str; 9] = [
     "interrupted",
 ];
 /// What some lives must have shown.
-const MUST_SHOW: [&str; 10] = [
+const MUST_SHOW: [&str; 11] = [
     "a full minute of requests",
     "a full minute of tokens",
     "a full day of requests",
     "both endpoints asked",
     "answered once more",
+    "vectors made once more",
     "answers by the whole pack",
     "slow for some",
     "some refused for good",
@@ -92,7 +94,7 @@ impl Tally {
         self.deaths += u64::from(outcome.deaths);
         self.overtaken += outcome.overtaken;
         self.rows += outcome.rows;
-        self.asked.iter_mut().zip(outcome.asked).for_each(|(all, one)| *all += one);
+        self.asked += outcome.asked;
         outcome.shown.iter().for_each(|word| *self.shown.entry(word).or_default() += 1);
         for (place, count) in &outcome.histogram {
             *self.histogram.entry(*place).or_default() += count;
