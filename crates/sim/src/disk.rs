@@ -89,6 +89,11 @@ impl Disk {
             Some("worklist") => &["worklist", "owed_fetch", "meta"],
             Some("fetched") => &["raw_page", "page", "meta"],
             Some("cut") => &["chunk", "cut", "meta"],
+            Some("packed") => &["pack", "meta"],
+            Some("asking") => &["call", "meta"],
+            Some("understood") => &["answer", "finding", "summary", "meta"],
+            Some("submitting") => &["batch", "meta"],
+            Some("embedded") => &["vector", "meta"],
             Some("gathered") => &["epoch", "meta"],
             Some("resolved") => {
                 &["support", "support", "fact", "mention", "node", "entity", "episode", "decision"]

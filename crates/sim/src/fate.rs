@@ -6,14 +6,18 @@
 //! fails. This file must not know how a step is done.
 
 use crate::engine::Engine;
-use crate::model::Model;
+use crate::model::{self, Model};
+use crate::paid::{Asked, Paid};
+use crate::provider::{Arrival, Fill, Provider};
 use crate::rng::Rng;
-use highwater::world::Batch;
-use knowledge::id::{ChunkId, PackId, PageId, QuestionId, TextId, Version};
-use knowledge::record::{Matter, Record};
+use highwater::job::Interrupt;
+use highwater::world::{Batch, Question, Texts};
+use knowledge::id::{PageId, Version};
+use knowledge::record::Record;
 use knowledge::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
 use vault::{Entry, Event};
 
@@ -38,6 +42,8 @@ pub enum Manner {
     Answering,
     /// Killed while the journal is read at the start.
     Reading,
+    /// Told to stop, as a service manager does: the run ends by itself.
+    Interrupted,
 }
 
 impl Manner {
@@ -53,12 +59,13 @@ impl Manner {
             Manner::InApply(_) => "in apply",
             Manner::Answering => "answering",
             Manner::Reading => "reading",
+            Manner::Interrupted => "interrupted",
         }
     }
 
     /// Whether the process is gone after it.
     pub fn is_death(self) -> bool {
-        !matches!(self, Manner::Unclear(_))
+        !matches!(self, Manner::Unclear(_) | Manner::Interrupted)
     }
 }
 
@@ -87,13 +94,15 @@ pub type Counts = Vec<BTreeMap<&'static str, u32>>;
 const ANSWER: &str = "answer";
 
 /// Kinds of records and how much kill points like them: half of them go for resolution and retraction.
-const LIKED: [(&str, usize); 20] = [
-    ("packed", 3),
-    ("answered", 5),
-    ("understood", 4),
-    ("submitting", 8),
-    ("submitted", 8),
+const LIKED: [(&str, usize); 22] = [
+    ("packed", 7),
+    ("asking", 8),
+    ("answered", 8),
+    ("understood", 8),
+    ("submitting", 16),
+    ("submitted", 16),
     ("batch_ended", 8),
+    ("embedded", 14),
     ("gathered", 7),
     ("resolved", 9),
     ("gone", 6),
@@ -131,7 +140,11 @@ pub fn draw(rng: &mut Rng, counts: &Counts) -> Vec<Aim> {
             LIKED.iter().map(|(kind, weight)| if there(kind) > 0 { *weight } else { 0 }).collect();
         let (kind, _) = LIKED[rng.weighted(&weights)];
         let nth = 1 + rng.below(there(kind) as usize) as u32;
-        let manner = if kind == ANSWER { Manner::Answering } else { manner(rng) };
+        let manner = match kind == ANSWER {
+            true if rng.chance(20) => Manner::Interrupted,
+            true => Manner::Answering,
+            false => manner(rng),
+        };
         if !aims.iter().any(|aim| (aim.day, aim.kind, aim.nth) == (day, kind, nth)) {
             aims.push(Aim { day, kind, nth, manner, standing: Standing::Waiting });
         }
@@ -140,19 +153,30 @@ pub fn draw(rng: &mut Rng, counts: &Counts) -> Vec<Aim> {
 }
 
 fn manner(rng: &mut Rng) -> Manner {
-    match rng.below(14) {
+    match rng.below(15) {
         0 | 1 => Manner::Before,
         2 | 3 => Manner::After,
         4 | 5 => Manner::Torn(rng.below(100)),
         6 => Manner::Late,
         7 => Manner::Unclear(rng.chance(50)),
         8 => Manner::Refused,
+        9 => Manner::Interrupted,
         _ => Manner::InApply(rng.below(1 << 16)),
     }
 }
 
 /// How often each kind of death met each kind of record.
 pub type Histogram = BTreeMap<(&'static str, &'static str), u64>;
+
+/// A call that was sent.
+pub struct Called {
+    /// How long it takes until it is heard of.
+    pub takes: Duration,
+    /// What becomes of it; of a call for vectors, only what is not their coming.
+    pub outcome: Option<model::Fate>,
+    /// Counts calls.
+    pub number: u64,
+}
 
 /// The fate of one life.
 #[derive(Debug, Default)]
@@ -166,21 +190,17 @@ pub struct Fate {
     gone: BTreeSet<(usize, PageId)>,
     /// When the life began, as virtual time counts.
     pub began: Option<tokio::time::Instant>,
-    packs: BTreeMap<PackId, Matter>,
-    /// Packs whose answer is durable, and chunks that were read.
-    heard: BTreeSet<PackId>,
-    /// Texts whose vectors are durable.
-    embedded: BTreeSet<TextId>,
-    /// When calls for vectors arrived.
-    embeddings: Vec<i64>,
-    read: BTreeSet<ChunkId>,
-    /// Pairs in doubt of which something was found.
-    found: BTreeSet<QuestionId>,
+    /// What models and embedders were asked.
+    pub paid: Paid,
+    /// The endpoints that are asked, and the embedder after them.
+    providers: Vec<Provider>,
     /// The provider's batch engine.
     pub engine: Engine,
-    summaries: usize,
-    /// When calls arrived at the model, in milliseconds.
-    arrived: Vec<i64>,
+    /// Everything is refused for good.
+    pub refuses_all: bool,
+    /// Stops the process that lives, and since when it is told to.
+    interrupt: Interrupt,
+    told_to_stop: Option<tokio::time::Instant>,
     /// Kill at this many more reads of the store.
     reads_left: Option<u32>,
     /// Steps taken and allowed: a life that needs more makes no progress.
@@ -210,8 +230,11 @@ pub struct Fates {
 
 impl Fates {
     /// A fate with these kill points, over this many days, that ends after `allowed` steps at the latest.
-    pub fn new(aims: Vec<Aim>, days: usize, allowed: u64) -> Self {
-        let fate = Fate { aims, durable: vec![BTreeMap::new(); days], allowed, ..Fate::default() };
+    pub fn new(aims: Vec<Aim>, days: usize, allowed: u64, model: &Model) -> Self {
+        let endpoints = model.endpoints.iter().chain([&model.embedder]);
+        let providers = endpoints.map(|allows| Provider::new(allows.clone())).collect();
+        let durable = vec![BTreeMap::new(); days];
+        let fate = Fate { aims, durable, allowed, providers, ..Fate::default() };
         Self { fate: Arc::new(Mutex::new(fate)), killed: Arc::new(Notify::new()) }
     }
 
@@ -237,7 +260,8 @@ impl Fates {
 
 impl Fate {
     /// A new process begins.
-    pub fn be_born(&mut self, reads_left: Option<u32>) {
+    pub fn be_born(&mut self, reads_left: Option<u32>, interrupt: Interrupt) {
+        (self.interrupt, self.told_to_stop) = (interrupt, None);
         self.dead = false;
         self.doomed = None;
         self.reads_left = reads_left;
@@ -279,7 +303,26 @@ impl Fate {
         if self.doomed == Some(Manner::Refused) {
             return Some(Manner::Refused);
         }
-        self.aimed(&self.count(entries))
+        self.aimed(&self.count(entries)).filter(|manner| *manner != Manner::Interrupted)
+    }
+
+    /// The process is gone. How long it took to stop, if it was told to.
+    pub fn process_ends(&mut self) -> Option<Duration> {
+        self.paid.process_ends();
+        self.told_to_stop.take().map(|since| since.elapsed())
+    }
+
+    /// The process is told to stop.
+    pub fn tell_to_stop(&mut self) {
+        self.told_to_stop.get_or_insert_with(tokio::time::Instant::now);
+        self.interrupt.raise();
+    }
+
+    /// The process is told to stop out of the blue.
+    pub fn interrupts(&mut self) {
+        *self.histogram.entry((Manner::Interrupted.word(), "nothing")).or_default() += 1;
+        self.log.push(format!("day {}: interrupted", self.day));
+        self.tell_to_stop();
     }
 
     /// Entries by kind. A page counts as gone once a day: how many of its versions are asked for before the
@@ -318,6 +361,9 @@ impl Fate {
     fn strike(&mut self, manner: Manner, kind: &'static str) {
         *self.histogram.entry((manner.word(), kind)).or_default() += 1;
         self.log.push(format!("day {}: {} of `{kind}`", self.day, manner.word()));
+        if manner == Manner::Interrupted {
+            self.tell_to_stop();
+        }
         if !manner.is_death() {
             return;
         }
@@ -370,22 +416,82 @@ impl Fate {
         }
     }
 
-    /// A pack is asked about: the number of the call. What was answered must not be asked about again, nor may more
-    /// arrive in any minute than the provider allows.
-    pub fn is_asked(&mut self, pack: PackId, at: Timestamp, requests: u32) -> u64 {
-        self.must_be_new(pack);
-        let minute = at.as_millisecond() - 60_000;
-        let within = self.arrived.iter().rev().take_while(|before| **before > minute).count();
-        if within >= requests as usize {
-            self.broken.push(format!("{} calls arrived in a minute, {requests} are allowed", within + 1));
+    /// A pack is asked about: how long the call is on its way, and what becomes of it.
+    pub fn is_asked(&mut self, question: &Question, sent: Timestamp, model: &Model) -> Called {
+        let endpoint = question.endpoint;
+        let (number, travel, at) = self.sends(sent, model);
+        let outcome = match self.refuses_all {
+            true => model::Fate::Answer(model::refusal()),
+            false => model.fate(&question.prompt, (endpoint, at), number),
+        };
+        let let_in = !matches!(outcome, model::Fate::Storm(_));
+        self.arrives(endpoint as usize, at, (model.tokens(&question.prompt), let_in));
+        let answered = matches!(outcome, model::Fate::Answer(_)) && !self.refuses_all;
+        let broken = self.paid.asks(question.pack, answered);
+        self.broken.extend(broken);
+        Called {
+            takes: travel + model.latency(&question.prompt.text, number),
+            outcome: Some(outcome),
+            number,
         }
-        self.arrived.push(at.as_millisecond());
-        self.arrived.len() as u64
+    }
+
+    /// Vectors are asked for: how long the call is on its way, and why there are none.
+    pub fn is_embedded(&mut self, asked: &Texts, sent: Timestamp, model: &Model) -> Called {
+        let (number, travel, at) = self.sends(sent, model);
+        let outcome = model.refuses((0, at), number);
+        let tokens = asked.texts.iter().map(|(_, text)| model.tokens_of_text(text)).sum();
+        let let_in = !matches!(outcome, Some(model::Fate::Storm(_)));
+        self.arrives(self.providers.len() - 1, at, (tokens, let_in));
+        let refused = number.is_multiple_of(7) && asked.texts.len() > 1;
+        let broken = self.paid.embeds(asked.call, &asked.texts, outcome.is_none() && !refused);
+        self.broken.extend(broken);
+        Called { takes: travel + model.latency("", number), outcome, number }
+    }
+
+    /// A call is sent: its number, how long it is on its way, and when it arrives, whoever lives to see it.
+    fn sends(&self, sent: Timestamp, model: &Model) -> (u64, Duration, Timestamp) {
+        let number = self.providers.iter().map(Provider::calls).sum::<usize>() as u64 + 1;
+        let travel = model.travel(number);
+        (number, travel, sent.checked_add(travel).unwrap_or(sent))
+    }
+
+    fn arrives(&mut self, provider: usize, at: Timestamp, (tokens, let_in): (u64, bool)) {
+        let tokens = if let_in { tokens } else { 0 };
+        match self.providers.get_mut(provider) {
+            Some(provider) => provider.take(Arrival { at: at.as_millisecond(), tokens, let_in }),
+            None => self.broken.push(format!("a call went to endpoint {provider}, which is not there")),
+        }
+    }
+
+    /// How full the windows of the providers were, each kind the fullest.
+    ///
+    /// # Errors
+    /// More arrived in a window than is allowed.
+    pub fn judge(&self) -> Result<Fill, String> {
+        let mut fullest = Fill::default();
+        for (number, provider) in self.providers.iter().enumerate() {
+            let is_embedder = number + 1 == self.providers.len();
+            let name = if is_embedder { "the embedder".to_owned() } else { format!("endpoint {number}") };
+            let fill = provider.judge(&name)?;
+            fullest.iter_mut().zip(fill).for_each(|(most, found)| *most = found.max(*most));
+        }
+        Ok(fullest)
+    }
+
+    /// Whether every endpoint was asked.
+    pub fn asked_all(&self) -> bool {
+        self.endpoints().all(|provider| provider.calls() > 0)
+    }
+
+    fn endpoints(&self) -> impl Iterator<Item = &Provider> {
+        self.providers.iter().take(self.providers.len().saturating_sub(1))
     }
 
     /// A job of the batch engine is sent: the engine's name for it.
     pub fn takes(&mut self, task: &Batch, at: Timestamp, model: &Model) -> String {
-        task.job.packs.iter().for_each(|pack| self.must_be_new(*pack));
+        let broken = self.paid.submits(task.job.key, &task.job.packs);
+        self.broken.extend(broken);
         match self.engine.take(task, at, model) {
             Ok(name) => name,
             Err(broken) => {
@@ -395,71 +501,26 @@ impl Fate {
         }
     }
 
-    /// What was answered, or stands in a pack that was read, must not be asked about again.
-    fn must_be_new(&mut self, pack: PackId) {
-        if self.heard.contains(&pack) {
-            self.broken.push(format!("pack {pack} was asked about again although its answer is durable"));
-        }
-        let known = match self.packs.get(&pack) {
-            Some(Matter::Questions { questions, .. }) => {
-                questions.iter().filter(|question| self.found.contains(&question.id)).count()
-            }
-            Some(matter) => matter.chunks().iter().filter(|chunk| self.read.contains(chunk)).count(),
-            None => 0,
-        };
-        if known > 0 {
-            self.broken.push(format!("pack {pack} asks {known} things that were answered before"));
-        }
-    }
-
     fn remember(&mut self, record: &Record) {
+        self.paid.is_durable(record);
         match record {
-            Record::Packed(packed) => {
-                self.packs.extend(packed.packs.iter().map(|pack| (pack.id, pack.matter.clone())));
-            }
             Record::Submitting(submitting) => drop(self.engine.announced.insert(submitting.key)),
             Record::BatchEnded(ended) => drop(self.engine.ended.insert(ended.key)),
-            Record::Answered(answered) => drop(self.heard.insert(answered.pack)),
-            Record::Understood(understood) => {
-                self.read.extend(understood.readings.iter().map(|(chunk, _)| *chunk));
-                self.summaries += understood.summaries.len();
-                self.found.extend(understood.found.iter().map(|(question, _)| *question));
-            }
-            Record::Embedded(embedded) => self.embedded.extend(&embedded.texts),
             _ => {}
         }
     }
 
-    /// Vectors are asked for: the number of the call. None that is durable must be asked for again, nor may more calls
-    /// arrive in any minute than the provider allows.
-    pub fn is_embedded(&mut self, texts: &[(TextId, String)], at: Timestamp, requests: u32) -> u64 {
-        let again = texts.iter().filter(|(text, _)| self.embedded.contains(text)).count();
-        if again > 0 {
-            self.broken.push(format!("{again} vectors were asked for again although they are durable"));
-        }
-        let minute = at.as_millisecond() - 60_000;
-        let within = self.embeddings.iter().rev().take_while(|before| **before > minute).count();
-        if within >= requests as usize {
-            self.broken.push(format!(
-                "{} calls for vectors arrived in a minute, {requests} are allowed",
-                within + 1
-            ));
-        }
-        self.embeddings.push(at.as_millisecond());
-        self.embeddings.len() as u64
-    }
-
     /// The world has an answer: true when the process dies of it.
     pub fn answers(&mut self) -> bool {
-        let dies = self.aimed(&BTreeMap::from([(ANSWER, 1)])).is_some();
+        let struck = self.aimed(&BTreeMap::from([(ANSWER, 1)]));
         *self.durable[self.day].entry(ANSWER).or_default() += 1;
-        dies
+        struck.is_some_and(Manner::is_death)
     }
 
-    /// Calls that arrived at the model, pairs in doubt that it judged, summaries that it wrote, and requests in jobs of
-    /// the batch engine.
-    pub fn asked(&self) -> [usize; 4] {
-        [self.arrived.len(), self.found.len(), self.summaries, self.engine.requests()]
+    /// What asking came to.
+    pub fn asked(&self) -> Asked {
+        let calls = self.endpoints().map(Provider::calls).sum();
+        Asked { calls, in_jobs: self.engine.requests(), ..self.paid.came_to() }
     }
 
     /// Kill points that were not reached, and how many were overtaken.

@@ -11,6 +11,8 @@ pub mod engine;
 pub mod fate;
 pub mod life;
 pub mod model;
+pub mod paid;
+pub mod provider;
 pub mod rng;
 pub mod store;
 pub mod tally;

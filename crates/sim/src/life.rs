@@ -4,20 +4,21 @@
 
 use crate::checks;
 use crate::disk::{Disk, Image};
-use crate::fate::{Counts, Fates, Histogram, draw};
-use crate::model::Model;
+use crate::fate::{Counts, Fate, Fates, Histogram, draw};
+use crate::model::{Model, REFUSES_ALL_AT_FIRST};
+use crate::paid::Asked;
 use crate::rng::Rng;
 use crate::store::FaultyStore;
 use crate::wiki::{Day, Wiki};
 use crate::world::FalseWorld;
 use highwater::embedders::Share;
 use highwater::error::{Error, Kind};
-use highwater::job;
+use highwater::job::{self, Report};
 use highwater::plan::{Asks, Batching, Embeds, Limits};
 use highwater::state::State;
 use highwater::world::World;
 use knowledge::extract::Vocabulary;
-use knowledge::quota::Allowance;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use vault::{Identity, MemoryStore, Nonce, Vault, VaultId, Writer};
@@ -37,8 +38,10 @@ pub struct Outcome {
     pub steps: u64,
     /// Rows of the final graph.
     pub rows: usize,
-    /// Calls that arrived at the model, pairs in doubt that it judged, summaries that it wrote, and requests in jobs.
-    pub asked: [usize; 4],
+    /// What asking came to.
+    pub asked: Asked,
+    /// What this life has shown: how its model behaves, windows that were full, what happened.
+    pub shown: BTreeSet<&'static str>,
     /// What happened, in order.
     pub log: Vec<String>,
 }
@@ -49,6 +52,13 @@ const STEPS: u64 = 40_000;
 const PROCESSES: usize = 100;
 /// A process that takes longer than this, in virtual time, waits for something that never comes.
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+
+/// Puts may take as long as this in some lives.
+pub const SLOW_PUTS: bool = false;
+/// A process that is told to stop has ended by then: a service manager waits for ten seconds before it kills.
+const TO_STOP: Duration = Duration::from_secs(10);
+/// A window is full when so many hundredths of it are used: prompts do not fill a minute's tokens to the brim.
+const FULL: [u64; 3] = [100, 75, 100];
 
 /// What belongs to a life from its seed on, whether disturbed or not.
 struct Plan {
@@ -61,39 +71,67 @@ struct Plan {
     slice: usize,
     limits: Limits,
     model: Model,
+    hazards: Hazards,
+}
+
+/// What a seed brings besides kills.
+struct Hazards {
+    /// How long puts take, at most.
+    slowest_put: Duration,
+    /// Processes are told to stop out of the blue.
+    interrupts: bool,
+    /// The first process meets a model that refuses everything.
+    refuses_all: bool,
+}
+
+impl Hazards {
+    fn new(seed: u64) -> Self {
+        let mut rng = Rng::new(seed, "hazards");
+        let slow = rng.chance(25) && SLOW_PUTS;
+        Self {
+            slowest_put: if slow { Duration::from_secs(2) } else { Duration::ZERO },
+            interrupts: rng.chance(30),
+            refuses_all: rng.chance(10) && REFUSES_ALL_AT_FIRST,
+        }
+    }
 }
 
 impl Plan {
     fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed, "plan");
-        let wiki = Wiki::new(seed);
+        let asked = Rng::new(seed, "models").chance(60);
+        // Whoever is asked takes time: small wikis find as much of it.
+        let sizes = if rng.chance(8) {
+            (10, 40)
+        } else if asked {
+            (6, 20)
+        } else {
+            (8, 30)
+        };
+        let wiki = Wiki::new(seed, sizes);
         let mut days: Vec<Arc<Day>> = wiki.days.into_iter().map(Arc::new).collect();
         let reindex = rng.chance(50).then(|| rng.between(1, days.len()));
         if reindex == Some(days.len()) {
             days.extend(days.last().cloned());
         }
         let model = Model::new(seed);
-        let allowance = Allowance {
-            requests_per_minute: Some(model.requests),
-            max_concurrency: 64,
-            ..Allowance::default()
-        };
-        let mut asks = Asks::new("false", Vocabulary::default(), vec![allowance.clone()]);
+        let mut asks = Asks::new("false", Vocabulary::default(), model.endpoints.clone());
         asks.size.chars = *rng.pick(&[1_500, 4_000, 16_000]);
         asks.long_chars = *rng.pick(&[100, 300, 2_000]);
         if rng.chance(20) {
             asks = asks.in_two_steps();
         }
-        asks.batch = batching(seed);
+        // What fails for ever in a job makes jobs that bring nothing.
+        asks.batch = batching(seed).filter(|_| !model.fails_some());
         let mut paid = Rng::new(seed, "embeds");
         let embeds = Embeds {
             model: "false".to_owned(),
             share: Share { texts: paid.between(1, 40), bytes: 4_000 },
-            allowance: allowance.clone(),
+            allowance: model.embedder.clone(),
         };
         let limits = Limits {
             embeds: paid.chance(40).then_some(embeds),
-            asks: rng.chance(60).then_some(asks),
+            asks: asked.then_some(asks),
             accept_deletes: true,
             // What an undisturbed life does. One at a time makes most segments, and costs most.
             concurrency: *rng.pick(&[1, 16, 16, 16]),
@@ -109,6 +147,7 @@ impl Plan {
             slice: rng.between(3, 20),
             limits,
             model,
+            hazards: Hazards::new(seed),
         }
     }
 }
@@ -137,12 +176,16 @@ struct Life<'a> {
     disturbed: bool,
     /// What earlier kills left on the disk.
     images: Vec<Image>,
+    /// Processes begun so far.
+    processes: usize,
 }
 
 /// How a process ended.
 enum End {
     Done,
     Killed,
+    /// It was told to stop, or found everything refused, and ended by itself.
+    Stopped,
 }
 
 /// Lives one seed twice, undisturbed and disturbed, and compares.
@@ -153,13 +196,7 @@ pub fn live(seed: u64) -> Result<Outcome, String> {
     let plan = Plan::new(seed);
     let mut calm = Life::begin(&plan, Vec::new(), STEPS, "calm")?;
     let graphs = calm.pass()?;
-    let mut counts: Counts = calm.fates.lock().durable.clone();
-    // How often a call has to be announced depends on which of them fail.
-    counts.iter_mut().for_each(|day| day.retain(|kind, _| !["asking", "deferred"].contains(kind)));
-    // Of jobs, only that there is a first one on a day does not depend on that.
-    let of_jobs = |kind: &str| ["submitting", "submitted", "batch_ended"].contains(&kind);
-    let counted = counts.iter_mut().flatten().filter(|(kind, _)| of_jobs(kind));
-    counted.for_each(|(_, count)| *count = 1);
+    let counts = countable(&calm.fates.lock().durable, &plan);
     let steps = calm.fates.lock().steps();
     drop(calm);
     let aims = draw(&mut Rng::new(seed, "aims"), &counts);
@@ -183,6 +220,7 @@ pub fn live(seed: u64) -> Result<Outcome, String> {
     Ok(Outcome {
         deaths: fate.deaths,
         in_resolution: fate.in_resolution,
+        shown: shown(&plan, &fate)?,
         histogram: fate.histogram.clone(),
         overtaken,
         steps,
@@ -192,15 +230,33 @@ pub fn live(seed: u64) -> Result<Outcome, String> {
     })
 }
 
+/// How many records of each kind every life of a seed has, whatever happens to it.
+fn countable(durable: &Counts, plan: &Plan) -> Counts {
+    let mut counts = durable.clone();
+    let in_jobs = plan.limits.asks.as_ref().is_some_and(|asks| asks.batch.is_some());
+    for day in &mut counts {
+        // How often a call has to be announced depends on which of them fail: once for each answer, at least.
+        let calls = day.get("answered").copied().filter(|_| !in_jobs);
+        day.remove("asking");
+        day.extend(calls.map(|calls| ("asking", calls)));
+        // Of others, only that there is a first one on a day does not depend on that.
+        let only_first = ["submitting", "submitted", "batch_ended", "embedded"];
+        day.iter_mut().filter(|(kind, _)| only_first.contains(kind)).for_each(|(_, count)| *count = 1);
+        day.retain(|kind, _| !["deferred", "embedding", "not_embedded"].contains(kind));
+    }
+    counts
+}
+
 impl<'a> Life<'a> {
     fn begin(plan: &'a Plan, aims: Vec<crate::fate::Aim>, steps: u64, name: &str) -> Result<Self, String> {
         let disturbed = name == "wild";
-        let fates = Fates::new(aims, plan.days.len(), steps);
+        let fates = Fates::new(aims, plan.days.len(), steps, &plan.model);
         let disk =
             Disk::new(&format!("{}-{name}", plan.seed)).map_err(|error| format!("making a disk: {error}"))?;
-        let store = FaultyStore::new(MemoryStore::new(), fates.clone(), disk.clone());
+        let store = FaultyStore::new(MemoryStore::new(), fates.clone(), disk.clone())
+            .slowed(plan.hazards.slowest_put);
         let rng = Rng::new(plan.seed, "life");
-        Ok(Self { plan, fates, disk, store, rng, disturbed, images: Vec::new() })
+        Ok(Self { plan, fates, disk, store, rng, disturbed, images: Vec::new(), processes: 0 })
     }
 
     /// The whole life on a runtime of its own, under virtual time: the graph after each day.
@@ -225,6 +281,7 @@ impl<'a> Life<'a> {
                 graphs.push(graph);
             }
             let last = graphs.last().map_or("", String::as_str);
+            self.fates.lock().judge()?;
             // The undisturbed life comes to the same graph, or the seed fails anyway.
             if self.disturbed {
                 let chars = self.plan.limits.chunk_chars;
@@ -237,6 +294,14 @@ impl<'a> Life<'a> {
     async fn pass_day(&mut self, day: usize, identity: &Identity) -> Result<(), String> {
         for _ in 0..PROCESSES {
             let end = self.live_once(day, identity).await?;
+            let left = self.fates.lock().paid.under_way();
+            let stopping = self.fates.lock().process_ends().unwrap_or_default();
+            if matches!(end, End::Done) && left > 0 {
+                return Err(format!("day {day}: the run ended with {left} calls under way"));
+            }
+            if matches!(end, End::Stopped) && stopping > TO_STOP {
+                return Err(format!("day {day}: the run took {stopping:?} to stop"));
+            }
             let broken = std::mem::take(&mut self.fates.lock().broken);
             if !broken.is_empty() {
                 return Err(format!("day {day}: {}", broken.join("; ")));
@@ -244,6 +309,7 @@ impl<'a> Life<'a> {
             match end {
                 End::Done => return self.has_vectors().map_err(|error| format!("day {day}: {error}")),
                 End::Killed => self.suffer()?,
+                End::Stopped => {}
             }
         }
         Err(format!("day {day}: no end after {PROCESSES} processes"))
@@ -267,8 +333,12 @@ impl<'a> Life<'a> {
     /// One process, until it ends or is killed.
     async fn live_once(&mut self, day: usize, identity: &Identity) -> Result<End, String> {
         let reads_left = self.reads_left().await;
-        self.fates.lock().be_born(reads_left);
         let limits = self.limits(day);
+        self.fates.lock().be_born(reads_left, limits.interrupt.clone());
+        let refuses_all = self.disturbed && self.plan.hazards.refuses_all && self.processes == 0;
+        self.fates.lock().refuses_all = refuses_all;
+        self.processes += 1;
+        let (interrupted, told) = (self.interrupted(), limits.interrupt.clone());
         let nonce = Nonce::new(self.rng.bytes());
         let delays = self.disturbed.then(|| Rng::new(self.rng.next(), "delays"));
         let listing = (self.plan.days[day].clone(), self.plan.slice);
@@ -283,6 +353,7 @@ impl<'a> Life<'a> {
             biased;
             () = self.fates.killed() => None,
             ended = tokio::time::timeout(LONGEST, &mut process) => Some(ended),
+            () = interrupt(interrupted, &self.fates) => None,
         };
         // Taken while the process still holds its files, as a kill finds them.
         let image = ended.is_none().then(|| self.disk.image());
@@ -296,11 +367,31 @@ impl<'a> Life<'a> {
         self.disk.uproot().map_err(|error| format!("day {day}, after {doomed:?}: {error}"))?;
         match (ended, doomed) {
             (Some(Ok(Err(_))), Some(_)) => Ok(End::Killed),
-            (Some(Ok(Ok(()))), None) => Ok(End::Done),
+            (Some(Ok(Ok(_))), None)
+                if refuses_all && self.fates.lock().asked().calls > 0 && !told.is_raised() =>
+            {
+                Err(format!("day {day}: the run went on although everything was refused"))
+            }
+            (Some(Ok(Ok(report))), None) if report.interrupted => Ok(End::Stopped),
+            (Some(Ok(Ok(_))), None) if told.is_raised() => {
+                Err(format!("day {day}: the run was told to stop and does not say so"))
+            }
+            (Some(Ok(Ok(_))), None) => Ok(End::Done),
+            (Some(Ok(Err(error))), None) if refuses_all && error.kind() == Kind::Halt => Ok(End::Stopped),
             (Some(Ok(Err(error))), None) => Err(format!("day {day}: the run ended with an error: {error}")),
             (_, Some(manner)) => Err(format!("day {day}: the run went on through {}", manner.word())),
             _ => Err(format!("day {day}: the run waited for thirty days")),
         }
+    }
+
+    /// After how long a process is told to stop, if it is.
+    fn interrupted(&mut self) -> Option<Duration> {
+        if !self.disturbed || !self.plan.hazards.interrupts || !self.rng.chance(30) {
+            return None;
+        }
+        // From a millisecond to some hours: most of a life passes in single days, some in milliseconds.
+        let longest = 1 << self.rng.below(24);
+        Some(Duration::from_millis(1 + self.rng.below(longest) as u64))
     }
 
     /// After some kills the next process is killed as well, while it reads the journal.
@@ -320,7 +411,8 @@ impl<'a> Life<'a> {
         let ask = self.plan.reindex == Some(day)
             && (owed("reindexing") || (owed("reindexed") && self.rng.chance(50)));
         let concurrency = if self.disturbed { self.rng.between(1, 12) } else { self.plan.limits.concurrency };
-        let mut limits = Limits { reindex: ask, concurrency, ..self.plan.limits.clone() };
+        let interrupt = job::Interrupt::default();
+        let mut limits = Limits { reindex: ask, concurrency, interrupt, ..self.plan.limits.clone() };
         // Once the jobs of a day are under way, single calls may do the rest.
         if let Some(asks) = limits.asks.as_mut().filter(|asks| asks.batch.is_some() && !owed("submitting"))
             && self.disturbed
@@ -376,7 +468,7 @@ async fn work(
     path: &std::path::Path,
     vault_id: &str,
     (world, nonce, limits): (&FalseWorld, Nonce, &Limits),
-) -> Result<(), Error> {
+) -> Result<Report, Error> {
     let mut state = State::open(path, vault_id)?;
     if let Err(error) = state.catch_up(store).await {
         if error.kind() != Kind::Foreign {
@@ -389,6 +481,33 @@ async fn work(
         Writer { host: "simulated".to_owned(), pid: 1, version: "0".to_owned(), ..Writer::default() };
     let mut vault = Vault::open(store.clone(), writer, nonce, world.now()).await?;
     state.catch_up(store).await?;
-    job::run(world, &mut vault, &mut state, limits).await?;
-    Ok(())
+    job::run(world, &mut vault, &mut state, limits).await
+}
+
+/// Tells a process to stop after this long; never ends.
+async fn interrupt(after: Option<Duration>, fates: &Fates) {
+    if let Some(after) = after {
+        tokio::time::sleep(after).await;
+        fates.lock().interrupts();
+    }
+    std::future::pending().await
+}
+
+/// What a life has shown.
+fn shown(plan: &Plan, fate: &Fate) -> Result<BTreeSet<&'static str>, String> {
+    let mut shown = BTreeSet::new();
+    if plan.limits.asks.is_some() {
+        shown.extend(plan.model.traits());
+    }
+    if plan.model.endpoints.len() > 1 && plan.limits.asks.is_some() && fate.asked_all() {
+        shown.insert("both endpoints asked");
+    }
+    let full = ["a full minute of requests", "a full minute of tokens", "a full day of requests"];
+    let fill = fate.judge()?.into_iter().zip(FULL).zip(full);
+    shown.extend(fill.filter(|((fill, full), _)| fill >= full).map(|(_, word)| word));
+    let slow = !plan.hazards.slowest_put.is_zero();
+    shown.extend(slow.then_some("slow puts"));
+    shown.extend((fate.asked().packs_again > 0).then_some("answered once more"));
+    shown.extend((fate.asked().texts_again > 0).then_some("vectors made once more"));
+    Ok(shown)
 }

@@ -55,23 +55,24 @@ fn many(typed: &Typed) -> ExitCode {
     let tally = tally::live_all(typed.from..typed.from + typed.seeds, typed.threads, &|_, _| ());
     let seconds = began.elapsed().as_secs_f64();
     println!("{}", tally.table());
+    let (lives, asked) = (tally.lives, tally.asked);
     println!(
-        "{} lives in {seconds:.1} s ({:.0} a minute), {} crashed, \
-         {} inside resolution or retraction; {} deaths, {} \
-         kill points overtaken, {} rows a graph, {} calls to models, {} pairs judged, \
-         {} summaries, {} requests in jobs",
-        tally.lives,
-        tally.lives as f64 * 60.0 / seconds,
+        "{lives} lives in {seconds:.1} s ({:.0} a minute), {} crashed, {} inside resolution or retraction; {} deaths, \
+         {} kill points overtaken, {} rows a graph",
+        lives as f64 * 60.0 / seconds,
         tally.crashed,
         tally.in_resolution,
         tally.deaths,
         tally.overtaken,
-        tally.rows / tally.lives.max(1) as usize,
-        tally.asked[0],
-        tally.asked[1],
-        tally.asked[2],
-        tally.asked[3],
+        tally.rows / lives.max(1) as usize,
     );
+    println!(
+        "{} calls to models, {} pairs judged, {} summaries, {} requests in jobs; {} packs and {} texts answered once \
+         more",
+        asked.calls, asked.judged, asked.told, asked.in_jobs, asked.packs_again, asked.texts_again,
+    );
+    let shown: Vec<String> = tally.shown.iter().map(|(word, lives)| format!("{word}: {lives}")).collect();
+    println!("lives by what they have shown: {}", shown.join(", "));
     for (seed, error) in &tally.failures {
         println!("\nseed {seed} failed; `cargo xtask sim --seed {seed}` repeats it\n{error}");
     }

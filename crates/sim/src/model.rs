@@ -4,16 +4,31 @@
 
 use crate::rng::Rng;
 use knowledge::prompt::{Finish, Prompt, Reply, Usage};
+use knowledge::quota::{Allowance, Day};
 use knowledge::time::Timestamp;
 use serde_json::{Value, json};
 use std::time::Duration;
+
+/// Some chunks are refused for good (400), whatever else is in their pack.
+pub const REFUSES_SOME: bool = true;
+/// Some chunks fail for now (503) for ever, whatever else is in their pack.
+pub const FAILS_SOME: bool = false;
+/// The first process of some lives meets a model that refuses everything for good, as a wrong setting would: its run
+/// must halt, and the next one finds the setting right.
+pub const REFUSES_ALL_AT_FIRST: bool = false;
+/// Some providers say absurd numbers of tokens: the largest there are.
+pub const ABSURD_USAGE: bool = false;
+/// Some texts have more tokens than anybody would guess before an answer has told: two characters each.
+pub const DENSE_TEXTS: bool = false;
 
 /// How the model of a seed behaves.
 #[derive(Clone, Debug)]
 pub struct Model {
     seed: u64,
-    /// Requests in a true sliding minute.
-    pub requests: u32,
+    /// What each endpoint allows where it is asked.
+    pub endpoints: Vec<Allowance>,
+    /// What the embedder allows.
+    pub embedder: Allowance,
     /// Of a hundred answers, how many are of no use the first time.
     broken: usize,
     /// Of a hundred calls, how many fail.
@@ -22,6 +37,35 @@ pub struct Model {
     storms: bool,
     /// What is answered about a chunk depends on its whole pack.
     by_pack: bool,
+    /// Some chunks take minutes, always the same ones, and all others next to no time.
+    slow_for_some: bool,
+    /// The longest an ordinary answer takes, in milliseconds, and a rare one.
+    longest_ms: (usize, usize),
+    /// Calls take their time to the provider.
+    far: bool,
+    /// Characters of a hundred tokens.
+    dense: u64,
+    /// What is wrong with some chunks.
+    poison: Option<Poison>,
+    /// What the provider says of tokens.
+    counting: Counting,
+}
+
+/// What is wrong with some chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Poison {
+    /// They are refused for good.
+    Refused,
+    /// They fail for now, for ever.
+    Failing,
+}
+
+/// What a provider says of the tokens it counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counting {
+    Truly,
+    NotAtAll,
+    Absurdly,
 }
 
 /// What becomes of a call.
@@ -36,41 +80,144 @@ pub enum Fate {
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
+/// A quota holds for calls that arrive less than a two-hundredth of its window after they are sent: of a minute, 300 ms.
+const FARTHEST_MS: usize = 299;
+
+/// What an endpoint allows. The largest prompt is taken for 11,000 tokens; what never fits would halt the run.
+fn allowance(rng: &mut Rng) -> Allowance {
+    let day = *rng.pick(&["rolling", "UTC0"]);
+    Allowance {
+        requests_per_minute: *rng.pick(&[Some(5), Some(60), Some(600), Some(600), None]),
+        tokens_per_minute: *rng.pick(&[None, None, Some(13_000), Some(25_000)]),
+        requests_per_day: rng.chance(15).then(|| rng.between(4, 30) as u32),
+        day: Day::named(day).unwrap_or(Day::Rolling),
+        max_concurrency: *rng.pick(&[4, 64, 64]),
+        ..Allowance::default()
+    }
+}
 
 impl Model {
     /// The model of a seed.
     pub fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed, "model");
+        let endpoints = if rng.chance(35) { 2 } else { 1 };
+        let poisons = match rng.below(10) {
+            0 | 1 => Some(Poison::Refused).filter(|_| REFUSES_SOME),
+            2 => Some(Poison::Failing).filter(|_| FAILS_SOME),
+            _ => None,
+        };
+        let counting = match rng.below(12) {
+            0 => Counting::NotAtAll,
+            1 if ABSURD_USAGE => Counting::Absurdly,
+            _ => Counting::Truly,
+        };
         Self {
             seed,
-            requests: *rng.pick(&[5, 60, 600]),
+            endpoints: (0..endpoints).map(|_| allowance(&mut rng)).collect(),
+            embedder: Allowance { requests_per_day: None, ..allowance(&mut rng) },
             broken: *rng.pick(&[0, 10, 40]),
             failing: *rng.pick(&[0, 5, 20]),
             storms: rng.chance(30),
             by_pack: rng.chance(30),
+            slow_for_some: rng.chance(25),
+            longest_ms: *rng.pick(&[(400, 400), (8_000, 300_000), (120_000, 300_000)]),
+            far: rng.chance(60),
+            dense: if DENSE_TEXTS && rng.chance(20) { 200 } else { *rng.pick(&[430, 520]) },
+            poison: poisons,
+            counting,
         }
     }
 
-    /// How long an answer takes: 10 ms to five minutes.
-    pub fn latency(&self, rng: &mut Rng) -> Duration {
-        let longest = if rng.chance(10) { 300_000 } else { 8_000 };
+    /// Some chunks always fail for now.
+    pub fn fails_some(&self) -> bool {
+        self.poison == Some(Poison::Failing)
+    }
+
+    /// What is odd about it, in words.
+    pub fn traits(&self) -> Vec<&'static str> {
+        let traits = [
+            (self.by_pack, "answers by the whole pack"),
+            (self.slow_for_some, "slow for some"),
+            (self.storms, "storms"),
+            (self.far, "far away"),
+            (self.endpoints.len() > 1, "two endpoints"),
+            (self.poison == Some(Poison::Refused), "some refused for good"),
+            (self.fails_some(), "some fail for ever"),
+            (self.counting == Counting::NotAtAll, "no tokens told"),
+            (self.counting == Counting::Absurdly, "absurd tokens told"),
+            (self.dense < 300, "dense texts"),
+        ];
+        traits.into_iter().filter(|(is_so, _)| *is_so).map(|(_, word)| word).collect()
+    }
+
+    /// How long the `number`th call is on its way to the provider.
+    pub fn travel(&self, number: u64) -> Duration {
+        let mut rng = self.of_call(number, "travel");
+        Duration::from_millis(if self.far { rng.below(FARTHEST_MS + 1) as u64 } else { 0 })
+    }
+
+    fn of_call(&self, number: u64, purpose: &str) -> Rng {
+        Rng::new(self.seed ^ number.wrapping_mul(0x9E37_79B9), purpose)
+    }
+
+    /// Tokens of a prompt, as the provider counts them: nearly the same share of characters everywhere.
+    pub fn tokens(&self, prompt: &Prompt) -> u64 {
+        let chars = (prompt.system.len() + prompt.text.len() + prompt.schema.to_string().len()) as u64;
+        chars * 10_000 / (self.dense * (98 + u64::from(mark(&prompt.text, 2)) % 5))
+    }
+
+    /// Tokens of a text that is embedded.
+    pub fn tokens_of_text(&self, text: &str) -> u64 {
+        text.len() as u64 * 100 / self.dense.max(300)
+    }
+
+    /// What the provider says of tokens.
+    pub fn told(&self, tokens: u64) -> u64 {
+        match self.counting {
+            Counting::Truly => tokens,
+            Counting::NotAtAll => 0,
+            Counting::Absurdly => {
+                *[u64::MAX, i64::MAX as u64, 1, 0, u64::MAX - 1].get(tokens as usize % 5).unwrap_or(&0)
+            }
+        }
+    }
+
+    /// How long the `number`th call takes once it has arrived: 10 ms to five minutes.
+    pub fn latency(&self, text: &str, number: u64) -> Duration {
+        let mut rng = self.of_call(number, "latency");
+        let is_slow = |text: &str| mark(text, 1).is_multiple_of(4);
+        if self.slow_for_some {
+            let slow = shown(text).into_iter().any(|(_, text)| is_slow(text));
+            let (least, more) = if slow { (60_000, 240_000) } else { (10, 500) };
+            return Duration::from_millis(least + rng.below(more) as u64);
+        }
+        let (ordinary, rare) = self.longest_ms;
+        let longest = if rng.chance(10) { rare } else { ordinary };
         Duration::from_millis(10 + rng.below(longest) as u64)
     }
 
-    /// What becomes of a call that arrives at this moment as the provider's `number`th.
-    pub fn fate(&self, prompt: &Prompt, at: Timestamp, number: u64) -> Fate {
-        self.refuses(at, number).unwrap_or_else(|| Fate::Answer(self.answer(prompt)))
+    /// What becomes of a call that arrives at an endpoint at this moment as the provider's `number`th.
+    pub fn fate(&self, prompt: &Prompt, (endpoint, at): (u32, Timestamp), number: u64) -> Fate {
+        let fails = || (self.fails_some() && self.is_poisoned(prompt)).then_some(Fate::Failure);
+        let refused = self.refuses((endpoint, at), number).or_else(fails);
+        refused.unwrap_or_else(|| Fate::Answer(self.answer(prompt)))
     }
 
-    /// Whether a call that arrives at this moment is answered, and if not, how it ends.
-    pub fn refuses(&self, at: Timestamp, number: u64) -> Option<Fate> {
-        let mut rng = Rng::new(self.seed ^ number.wrapping_mul(0x9E37_79B9), "call");
-        let into_hour = at.as_millisecond().rem_euclid(HOUR_MS);
+    /// Whether a call that arrives at this moment is answered, and if not, how it ends. Storms of two endpoints come
+    /// half an hour apart.
+    pub fn refuses(&self, (endpoint, at): (u32, Timestamp), number: u64) -> Option<Fate> {
+        let mut rng = self.of_call(number, "call");
+        let into_hour = (at.as_millisecond() + i64::from(endpoint) * HOUR_MS / 2).rem_euclid(HOUR_MS);
         if self.storms && into_hour < 2 * MINUTE_MS {
             let rest = (2 * MINUTE_MS - into_hour).unsigned_abs();
             return Some(Fate::Storm(rng.chance(50).then_some(rest)));
         }
         rng.chance(self.failing).then_some(Fate::Failure)
+    }
+
+    /// Something is wrong with a chunk that is shown.
+    fn is_poisoned(&self, prompt: &Prompt) -> bool {
+        shown(&prompt.text).into_iter().any(|(_, text)| mark(text, 0) < 12)
     }
 
     /// Whether what it finds about a pair follows from the pair alone, and all that it finds fits together. So a wiki
@@ -103,6 +250,9 @@ impl Model {
 
     /// What it answers.
     pub fn answer(&self, prompt: &Prompt) -> Reply {
+        if self.poison == Some(Poison::Refused) && self.is_poisoned(prompt) {
+            return refusal();
+        }
         let hash = blake3::hash(prompt.text.as_bytes());
         let mut rng = Rng::new(
             self.seed ^ u64::from_le_bytes(*hash.as_bytes().first_chunk().unwrap_or(&[0; 8])),
@@ -133,11 +283,20 @@ impl Model {
                 }
             }
         }
-        let tokens = |text: &str| text.len() as u64 / 4;
-        let usage =
-            Usage { input_tokens: tokens(&prompt.text), output_tokens: tokens(&text), cached_tokens: 0 };
+        let (read, wrote) = (self.told(self.tokens(prompt)), self.told(text.len() as u64 / 4));
+        let usage = Usage { input_tokens: read, output_tokens: wrote, cached_tokens: 0 };
         Reply { text, finish, usage }
     }
+}
+
+/// What a refusal for good comes to.
+pub fn refusal() -> Reply {
+    Reply { finish: Finish::Refused("the model answers 400".to_owned()), ..Reply::default() }
+}
+
+/// A number that a text always has.
+fn mark(text: &str, place: usize) -> u8 {
+    blake3::hash(text.as_bytes()).as_bytes()[place]
 }
 
 /// A verdict that nobody can foresee.

@@ -5,6 +5,7 @@ use crate::disk::Disk;
 use crate::fate::{Fates, Manner};
 use knowledge::record::Record;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use vault::{Entry, Error, Kind, ObjectStore, Put, Result};
 
 /// A name and its bytes.
@@ -18,12 +19,28 @@ pub struct FaultyStore<S> {
     disk: Disk,
     /// A put that its process did not live to see arrive.
     late: Arc<Mutex<Option<Object>>>,
+    /// How long puts take, at most.
+    slowest: Duration,
 }
 
 impl<S: ObjectStore> FaultyStore<S> {
     /// Wraps a store. Kills inside apply are prepared on `disk`.
     pub fn new(inner: S, fates: Fates, disk: Disk) -> Self {
-        Self { inner, fates, disk, late: Arc::default() }
+        Self { inner, fates, disk, late: Arc::default(), slowest: Duration::ZERO }
+    }
+
+    /// The same store, whose puts take up to so long.
+    #[must_use]
+    pub fn slowed(self, slowest: Duration) -> Self {
+        Self { slowest, ..self }
+    }
+
+    /// Time passes while a segment of this size travels: the same for the same bytes.
+    async fn travel(&self, bytes: &[u8]) {
+        if !self.slowest.is_zero() {
+            let part = u32::from(blake3::hash(bytes).as_bytes()[0]);
+            tokio::time::sleep(self.slowest * part / 256).await;
+        }
     }
 
     /// The store that works.
@@ -54,7 +71,9 @@ impl<S: ObjectStore> FaultyStore<S> {
     async fn vex(&self, manner: Manner, key: &str, bytes: &[u8], entries: &[Entry<Record>]) -> Result<Put> {
         let unclear = || Error::new(Kind::Later, format!("putting `{key}`: no answer"));
         match manner {
-            Manner::Before | Manner::Answering | Manner::Reading => self.fates.hang().await,
+            Manner::Before | Manner::Answering | Manner::Reading | Manner::Interrupted => {
+                self.fates.hang().await
+            }
             Manner::After => {
                 self.put_whole(key, bytes, entries).await?;
                 self.fates.hang().await
@@ -96,6 +115,7 @@ impl<S: ObjectStore> ObjectStore for FaultyStore<S> {
         if self.inner.get(key).await?.is_some() {
             return Ok(Put::AlreadyExists);
         }
+        self.travel(bytes).await;
         let entries = entries(bytes);
         let manner = self.fates.lock().puts(&entries);
         match manner {

@@ -3,7 +3,8 @@
 
 use crate::fate::Histogram;
 use crate::life::{Outcome, live};
-use std::collections::BTreeSet;
+use crate::paid::Asked;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -22,9 +23,10 @@ pub struct Tally {
     pub overtaken: usize,
     /// Rows of all final graphs.
     pub rows: usize,
-    /// Calls that arrived at the models, pairs in doubt that they judged, summaries that they wrote, and requests in
-    /// jobs.
-    pub asked: [usize; 4],
+    /// What asking came to.
+    pub asked: Asked,
+    /// In how many lives something was shown.
+    pub shown: BTreeMap<&'static str, u64>,
     /// Where kills happened.
     pub histogram: Histogram,
     /// Seeds that failed, and why.
@@ -41,9 +43,24 @@ const ENOUGH_LIVES: u64 = 200;
 /// Ways to die that must meet each of the kinds.
 const MUST_MANNERS: [&str; 4] = ["before put", "after put", "torn put", "in apply"];
 /// Kinds of records in which these must happen.
-const MUST_KINDS: [&str; 7] = ["worklist", "fetched", "cut", "gathered", "resolved", "gone", "reindexing"];
+const MUST_KINDS: [&str; 14] = [
+    "worklist",
+    "fetched",
+    "cut",
+    "gathered",
+    "resolved",
+    "gone",
+    "reindexing",
+    "packed",
+    "asking",
+    "answered",
+    "understood",
+    "submitting",
+    "submitted",
+    "embedded",
+];
 /// Besides, each of these must happen somewhere.
-const MUST: [&str; 8] = [
+const MUST: [&str; 9] = [
     "late put",
     "unclear put",
     "refused put",
@@ -52,6 +69,21 @@ const MUST: [&str; 8] = [
     "lost disk",
     "stale disk",
     "torn second file",
+    "interrupted",
+];
+/// What some lives must have shown.
+const MUST_SHOW: [&str; 11] = [
+    "a full minute of requests",
+    "a full minute of tokens",
+    "a full day of requests",
+    "both endpoints asked",
+    "answered once more",
+    "vectors made once more",
+    "answers by the whole pack",
+    "slow for some",
+    "some refused for good",
+    "storms",
+    "far away",
 ];
 
 impl Tally {
@@ -62,7 +94,8 @@ impl Tally {
         self.deaths += u64::from(outcome.deaths);
         self.overtaken += outcome.overtaken;
         self.rows += outcome.rows;
-        self.asked.iter_mut().zip(outcome.asked).for_each(|(all, one)| *all += one);
+        self.asked += outcome.asked;
+        outcome.shown.iter().for_each(|word| *self.shown.entry(word).or_default() += 1);
         for (place, count) in &outcome.histogram {
             *self.histogram.entry(*place).or_default() += count;
         }
@@ -91,6 +124,8 @@ impl Tally {
         lacks.extend(
             MUST.iter().filter(|word| !hit(word, None)).map(|word| format!("`{word}` never happened")),
         );
+        let missing = MUST_SHOW.iter().filter(|word| !self.shown.contains_key(*word));
+        lacks.extend(missing.map(|word| format!("no life has shown `{word}`")));
         lacks
     }
 

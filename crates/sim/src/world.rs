@@ -117,12 +117,12 @@ impl Clock {
 /// A call to the false model: what arrives is counted, and the answer takes its time.
 async fn answer(model: Model, question: Question, fates: Fates, clock: Clock) -> Result<Vec<Record>> {
     let sent_at = clock.now();
-    let number = fates.lock().is_asked(question.pack, sent_at, model.requests);
-    let outcome = model.fate(&question.prompt, sent_at, number);
-    tokio::time::sleep(model.latency(&mut Rng::new(number, "latency"))).await;
+    let called = fates.lock().is_asked(&question, sent_at, &model);
+    tokio::time::sleep(called.takes).await;
+    let outcome = called.outcome;
     let dies = {
         let mut fate = fates.lock();
-        fate.is_dead() || matches!(outcome, Outcome::Answer(_)) && fate.answers()
+        fate.is_dead() || matches!(outcome, Some(Outcome::Answer(_))) && fate.answers()
     };
     if dies {
         return fates.hang().await;
@@ -140,9 +140,11 @@ async fn answer(model: Model, question: Question, fates: Fates, clock: Clock) ->
         })
     };
     Ok(vec![match outcome {
-        Outcome::Answer(reply) => Record::Answered(Box::new(Answered { pack, endpoint, sent_at, reply })),
-        Outcome::Storm(wait_ms) => deferred(wait_ms, true, "the model answers 429"),
-        Outcome::Failure => deferred(None, false, "the model answers 503"),
+        Some(Outcome::Answer(reply)) => {
+            Record::Answered(Box::new(Answered { pack, endpoint, sent_at, reply }))
+        }
+        Some(Outcome::Storm(wait_ms)) => deferred(wait_ms, true, "the model answers 429"),
+        Some(Outcome::Failure) | None => deferred(None, false, "the model answers 503"),
     }])
 }
 
@@ -187,9 +189,9 @@ async fn batch(model: Model, task: Batch, fates: Fates, clock: Clock) -> Result<
 /// A call to the false embedder: vectors follow from the words; texts that are refused together are taken apart.
 async fn embed(model: Model, asked: Texts, fates: Fates, clock: Clock) -> Result<Vec<Record>> {
     let sent_at = clock.now();
-    let number = fates.lock().is_embedded(&asked.texts, sent_at, model.requests);
-    let outcome = model.refuses(sent_at, number);
-    tokio::time::sleep(model.latency(&mut Rng::new(number, "latency"))).await;
+    let called = fates.lock().is_embedded(&asked, sent_at, &model);
+    tokio::time::sleep(called.takes).await;
+    let outcome = called.outcome;
     let dies = {
         let mut fate = fates.lock();
         fate.is_dead() || outcome.is_none() && fate.answers()
@@ -211,13 +213,13 @@ async fn embed(model: Model, asked: Texts, fates: Fates, clock: Clock) -> Result
     Ok(vec![match outcome {
         Some(Outcome::Storm(wait_ms)) => failed(wait_ms, Fault::Quota),
         Some(_) => failed(None, Fault::Provider),
-        None if number.is_multiple_of(7) && texts.len() > 1 => failed(None, Fault::Texts),
+        None if called.number.is_multiple_of(7) && texts.len() > 1 => failed(None, Fault::Texts),
         None => Record::Embedded(Box::new(Embedded {
             call,
             model: "false".to_owned(),
             endpoint,
             sent_at,
-            tokens: 0,
+            tokens: model.told(texts.iter().map(|(_, text)| model.tokens_of_text(text)).sum()),
             vectors: texts.iter().map(|(_, text)| vector(text)).collect(),
             texts: texts.into_iter().map(|(text, _)| text).collect(),
         })),
