@@ -312,6 +312,22 @@ fn progress_says_what_is_waited_for_and_why_the_last_call_failed() {
     }
 }
 
+/// What a re-indexing does is written beside the state file until it is complete.
+#[test]
+fn progress_of_a_reindexing_is_its_own() {
+    let Some(mock) = Mock::start(&["--rpm", "1", "--rpm-window", "12"]) else { return };
+    let place = Place::new(&mock.url(), 20);
+    place.done(&PIPELINE);
+    let place = place.with_model().with("CALLS_AT_ONCE", "1");
+    let output = place.run(&["pipeline", "--reindex", "--max-calls", "3"]);
+    assert_eq!(output.status.code(), Some(3), "{}", talk(&output));
+    let talk = talk(&output);
+    let line =
+        talk.lines().find(|line| line.starts_with("ask: ")).unwrap_or_else(|| panic!("no line: {talk}"));
+    assert!(line.contains("2 calls made") && line.contains("the quota opens at"), "{talk}");
+    place.done(&["status"]);
+}
+
 #[test]
 fn two_steps_bring_the_same_facts_as_one() {
     let Some(mock) = Mock::start(&[]) else { return };

@@ -203,11 +203,12 @@ impl Lookout {
 
 /// Looks again and again until told to stop. A look that fails (the file is being made) is tried again.
 fn look(lookout: &mut Lookout, stop: &AtomicBool, pause: Duration, mut show: impl FnMut(Glance)) {
-    let mut state = None;
+    let mut state: Option<State> = None;
     while !stop.load(Ordering::Relaxed) {
         std::thread::park_timeout(pause);
-        if state.is_none() {
-            state = State::open_to_watch(&lookout.path).ok().flatten();
+        let file = State::written_at(&lookout.path);
+        if state.as_ref().is_none_or(|state| state.path() != file) {
+            state = State::open_to_watch(&file).ok().flatten();
         }
         if let Some(Ok(glance)) = state.as_ref().map(|state| lookout.glance(state))
             && !stop.load(Ordering::Relaxed)

@@ -32,6 +32,13 @@ const DERIVED: [&str; 14] = [
 const INDEXES: [&str; 3] = ["chunk_text", "node_text", "fact_text"];
 
 impl State {
+    /// The file that a run writes at this moment: the second one while a re-indexing is in progress. It is not named
+    /// before it keeps a log of its own, since only then nobody who looks stands in the way of its making.
+    pub fn written_at(path: &Path) -> std::path::PathBuf {
+        let next = next_to(path);
+        if beside(&next, "wal").exists() { next } else { path.to_owned() }
+    }
+
     /// Folds a segment, and changes files where its records say so. What was taken in before changes nothing.
     pub fn advance(&mut self, segment: &Segment<Record>) -> Result<()> {
         let before = self.applied()?;
