@@ -256,6 +256,7 @@ fn examine(path: &Path) -> Result<Found> {
         Ok(seen) => seen,
         Err(error) if is_busy(&error) => return Err(error.into()),
         Err(_) if bears_our_mark(path) => return Ok(Found::Damaged),
+        Err(_) if is_unborn(path) => return Ok(Found::Nothing),
         Err(_) => return Err(foreign(path)),
     };
     if application == 0 && fold == 0 && tables == 0 {
@@ -297,6 +298,18 @@ fn bears_our_mark(path: &Path) -> bool {
     let mut header = [0; 72];
     let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut header));
     read.is_ok() && header.starts_with(b"SQLite format 3\0") && header[68..] == APPLICATION.to_be_bytes()
+}
+
+/// Whether a file that cannot be looked at was left by a process that died while it made it: a first page in which there
+/// is nothing yet, and a log that only somebody who may write can take back. (SQLite file format, section 1.3: bytes 28
+/// to 31 of the header count the pages. A table would need a second one.)
+fn is_unborn(path: &Path) -> bool {
+    use std::io::Read;
+    let mut header = [0; 72];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    let pages = u32::from_be_bytes([header[28], header[29], header[30], header[31]]);
+    let logged = ["journal", "wal"].iter().any(|log| beside(path, log).exists());
+    read.is_ok() && header.starts_with(b"SQLite format 3\0") && pages <= 1 && header[68..] == [0; 4] && logged
 }
 
 fn delete(path: &Path) -> Result<()> {

@@ -539,3 +539,22 @@ fn a_summary_is_asked_for_with_the_names_that_its_audience_may_read() {
     }
     assert_eq!(owed.iter().filter(|subject| subject.entity == EntityId(service)).count(), 2, "{owed:?}");
 }
+
+#[test]
+fn a_file_whose_maker_was_killed_while_making_it_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let made = rusqlite::Connection::open(&path).unwrap();
+    made.execute_batch("PRAGMA user_version = 1; PRAGMA user_version = 0").unwrap();
+    drop(made);
+    // The log of the change that was under way, of a file that had no pages before it (SQLite file format, section 3).
+    let mut log = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7].to_vec();
+    for number in [0u32, 7, 0, 512, 4096] {
+        log.extend(number.to_be_bytes());
+    }
+    log.resize(512, 0);
+    std::fs::write(folder.path().join("state.db-journal"), log).unwrap();
+    assert_eq!(State::standing(&path, "one").unwrap(), Standing::Absent);
+    drop(State::open(&path, "one").unwrap());
+    assert_eq!(State::standing(&path, "one").unwrap(), Standing::Ours);
+}
