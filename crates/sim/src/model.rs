@@ -80,7 +80,7 @@ pub enum Fate {
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
-/// A quota holds for calls that arrive less than a two-hundredth of its window after they are sent: of a minute, 300 ms.
+/// A quota holds for calls that arrive less than a two-hundredth of its window after they are sent: 300 ms.
 const FARTHEST_MS: usize = 299;
 
 /// What an endpoint allows. The largest prompt is taken for 11,000 tokens; what never fits would halt the run.
