@@ -105,7 +105,8 @@ impl Interrupt {
 #[derive(Default)]
 pub struct Running {
     set: JoinSet<Result<Vec<Record>>>,
-    tasks: BTreeMap<Id, Task>,
+    /// Each with when it was begun.
+    tasks: BTreeMap<Id, (Task, Timestamp)>,
     /// Why the run must end.
     failure: Option<Error>,
     /// Until when what is under way is waited for, in a run that was interrupted.
@@ -135,18 +136,23 @@ impl Running {
 
     /// Whether this very task is under way.
     pub fn holds(&self, task: &Task) -> bool {
-        self.tasks.values().any(|held| held == task)
+        self.any(|held| held == task)
     }
 
     /// Whether such a task is under way.
     pub fn any(&self, is_such: impl Fn(&Task) -> bool) -> bool {
-        self.tasks.values().any(is_such)
+        self.tasks.values().any(|(task, _)| is_such(task))
+    }
+
+    /// When such a task was begun, if it is under way. It was announced before that, and a record takes its time.
+    pub fn began(&self, is_such: impl Fn(&Task) -> bool) -> Option<Timestamp> {
+        self.tasks.values().find(|(task, _)| is_such(task)).map(|(_, began)| *began)
     }
 
     fn start(&mut self, tasks: Vec<Task>, world: &impl World) {
         for task in tasks {
             let handle = self.set.spawn(world.perform(task.clone()));
-            self.tasks.insert(handle.id(), task);
+            self.tasks.insert(handle.id(), (task, world.now()));
         }
     }
 

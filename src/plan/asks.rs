@@ -100,6 +100,9 @@ impl Asks {
 /// answer. At five requests a minute and the longest answer of five minutes, 25 calls are under way; a slice of 64
 /// pages is some 10 calls.
 const SLICES_AHEAD: u32 = 8;
+/// Characters of a token until a provider has counted some: tables and code have three, prose has four. What is reserved
+/// too much is given back when it is counted.
+const UNSEEN_CHARS_PER_TOKEN: f64 = 3.0;
 /// Calls announced in one turn: more than a second of the largest quotas.
 const CALLS: usize = 64;
 /// Answers understood in one turn: what arrived in one turn is rarely more.
@@ -134,7 +137,7 @@ pub(super) fn plan(
     }
     batches::go_on(state, running, asks, plan)?;
     refusals::plan(state, (asks, now), plan)?;
-    announce(state, (asks, &limits.budget), now, plan)?;
+    announce(state, (asks, &limits.budget), (running, now), plan)?;
     // All that a worklist owes shares its jobs, so nothing is sent while more of it may come.
     match to_the_end && plan.settled.is_empty() {
         true => batches::submit(state, (limits, now), plan),
@@ -189,7 +192,11 @@ fn understand(state: &State, asks: &Asks, heard: &Heard) -> Result<Vec<Record>> 
     if !again.is_empty() {
         let extractor = asks.asker(&heard.pack.matter).to_owned();
         let name = pack_name(state, &extractor)?;
-        let pack = |Again { round, fault, matter }| Pack::new(&name, round, fault, matter);
+        // That nobody would answer is no fault of an answer, and what is told of it (counts, a vendor's words) may be
+        // another after a crash: the prompt must not.
+        let refused = matches!(heard.reply.finish, Finish::Refused(_));
+        let pack =
+            |Again { round, fault, matter }| Pack::new(&name, round, fault.filter(|_| !refused), matter);
         let packs = again.into_iter().map(pack).collect();
         records.push(Record::Packed(Packed { extractor, slice: None, packs }));
     }
@@ -245,15 +252,20 @@ pub(super) fn fault(missing: &[(usize, String)]) -> Option<String> {
 }
 
 /// Announces as many calls as the quota lets out now, or says when it will let out the next.
-fn announce(state: &State, (asks, budget): (&Asks, &Budget), now: Timestamp, plan: &mut Plan) -> Result<()> {
+fn announce(
+    state: &State,
+    (asks, budget): (&Asks, &Budget),
+    (running, now): (&Running, Timestamp),
+    plan: &mut Plan,
+) -> Result<()> {
     let owed = state.owed_packs(asks.callers(), CALLS)?;
     if owed.is_empty() {
         return Ok(());
     }
     let mut spent = spent(state)?;
-    let mut ledgers = ledgers(state, asks, now)?;
+    let mut ledgers = ledgers(state, asks, (running, now))?;
     for (number, pack) in owed.into_iter().enumerate() {
-        let per_token = state.chars_per_token(asks.asker(&pack.matter))?.unwrap_or(extract::CHARS_PER_TOKEN);
+        let per_token = state.chars_per_token(asks.asker(&pack.matter))?.unwrap_or(UNSEEN_CHARS_PER_TOKEN);
         let (chars, tokens) = weigh(&prompt(state, asks, &pack)?, per_token);
         if !budget.allows(&spent, (1, tokens)) {
             break;
@@ -306,10 +318,19 @@ pub(super) fn weigh(prompt: &Prompt, per_token: f64) -> (u64, u64) {
     (chars, ((chars as f64 + answer) / per_token).ceil() as u64)
 }
 
-fn ledgers(state: &State, asks: &Asks, now: Timestamp) -> Result<Vec<Ledger>> {
+fn ledgers(state: &State, asks: &Asks, (running, now): (&Running, Timestamp)) -> Result<Vec<Ledger>> {
+    // A call leaves when it is begun, which is after its record is durable: seconds later, where a bucket is slow. What
+    // is announced and not begun yet will be begun now.
+    let open = state.open_calls()?;
+    let leaves = |ticket: Ticket| {
+        let pack = open.get(&ticket.0)?;
+        let asked = |task: &Task| matches!(task, Task::Ask(question) if question.pack == *pack);
+        Some(running.began(asked).unwrap_or(now))
+    };
     let ledger = |(endpoint, allowance): (usize, &Allowance)| -> Result<Ledger> {
         let since = now.checked_sub(allowance.memory()).unwrap_or(Timestamp::MIN);
-        let calls = state.calls_since(endpoint as u32, since)?;
+        let mut calls = state.calls_since(endpoint as u32, since)?;
+        calls.iter_mut().for_each(|call| call.at = leaves(call.ticket).map_or(call.at, |at| at.max(call.at)));
         let mut ledger = Ledger::replayed(allowance.clone(), calls);
         ledger.advance(now);
         Ok(ledger)

@@ -11,7 +11,7 @@ use crate::job::Running;
 use crate::state::State;
 use crate::state::vectors::Text;
 use crate::world::{Task, Texts};
-use knowledge::quota::{self, Allowance, Ledger, Slot, Ticket};
+use knowledge::quota::{self, Allowance, Ledger, Slot, State as Standing, Ticket};
 use knowledge::record::Record;
 use knowledge::time::Timestamp;
 use knowledge::vector::Embedding;
@@ -63,14 +63,14 @@ pub(super) fn plan(state: &State, running: &Running, limits: &Limits, now: Times
             plan.tasks.push(Task::Embed(Box::new(task)));
         }
     }
-    announce(state, (embeds, &limits.budget), now, &mut plan)?;
+    announce(state, (embeds, &limits.budget), (running, now), &mut plan)?;
     Ok(plan)
 }
 
 fn announce(
     state: &State,
     (embeds, budget): (&Embeds, &Budget),
-    now: Timestamp,
+    (running, now): (&Running, Timestamp),
     plan: &mut Plan,
 ) -> Result<()> {
     let mut spent = asks::spent(state)?;
@@ -83,7 +83,7 @@ fn announce(
         after = last.row;
         let ledger = match &mut ledger {
             Some(ledger) => ledger,
-            none => none.insert(begin(state, embeds, now)?),
+            none => none.insert(begin(state, embeds, (running, now))?),
         };
         let tokens = texts.iter().map(|text| text.text.len().div_ceil(BYTES_A_TOKEN) as u64).sum();
         if !budget.allows_vectors(&spent, tokens) {
@@ -114,7 +114,7 @@ fn announce(
 }
 
 /// The ledger of the endpoint, unless it has failed for too long.
-fn begin(state: &State, embeds: &Embeds, now: Timestamp) -> Result<Ledger> {
+fn begin(state: &State, embeds: &Embeds, (running, now): (&Running, Timestamp)) -> Result<Ledger> {
     let (faults, why) = state.embedding_faults()?;
     if faults >= FAULTS {
         let text = format!("asking for vectors: {faults} calls in a row failed, the last one {why}");
@@ -123,7 +123,13 @@ fn begin(state: &State, embeds: &Embeds, now: Timestamp) -> Result<Ledger> {
         ));
     }
     let since = now.checked_sub(embeds.allowance.memory()).unwrap_or(Timestamp::MIN);
-    let mut ledger = Ledger::replayed(embeds.allowance.clone(), state.embedding_calls_since(since)?);
+    let mut calls = state.embedding_calls_since(since)?;
+    for call in calls.iter_mut().filter(|call| call.state == Standing::InFlight) {
+        // It leaves when it is begun, not when it is announced.
+        let asked = |task: &Task| matches!(task, Task::Embed(texts) if texts.call == call.ticket.0);
+        call.at = running.began(asked).unwrap_or(now).max(call.at);
+    }
+    let mut ledger = Ledger::replayed(embeds.allowance.clone(), calls);
     ledger.advance(now);
     Ok(ledger)
 }

@@ -14,10 +14,15 @@ use knowledge::time::Timestamp;
 
 /// Calls about one pack that may fail, while others are answered, before it is given up as it is; and how long that
 /// takes at least. A provider's bad minute fails at many packs, and is over in less.
-const FAULTS: u32 = 5;
+const FAULTS: u32 = 8;
 const FAILING: SignedDuration = SignedDuration::from_mins(10);
 /// Calls that the endpoint has to have answered meanwhile.
 const OTHERS: u64 = 3;
+/// The same for a pack beside which no others are answered, since there are none: few outages are as long. To take a
+/// pack apart costs nothing; to give up what is asked about alone waits longer.
+const FAULTS_ALONE: u32 = 20;
+const FAILING_ALONE: SignedDuration = SignedDuration::from_hours(1);
+const FAILING_SINGLE: SignedDuration = SignedDuration::from_hours(6);
 /// Packs in a row that an endpoint may say it will never answer, when it has answered nothing yet: the fault is in the
 /// settings.
 const NEVERS_AT_FIRST: u64 = 3;
@@ -67,9 +72,11 @@ fn is_at_fault(conduct: &Conduct) -> bool {
 
 /// Whether a pack failed so often, for so long, and alone, that it will go on failing.
 fn is_beyond_hope(failing: &Failing, conduct: &Conduct, now: Timestamp) -> bool {
-    failing.faults >= FAULTS
-        && now.duration_since(failing.since) >= FAILING
-        && conduct.answered_since >= OTHERS
+    let since = now.duration_since(failing.since);
+    let beside_others = failing.faults >= FAULTS && since >= FAILING && conduct.answered_since >= OTHERS;
+    let longest = if failing.things > 1 { FAILING_ALONE } else { FAILING_SINGLE };
+    let alone = failing.faults >= FAULTS_ALONE && since >= longest && conduct.answered_ever;
+    beside_others || alone
 }
 
 fn halt(asks: &Asks, failing: &Failing, conduct: &Conduct) -> Error {
@@ -168,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_pack_that_fails_again_and_again_while_others_are_answered_is_given_up() {
-        let mut told = Told::new(9);
+        let mut told = Told::new(12);
         for round in 0..FAULTS as usize {
             assert_eq!(told.given_up().unwrap(), [0usize; 0], "after {round} faults");
             told.fails(0, false);
@@ -178,11 +185,14 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_that_fails_at_everything_parks_nothing() {
+    fn an_endpoint_that_fails_at_everything_parks_nothing_for_hours() {
         let mut told = Told::new(3);
         told.answers(2);
-        (0..40).for_each(|round| told.fails(round % 2, false));
+        // Two records a call, a minute apart.
+        (0..150).for_each(|round| told.fails(round % 2, false));
         assert_eq!(told.given_up().unwrap(), [0usize; 0]);
+        (0..60).for_each(|_| told.fails(0, false));
+        assert_eq!(told.given_up().unwrap(), [0, 1]);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use knowledge::quota::{Call, End, Outcome, State as Standing, Ticket};
 use knowledge::record::{Answered, Asking, Gathered, Matter, Pack, Packed, Understood};
 use knowledge::time::{Timestamp, parse, stored};
 use rusqlite::{OptionalExtension, params};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use vault::Seq;
 
 pub(super) fn packed(step: &Step<'_>, packed: &Packed) -> Result<()> {
@@ -428,6 +428,16 @@ impl State {
         collect(statement.query(params![stored(since), endpoint])?, call_of)
     }
 
+    /// Packs of the calls that are under way, by the record that announced them.
+    pub fn open_calls(&self) -> Result<BTreeMap<u64, PackId>> {
+        let mut statement =
+            self.connection().prepare_cached("SELECT seq, pack FROM call WHERE ended IS NULL")?;
+        let open = collect(statement.query([])?, |row| {
+            Ok((row.get::<_, i64>(0)?.unsigned_abs(), PackId::from_bytes(row.get(1)?)))
+        })?;
+        Ok(open.into_iter().collect())
+    }
+
     /// What models took since a record.
     pub fn spent(&self, since: Seq) -> Result<Spent> {
         let since = i64::try_from(since.get()).unwrap_or(i64::MAX);
@@ -450,22 +460,6 @@ impl State {
                 embedding_tokens: 0,
             })
         })?)
-    }
-
-    /// Characters a token of this extractor's prompts had so far; nothing before the first answer.
-    pub fn chars_per_token(&self, extractor: &str) -> Result<Option<f64>> {
-        let mut statement = self.connection().prepare_cached(
-            "SELECT sum(chars), sum(input_tokens) FROM (
-                 SELECT call.input_tokens AS input_tokens, call.chars AS chars FROM call JOIN pack USING (pack)
-                 WHERE pack.extractor = ?1 AND ended = 'answered' AND call.batch IS NULL
-                 ORDER BY call.seq DESC LIMIT 200)",
-        )?;
-        let (chars, tokens): (Option<i64>, Option<i64>) =
-            statement.query_row([extractor], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(chars
-            .zip(tokens)
-            .filter(|(_, tokens)| *tokens > 0)
-            .map(|(chars, tokens)| chars as f64 / tokens as f64))
     }
 
     /// What stood against parts of answers, and how often, the most frequent first.

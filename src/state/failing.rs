@@ -10,7 +10,7 @@ use super::candidates::collect;
 use crate::error::Result;
 use knowledge::id::{PackId, PageId, SpaceKey};
 use knowledge::prompt::{Finish, Reply};
-use knowledge::record::{Deferred, Refused, Retried};
+use knowledge::record::{Deferred, Matter, Refused, Retried};
 use knowledge::time::{Timestamp, parse, stored};
 use rusqlite::{OptionalExtension, params};
 
@@ -88,6 +88,8 @@ pub struct Failing {
     pub since: Timestamp,
     /// How the last one failed.
     pub why: String,
+    /// How many things it asks about.
+    pub things: usize,
 }
 
 /// What an endpoint did with calls of some askers.
@@ -108,7 +110,7 @@ impl State {
     /// Packs of these askers that the provider will never answer, or that failed so often, oldest first.
     pub fn failing(&self, askers: [&str; 3], faults: u32) -> Result<Vec<Failing>> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT pack.pack, call.endpoint, never, faults, faulted_at, coalesce(call.why, '')
+            "SELECT pack.pack, call.endpoint, never, faults, faulted_at, coalesce(call.why, ''), matter
              FROM pack JOIN call ON call.seq = pack.call
              WHERE standing = 'owed' AND extractor IN (?1, ?2, ?3) AND (never OR faults >= ?4) ORDER BY row",
         )?;
@@ -121,6 +123,7 @@ impl State {
                 faults: row.get(3)?,
                 since: parse(&row.get::<_, String>(4)?).unwrap_or(Timestamp::MIN),
                 why: row.get(5)?,
+                things: serde_json::from_str::<Matter>(&row.get::<_, String>(6)?)?.len(),
             })
         })
     }

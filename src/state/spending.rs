@@ -107,12 +107,19 @@ impl State {
         Ok(statement.query_row([], |row| row.get(0))?)
     }
 
-    /// Characters a token of this extractor's prompts had in answers up to a record; nothing without any.
+    /// Characters a token of this extractor's prompts had so far; nothing before the first answer.
+    pub fn chars_per_token(&self, extractor: &str) -> Result<Option<f64>> {
+        self.chars_per_token_until(extractor, Seq::new(u64::MAX))
+    }
+
+    /// The same in answers up to a record. Counts that no tokenizer gives (a token of fifty characters, five tokens a
+    /// character) teach nothing.
     pub fn chars_per_token_until(&self, extractor: &str, until: Seq) -> Result<Option<f64>> {
         let mut statement = self.connection().prepare_cached(
             "SELECT sum(chars), sum(input_tokens) FROM (
                  SELECT call.input_tokens AS input_tokens, call.chars AS chars FROM call JOIN pack USING (pack)
                  WHERE pack.extractor = ?1 AND ended = 'answered' AND call.batch IS NULL AND call.seq <= ?2
+                 AND call.input_tokens BETWEEN call.chars / 50 AND call.chars * 5
                  ORDER BY call.seq DESC LIMIT 200)",
         )?;
         let (chars, tokens): (Option<i64>, Option<i64>) = statement

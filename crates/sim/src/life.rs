@@ -54,7 +54,7 @@ const PROCESSES: usize = 100;
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
 /// Puts may take as long as this in some lives.
-pub const SLOW_PUTS: bool = false;
+pub const SLOW_PUTS: bool = true;
 /// A process that is told to stop has ended by then: a service manager waits for ten seconds before it kills.
 const TO_STOP: Duration = Duration::from_secs(10);
 /// A window is full when so many hundredths of it are used: prompts do not fill a minute's tokens to the brim.
@@ -195,7 +195,13 @@ enum End {
 pub fn live(seed: u64) -> Result<Outcome, String> {
     let plan = Plan::new(seed);
     let mut calm = Life::begin(&plan, Vec::new(), STEPS, "calm")?;
-    let graphs = calm.pass()?;
+    let graphs = match calm.pass() {
+        // All that its first day asks about fails for ever: a run that ends is as it should be, and all there is.
+        Err(error) if plan.model.fails_some() && error.contains("none was ever answered") => {
+            return Ok(Outcome::default());
+        }
+        ended => ended?,
+    };
     let counts = countable(&calm.fates.lock().durable, &plan);
     let steps = calm.fates.lock().steps();
     drop(calm);

@@ -12,12 +12,12 @@ use std::time::Duration;
 /// Some chunks are refused for good (400), whatever else is in their pack.
 pub const REFUSES_SOME: bool = true;
 /// Some chunks fail for now (503) for ever, whatever else is in their pack.
-pub const FAILS_SOME: bool = false;
+pub const FAILS_SOME: bool = true;
 /// The first process of some lives meets a model that refuses everything for good, as a wrong setting would: its run
 /// must halt, and the next one finds the setting right.
 pub const REFUSES_ALL_AT_FIRST: bool = false;
 /// Some providers say absurd numbers of tokens: the largest there are.
-pub const ABSURD_USAGE: bool = false;
+pub const ABSURD_USAGE: bool = true;
 /// Some texts have more tokens than anybody would guess before an answer has told: two characters each.
 pub const DENSE_TEXTS: bool = false;
 

@@ -213,21 +213,6 @@ proptest! {
         let full = SignedDuration::from_secs(1i64 << strikes.saturating_sub(1).min(10)).min(cap);
         prop_assert!(wait <= full && wait >= full / 1_000 * 499);
     }
-
-    #[test]
-    fn the_estimate_finds_the_tokens_of_a_text(
-        per_thousand in 100u64..2_000,
-        texts in proptest::collection::vec(1_000u64..100_000, 10..40),
-    ) {
-        let mut estimate = Estimate::default();
-        for chars in &texts {
-            estimate.learn(*chars, chars * per_thousand / 1_000);
-        }
-        let (guess, truth) = (estimate.tokens(50_000), 50 * per_thousand);
-        prop_assert!(guess.abs_diff(truth) * 50 <= truth, "{} for {}", guess, truth);
-        prop_assert!(estimate.reserve(50_000) >= guess);
-        prop_assert!(estimate.reserve(50_000) * 10 <= guess * 12 + 10);
-    }
 }
 
 #[test]

@@ -6,7 +6,6 @@
 //! the provider holds more than is allowed, and what is allowed is used to within a hundredth.
 
 mod brake;
-mod estimate;
 mod flow;
 #[cfg(test)]
 mod laws;
@@ -16,7 +15,6 @@ mod pace;
 mod tests;
 mod window;
 
-pub use estimate::Estimate;
 pub use ledger::{Call, End, Ledger, Outcome, State, Ticket};
 
 use crate::time::Timestamp;
