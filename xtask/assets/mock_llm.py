@@ -269,6 +269,19 @@ def a_summary(p):
     return {'summary': ' '.join(p.split())[-400:]}
 
 
+QUOTE_CHARS = 600  # as the schema has it
+
+
+def quoted(fact, sentence):
+    """The words of a sentence that say a fact, copied: all of it, or of a long one the piece from end to end."""
+    if len(sentence) <= QUOTE_CHARS:
+        return sentence.strip()
+    places = names_in(sentence)
+    pieces = [sentence[p:q + len(b)] for (p, a), (q, b) in zip(places, places[1:])
+              if (a, b) == (fact['source'], fact['target'])]
+    return next((piece for piece in pieces if len(piece) <= QUOTE_CHARS), None)
+
+
 CHUNK = re.compile(r'<chunk (\d+) (\w+)>\n(.*?)\n</chunk \1 \2>', re.S)
 
 
@@ -281,12 +294,17 @@ def a_chunks(p):
         ref = (date.group(1) + ('' if 'T' in date.group(1) else 'T00:00:00')) if date else ''
         names = entities_of(text)
         index = {norm(n): i for i, n in enumerate(names)}
-        facts = []
+        facts, said_in = [], {}
+        for sentence in SENT.split(text):
+            for f in facts_of(sentence):
+                said_in.setdefault(norm(f['fact']), sentence)
         for f in facts_of(text):
             va, ia = times_of(f['fact'], ref)
-            quote = next((s for s in SENT.split(text) if norm(f['fact']) in norm(s)), f['fact'])
+            quote = quoted(f, said_in[norm(f['fact'])])
+            if quote is None:
+                continue
             facts.append(dict(subject=index[norm(f['source'])], relation=f['relation'].lower(),
-                              object=index[norm(f['target'])], quote=quote.strip(), fact=f['fact'],
+                              object=index[norm(f['target'])], quote=quote, fact=f['fact'],
                               valid_at=va, invalid_at=ia))
         out.append(dict(chunk=int(number), entities=[dict(name=n, type='Thing') for n in names], facts=facts))
         ASKED.append(('chunks', body))
