@@ -275,7 +275,9 @@ impl State {
         for (page, space, chunks) in pages {
             let audience = self.layers_of(&page, &space)?;
             for chunk in chunks.chunks_exact(16).filter_map(ChunkId::from_slice) {
-                if let Some(chars) = self.owed_chars(chunk, extractor)? {
+                if let Some(chars) = self.owed_chars(chunk, extractor)?
+                    && !self.is_answered_with_another(chunk, extractor)?
+                {
                     owed.push(Owed { chunk, chars, audience: audience.clone(), round: 0 });
                 }
             }

@@ -12,6 +12,7 @@ mod candidates;
 mod changes;
 pub mod dump;
 pub mod embedded;
+mod equals;
 mod generation;
 mod judged;
 pub mod look;
