@@ -169,6 +169,28 @@ fn a_chunk_is_asked_about_once_whatever_happens_around_it() {
     assert_eq!(place.asked(&[]), (0, 0), "answers are in the vault, not in the state file");
 }
 
+#[test]
+fn a_block_that_a_page_repeats_is_asked_about_once_and_says_the_same_wherever_it_stands() {
+    let Some(mock) = Mock::start(&[]) else { return };
+    let place = Place::new(&mock, &[]);
+    let section = format!("<h2>Owner</h2><p>Ledger Gateway is owned by Data Team. {FILLING}</p>");
+    let page = |id: usize, body: String| {
+        serde_json::json!({"id": id.to_string(), "space": "ENG", "title": format!("Page {id}"), "body_storage": body})
+            .to_string()
+    };
+    std::fs::write(place.path("wiki/pages.jsonl"), [page(1, section.repeat(3)), page(2, section)].join("\n"))
+        .unwrap();
+    assert_eq!(place.asked(&[]).0, 2, "once a page, which is part of what is asked");
+    let state = rusqlite::Connection::open(place.path("highwater.db")).unwrap();
+    let count = |sql: &str| state.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count("SELECT count(*) FROM chunk WHERE text LIKE '%Data Team%'"), 4);
+    assert_eq!(count("SELECT count(*) FROM answer"), 4);
+    let said = "SELECT count(DISTINCT chunk) FROM support JOIN fact USING (fact)
+        WHERE extractor <> '\"structural\"' AND sentence LIKE '%Data Team%' AND ended IS NULL";
+    assert_eq!(count(said), 4);
+    assert_eq!(place.asked(&["--reindex"]), (0, 0), "answers are kept");
+}
+
 /// Kills in one run.
 const KILLS: u64 = 50;
 

@@ -56,7 +56,8 @@ pub(super) fn understand(
 ) -> Result<Outcome> {
     let asked = state.asked(chunks)?;
     if asks.two_steps {
-        return Ok(understand_names(&asked, asks, heard));
+        let (outcome, again) = understand_names(&asked, asks, heard);
+        return Ok((with_equals(state, asks, outcome)?, again));
     }
     let understood = extract::understand(&asked, &asks.vocabulary, &asks.model, &heard.reply);
     let fault = understood.fault();
@@ -64,7 +65,20 @@ pub(super) fn understand(
     let again = regroup(&asked, &left, (asks, heard)).into_iter();
     let again =
         again.map(|(round, chunks)| Again { round, fault: fault.clone(), matter: Matter::Chunks(chunks) });
-    Ok((outcome, again.collect()))
+    Ok((with_equals(state, asks, outcome)?, again.collect()))
+}
+
+/// Adds the chunks that say the same in the same words and were not asked about for themselves.
+fn with_equals(state: &State, asks: &Asks, mut understood: Understood) -> Result<Understood> {
+    for (chunk, reading) in understood.readings.clone() {
+        let equals = state.answered_with(chunk, &asks.extractor)?;
+        understood.readings.extend(equals.into_iter().map(|equal| (equal, reading.clone())));
+    }
+    for (chunk, why) in understood.refused.clone() {
+        let equals = state.answered_with(chunk, &asks.extractor)?;
+        understood.refused.extend(equals.into_iter().map(|equal| (equal, why.clone())));
+    }
+    Ok(understood)
 }
 
 /// What the second of two answers came to. A chunk whose facts nobody could tell keeps its names.
@@ -89,7 +103,7 @@ pub(super) fn understand_named(
         let matter = Matter::Named(chunks.iter().filter_map(with_names).collect());
         Again { round, fault: fault.clone(), matter }
     });
-    Ok((outcome, again.collect()))
+    Ok((with_equals(state, asks, outcome)?, again.collect()))
 }
 
 /// What the first of two answers came to: chunks with two names or more are asked about facts.

@@ -269,6 +269,19 @@ def a_summary(p):
     return {'summary': ' '.join(p.split())[-400:]}
 
 
+QUOTE_CHARS = 600  # as the schema has it
+
+
+def quoted(fact, sentence):
+    """The words of a sentence that say a fact, copied: all of it, or of a long one the piece from end to end."""
+    if len(sentence) <= QUOTE_CHARS:
+        return sentence.strip()
+    places = names_in(sentence)
+    pieces = [sentence[p:q + len(b)] for (p, a), (q, b) in zip(places, places[1:])
+              if (a, b) == (fact['source'], fact['target'])]
+    return next((piece for piece in pieces if len(piece) <= QUOTE_CHARS), None)
+
+
 CHUNK = re.compile(r'<chunk (\d+) (\w+)>\n(.*?)\n</chunk \1 \2>', re.S)
 
 
@@ -282,12 +295,19 @@ def a_chunks(p):
         named = re.search(r'^Names: (.*)$', head, re.M)  # the second of two steps: ends of facts are names
         names = json.loads(named.group(1)) if named else entities_of(text)
         index = {norm(n): n if named else i for i, n in enumerate(names)}
-        facts = []
-        for f in facts_of(text, set(index) if named else None):
+        facts, said_in, known = [], {}, set(index) if named else None
+        for sentence in SENT.split(text):
+            for f in facts_of(sentence, known):
+                said_in.setdefault(norm(f['fact']), sentence)
+        for f in facts_of(text, known):
+            if norm(f['fact']) not in said_in:
+                continue
             va, ia = times_of(f['fact'], ref)
-            quote = next((s for s in SENT.split(text) if norm(f['fact']) in norm(s)), f['fact'])
+            quote = quoted(f, said_in[norm(f['fact'])])
+            if quote is None:
+                continue
             facts.append(dict(subject=index[norm(f['source'])], relation=f['relation'].lower(),
-                              object=index[norm(f['target'])], quote=quote.strip(), fact=f['fact'],
+                              object=index[norm(f['target'])], quote=quote, fact=f['fact'],
                               valid_at=va, invalid_at=ia))
         out.append(dict(chunk=int(number), entities=[dict(name=n, type='Thing') for n in names], facts=facts))
         ASKED.append(('chunks', body))

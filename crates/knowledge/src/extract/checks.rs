@@ -107,7 +107,8 @@ impl<'a> Text<'a> {
         let mut places = texts.iter().filter_map(|(plain_text, source)| {
             plain_text.find_words(&plain).map(|place| tidy(&source[place]))
         });
-        let spelled = places.next()?;
+        // What stands in a link's target alone, such as a ticket's key, is there too, but only as it is.
+        let spelled = places.next().or_else(|| stands(&self.asked.text, name).then(|| name.to_owned()))?;
         let exact = texts.iter().any(|(_, source)| source.contains(name));
         // Where a link stands inside a name, the source holds its target as well.
         Some(if exact || spelled.contains("](") { name.to_owned() } else { spelled })
@@ -125,6 +126,14 @@ impl<'a> Text<'a> {
 pub(super) struct Terms<'a> {
     pub vocabulary: &'a Vocabulary,
     pub model: &'a str,
+}
+
+/// Whether a text holds a name, letter by letter and as whole words.
+fn stands(text: &str, name: &str) -> bool {
+    let joins = |outer: Option<char>| outer.is_some_and(char::is_alphanumeric);
+    let whole =
+        |at: usize| !joins(text[..at].chars().next_back()) && !joins(text[at + name.len()..].chars().next());
+    !name.is_empty() && text.match_indices(name).any(|(at, _)| whole(at))
 }
 
 /// As many refusals in one chunk are a habit.
@@ -376,7 +385,10 @@ fn statement(text: &Text, fact: &Value, ends: &Ends, terms: &Terms) -> Result<St
     let subject = ends.thing(fact.get("subject").ok_or(Refusal::Shape)?).ok_or(Refusal::End)?;
     let end = fact.get("object").ok_or(Refusal::Shape)?;
     let quote = quote(word("quote").unwrap_or_default())?;
-    let mut place = text.text.find(&quote).ok_or(Refusal::QuoteNotThere)?;
+    // A quote that begins or ends inside a link reads otherwise than the whole, and is a piece of the chunk too.
+    let copied = word("quote").unwrap_or_default().trim();
+    let copied = || text.asked.text.find(copied).map(|at| at..at + copied.len());
+    let mut place = text.text.find(&quote).or_else(copied).ok_or(Refusal::QuoteNotThere)?;
     place.end += usize::from(text.asked.text[place.end..].starts_with(['.', '!', '?']));
     let attribute = terms.vocabulary.has_attribute(&ends.kind(subject), &given);
     let meant = match end.as_str().filter(|_| attribute) {

@@ -132,6 +132,19 @@ fn a_name_is_kept_as_the_page_spells_it() {
 }
 
 #[test]
+fn what_stands_in_a_link_or_beside_one_can_be_named_and_quoted() {
+    let text = "[Setup](https://x.org/browse/ED-1748)[Load Test](https://x.org/b) calls Ledger Gateway.";
+    let inside = fact(2, "tracks", 0, "Setup](https://x.org/browse/ED-1748");
+    let beside = fact(1, "calls", 3, "[Load Test](https://x.org/b) calls Ledger Gateway");
+    let understood =
+        read(text, alone(&["Setup", "Load Test", "ED-1748", "Ledger Gateway"], &[inside, beside]));
+    assert_eq!(understood.refused, []);
+    let reading = &understood.readings[0].1;
+    assert_eq!((reading.mentions.len(), reading.claims.len()), (4, 2));
+    assert_eq!(reading.claims[0].sentence, "Setup](https://x.org/browse/ED-1748");
+}
+
+#[test]
 fn what_is_no_name_can_still_be_a_value() {
     let facts =
         [fact(0, "first_seen", 1, "owned by Team Blue since 2024-05-01"), fact(1, "is_of", 0, "2024-05-01")];

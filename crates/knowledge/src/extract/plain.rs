@@ -10,12 +10,15 @@ pub(super) struct Plain {
     text: String,
     /// For each byte of `text`, where its character begins in the source and where it ends.
     from: Vec<Range<u32>>,
+    /// Where a bracket stood: `B[Crawl` and `here](target)there` are two words each, with nothing left between them.
+    seams: Vec<usize>,
 }
 
 impl Plain {
     /// The form of a text in which it is compared.
     pub fn of(source: &str) -> Plain {
-        let mut plain = Plain { text: String::with_capacity(source.len()), from: Vec::new() };
+        let mut plain =
+            Plain { text: String::with_capacity(source.len()), from: Vec::new(), seams: Vec::new() };
         let mut before = '\n';
         let mut link_end = 0;
         for (at, c) in source.char_indices() {
@@ -54,8 +57,10 @@ impl Plain {
         let whole = |at: usize| {
             let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
             let inside = |outer: Option<char>, inner: Option<char>| word(outer) && word(inner);
-            !inside(self.text[..at].chars().next_back(), wanted.chars().next())
-                && !inside(self.text[at + wanted.len()..].chars().next(), wanted.chars().next_back())
+            let end = at + wanted.len();
+            let seam = |at: usize| self.seams.binary_search(&at).is_ok();
+            (seam(at) || !inside(self.text[..at].chars().next_back(), wanted.chars().next()))
+                && (seam(end) || !inside(self.text[end..].chars().next(), wanted.chars().next_back()))
         };
         let mut places = self.text.match_indices(wanted).map(|(at, _)| at);
         let first = (!wanted.is_empty()).then(|| places.find(|at| whole(*at))).flatten()?;
@@ -71,7 +76,8 @@ impl Plain {
         let next = rest.chars().next().unwrap_or('\n');
         let alone = before.is_whitespace() && next.is_whitespace();
         match c {
-            '*' | '`' | '~' | '\\' | '[' | ']' | '"' | '“' | '”' | '„' | '«' | '»' => {}
+            '[' | ']' => self.seams.push(self.text.len()),
+            '*' | '`' | '~' | '\\' | '"' | '“' | '”' | '„' | '«' | '»' => {}
             '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\0' => {}
             '_' if !(before.is_alphanumeric() && next.is_alphanumeric()) => {}
             '!' if next == '[' => {}
@@ -147,6 +153,15 @@ mod tests {
         assert_eq!(found("uses `snake_case` names", "snake_case"), Some("snake_case"));
         assert_eq!(found("nothing of it", "something"), None);
         assert_eq!(found("anything", " ** "), None);
+    }
+
+    #[test]
+    fn a_bracket_parts_two_words() {
+        let says = |text: &str, name: &str| Plain::of(text).says(&Plain::of(name));
+        assert!(says("graph TB A[mirror job] --> B[Crawl www]", "TB A"));
+        assert!(says("graph TB A[mirror job] --> B[Crawl www]", "Crawl www"));
+        assert!(says("[Setup](https://x.org/a)[Load Test](https://x.org/b)", "Load Test"));
+        assert!(!says("graph TB A[mirror job] --> B[Crawl www]", "irror job"));
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub(super) fn judge<H: Held>(after: &mut After<'_, H>, regrouped: &Regrouped) ->
     let mut of_subject: BTreeMap<NodeId, Vec<Fact>> = BTreeMap::new();
     for id in touched {
         let Some(fact) = after.fact(id)? else { continue };
-        part(after, regrouped, id)?;
+        part(after, regrouped, &fact)?;
         if let Some(entity) = regrouped.members(fact.subject, after.held)?.first() {
             of_subject.entry(*entity).or_default().push(fact);
         }
@@ -84,9 +84,14 @@ fn touch_what_was_left_open<H: Held>(after: &mut After<'_, H>) -> Result<(), H::
     Ok(())
 }
 
-/// Sets aside the judgements about a fact that were made for other entities than its ends are now.
-fn part<H: Held>(after: &mut After<'_, H>, regrouped: &Regrouped, id: FactId) -> Result<(), H::Error> {
-    for judgement in after.judgements(id)?.into_iter().filter(|judgement| judgement.stands) {
+/// Sets aside the judgements about a fact that were made for other entities than its ends are now. Where neither end
+/// moved, the other fact's has, which is looked at for itself.
+fn part<H: Held>(after: &mut After<'_, H>, regrouped: &Regrouped, fact: &Fact) -> Result<(), H::Error> {
+    let moved = |node| regrouped.moved.contains(node);
+    if !moved(&fact.subject) && !matches!(&fact.object, Object::Named(object) if moved(object)) {
+        return Ok(());
+    }
+    for judgement in after.judgements(fact.id)?.into_iter().filter(|judgement| judgement.stands) {
         let (Some(a), Some(b)) = (after.fact(judgement.a)?, after.fact(judgement.b)?) else { continue };
         let (a, b) = (saying(after, regrouped, &a)?, saying(after, regrouped, &b)?);
         if !a.zip(b).is_some_and(|(a, b)| share_ends(&a, &b)) {
@@ -192,7 +197,8 @@ impl Scope {
         for fact in changed {
             match &fact.object {
                 Object::Named(node) => {
-                    ends.extend(regrouped.members(*node, after.held)?.into_iter().map(Object::Named))
+                    let members = regrouped.members(*node, after.held)?;
+                    ends.extend(members.iter().copied().map(Object::Named));
                 }
                 Object::Value(_) => drop(ends.insert(fact.object.clone())),
             }
@@ -231,7 +237,7 @@ fn sayings_around<H: Held>(
 ) -> Result<BTreeMap<Saying, Equals>, H::Error> {
     let members = regrouped.members(scope.entity, after.held)?;
     let mut sayings: BTreeMap<Saying, Equals> = BTreeMap::new();
-    for node in &members {
+    for node in members.iter() {
         for fact in after.facts_at(*node)? {
             let from_here = members.contains(&fact.subject);
             let near = match from_here {
@@ -306,7 +312,10 @@ fn doubtful<H: Held>(
         if scope.has_relation(saying) {
             near = neighbours(&days, saying, own);
         }
-        let repeats = sayings.keys().filter(|other| scope.has_repeat(saying, other)).collect();
+        let mut repeats: Vec<&Saying> = Vec::new();
+        if scope.has_relation(saying) || scope.has_ends(saying) {
+            repeats.extend(sayings.keys().filter(|other| scope.has_repeat(saying, other)));
+        }
         for near in [near, repeats] {
             let near = near.into_iter().filter_map(|other| sayings.get(other));
             let near: Vec<&Equals> = near.filter(|other| own.by_model || other.by_model).collect();
