@@ -100,8 +100,8 @@ impl Asks {
 /// answer. At five requests a minute and the longest answer of five minutes, 25 calls are under way; a slice of 64
 /// pages is some 10 calls.
 const SLICES_AHEAD: u32 = 8;
-/// Characters of a token until a provider has counted some: tables and code have three, prose has four. What is reserved
-/// too much is given back when it is counted.
+/// Characters of a token until a provider has counted some: tables and code have three, prose has four. What is
+/// reserved too much is given back when it is counted.
 const UNSEEN_CHARS_PER_TOKEN: f64 = 3.0;
 /// Calls announced in one turn: more than a second of the largest quotas.
 const CALLS: usize = 64;

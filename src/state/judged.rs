@@ -73,8 +73,8 @@ pub(super) fn judgements(connection: &Connection, fact: FactId) -> Result<Vec<Ju
     Ok(found)
 }
 
-/// Two searches for each fact: one that says it all makes SQLite build and drop three tables each time. `CROSS` keeps the
-/// order of the joins: left to itself, SQLite walks through all facts for the few that are against one.
+/// Two searches for each fact: one that says it all makes SQLite build and drop three tables each time. `CROSS` keeps
+/// the order of the joins: left to itself, SQLite walks through all facts for the few that are against one.
 const RIVALS: &str =
     "SELECT coalesce(folded_into, fact) FROM judgement CROSS JOIN fact ON fact.fact = judgement.b
      WHERE judgement.a = ?1 AND likeness = 'contradicts' AND stands

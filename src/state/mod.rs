@@ -315,9 +315,9 @@ fn bears_our_mark(path: &Path) -> bool {
     read.is_ok() && header.starts_with(b"SQLite format 3\0") && header[68..] == APPLICATION.to_be_bytes()
 }
 
-/// Whether a file that cannot be looked at was left by a process that died while it made it: a first page in which there
-/// is nothing yet, and a log that only somebody who may write can take back. (SQLite file format, section 1.3: bytes 28
-/// to 31 of the header count the pages. A table would need a second one.)
+/// Whether a file that cannot be looked at was left by a process that died while it made it: a first page in which
+/// there is nothing yet, and a log that only somebody who may write can take back. (SQLite file format, section 1.3:
+/// bytes 28 to 31 of the header count the pages. A table would need a second one.)
 fn is_unborn(path: &Path) -> bool {
     use std::io::Read;
     let mut header = [0; 72];
