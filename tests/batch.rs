@@ -244,8 +244,11 @@ fn failures_on_the_way_are_waited_out_and_a_wrong_key_halts() {
         assert_eq!(collected(&world, &name).answers.len(), REQUESTS, "{vendor}");
         assert_eq!(server.seen().created, 1, "{vendor}");
         server.fail_next(&[401]);
-        let error = perform(&world, task()).unwrap_err();
-        assert!(error.to_string().contains("401") && !error.to_string().contains(KEY), "{vendor}: {error}");
+        // The job was not taken: its packs are owed again, and another job is of no use.
+        let records = perform(&world, task()).unwrap();
+        let [Record::BatchEnded(ended)] = &records[..] else { panic!("{vendor}: {records:?}") };
+        assert!(ended.halts && ended.missing.len() == REQUESTS, "{vendor}: {ended:?}");
+        assert!(ended.why.contains("401") && !ended.why.contains(KEY), "{vendor}: {}", ended.why);
     }
 }
 
