@@ -25,8 +25,8 @@ pub const LONG_CHARS: usize = 2_000;
 pub const SUBJECT_CHARS: usize = 6_000;
 /// Most characters of a summary.
 pub const SUMMARY_CHARS: usize = 1_000;
-/// Most characters of a call: as of a pack of chunks.
-const PACK_CHARS: usize = 16_000;
+/// Most characters of a call: twice those of a pack of chunks, since a summary is shorter than what is read in chunks.
+const PACK_CHARS: usize = 32_000;
 /// Most entities of a call.
 const PACK_SUBJECTS: usize = 20;
 

@@ -142,7 +142,7 @@ mod tests {
     fn audiences_share_no_call_and_long_entities_fill_one() {
         let mut secret = subject("secret", 10);
         secret.audience = vec![crate::audience::LayerId::Space(crate::id::SpaceKey::new("HR"))];
-        let packs = pack(vec![subject("a", 6_000), secret, subject("b", 6_000), subject("c", 6_000)]);
+        let packs = pack(vec![subject("a", 15_000), secret, subject("b", 15_000), subject("c", 15_000)]);
         let names = |pack: &Vec<Subject>| pack.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
         assert_eq!(packs.iter().map(names).collect::<Vec<_>>(), [vec!["a", "b"], vec!["secret"], vec!["c"]]);
     }
