@@ -149,15 +149,12 @@ pub(super) fn plan(
         plan.settled.extend(extraction::pack(state, asks, slice)?);
     }
     for announced in state.announced()? {
-        let question = Question {
-            pack: announced.pack.id,
-            endpoint: announced.endpoint,
-            prompt: prompt(state, asks, &announced.pack)?,
-        };
-        let task = Task::Ask(Box::new(question));
-        if !running.holds(&task) {
-            plan.tasks.push(task);
+        let pack = announced.pack.id;
+        if running.any(|task| matches!(task, Task::Ask(question) if question.pack == pack)) {
+            continue;
         }
+        let prompt = prompt(state, asks, &announced.pack)?;
+        plan.tasks.push(Task::Ask(Box::new(Question { pack, endpoint: announced.endpoint, prompt })));
     }
     batches::go_on(state, running, asks, plan)?;
     announce(state, asks, now, plan)?;

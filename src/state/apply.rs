@@ -3,6 +3,7 @@
 //! Invariant: all rows of a segment and the number of its last record become visible in one transaction, and a record
 //! that was applied before is passed over, so applying a journal twice is applying it once.
 
+use super::seen::Seen;
 use super::{State, answers, batches, changes, embedded};
 use crate::error::{Error, Kind, Result};
 use knowledge::audience::{Layer, LayerId, Rule};
@@ -26,6 +27,14 @@ impl State {
     /// # Errors
     /// A segment that does not follow the last one applied is our own mistake and changes nothing.
     pub fn apply(&mut self, segment: &Segment<Record>) -> Result<()> {
+        let any =
+            |is_such: fn(&Event<Record>) -> bool| segment.entries.iter().any(|entry| is_such(&entry.event));
+        if any(|event| !is_about_vectors(event)) {
+            self.summarised.set(None);
+        }
+        if any(|event| !leaves_the_graph(event)) {
+            self.seen = Seen::default();
+        }
         let transaction =
             self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let applied = applied(&transaction)?;
@@ -45,6 +54,17 @@ impl State {
         transaction.commit()?;
         Ok(())
     }
+}
+
+fn is_about_vectors(event: &Event<Record>) -> bool {
+    matches!(event, Event::Record(Record::Embedding(_) | Record::Embedded(_) | Record::NotEmbedded(_)))
+}
+
+/// Whether it is about what is asked and answered, of which the graph knows nothing until it is resolved.
+fn leaves_the_graph(event: &Event<Record>) -> bool {
+    use Record::{Answered, Asking, Deferred, Packed, Understood};
+    is_about_vectors(event)
+        || matches!(event, Event::Record(Packed(_) | Asking(_) | Answered(_) | Deferred(_) | Understood(_)))
 }
 
 fn applied(transaction: &Transaction<'_>) -> Result<Seq> {

@@ -56,17 +56,7 @@ impl Held for State {
     }
 
     fn group(&self, node: NodeId) -> Result<Option<Group>> {
-        let mut statement = self.connection().prepare_cached(
-            "SELECT entity.entity, entity.named, entity.kind FROM node JOIN entity USING (entity) WHERE node.node = ?1",
-        )?;
-        let found: Option<([u8; 16], String, String)> = statement
-            .query_row([node.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-            .optional()?;
-        let Some((entity, name, kind)) = found else { return Ok(None) };
-        let mut statement =
-            self.connection().prepare_cached("SELECT node FROM node WHERE entity = ?1 ORDER BY node")?;
-        let nodes = collect(statement.query([entity])?, |row| Ok(NodeId::from_bytes(row.get(0)?)))?;
-        Ok(Some(Group { entity: EntityId(NodeId::from_bytes(entity)), nodes, name, kind: Kind::new(kind) }))
+        self.seen.groups.or(node, || self.find_group(node))
     }
 
     fn is_live(&self, chunk: ChunkId) -> Result<bool> {
@@ -76,17 +66,22 @@ impl Held for State {
     }
 
     fn fact(&self, id: FactId) -> Result<Option<HeldFact>> {
-        let sql = format!("{FACT} WHERE fact = ?1");
-        let mut statement = self.connection().prepare_cached(&sql)?;
-        Ok(collect(statement.query([id.as_bytes()])?, held_fact)?.pop())
+        self.seen.facts.or(id, || {
+            let sql = format!("{FACT} WHERE fact = ?1");
+            let mut statement = self.connection().prepare_cached(&sql)?;
+            Ok(collect(statement.query([id.as_bytes()])?, held_fact)?.pop())
+        })
     }
 
     fn facts_at(&self, node: NodeId) -> Result<Vec<HeldFact>> {
-        let sql = format!("{FACT} WHERE subject = ?1 UNION ALL {FACT} WHERE object = ?1 AND subject <> ?1");
-        let mut statement = self.connection().prepare_cached(&sql)?;
-        let mut found = collect(statement.query([node.as_bytes()])?, held_fact)?;
-        found.sort_unstable_by_key(|held| held.fact.id);
-        Ok(found)
+        self.seen.facts_at.or(node, || {
+            let sql =
+                format!("{FACT} WHERE subject = ?1 UNION ALL {FACT} WHERE object = ?1 AND subject <> ?1");
+            let mut statement = self.connection().prepare_cached(&sql)?;
+            let mut found = collect(statement.query([node.as_bytes()])?, held_fact)?;
+            found.sort_unstable_by_key(|held| held.fact.id);
+            Ok(found)
+        })
     }
 
     fn episodes_of(&self, page: &PageId) -> Result<Vec<Episode>> {
@@ -115,13 +110,15 @@ impl Held for State {
     }
 
     fn supports_on(&self, fact: FactId) -> Result<Vec<Support>> {
-        let sql = format!("{SUPPORT} WHERE fact = ?1 ORDER BY chunk");
-        let mut statement = self.connection().prepare_cached(&sql)?;
-        collect(statement.query([fact.as_bytes()])?, support)
+        self.seen.supports.or(fact, || {
+            let sql = format!("{SUPPORT} WHERE fact = ?1 ORDER BY chunk");
+            let mut statement = self.connection().prepare_cached(&sql)?;
+            collect(statement.query([fact.as_bytes()])?, support)
+        })
     }
 
     fn judgements(&self, fact: FactId) -> Result<Vec<Judgement>> {
-        super::judged::judgements(self.connection(), fact)
+        self.seen.judgements.or(fact, || super::judged::judgements(self.connection(), fact))
     }
 
     fn noted_alike(&self, node: NodeId) -> Result<Vec<NodeId>> {
@@ -129,6 +126,22 @@ impl Held for State {
             "SELECT b FROM alike WHERE a = ?1 UNION SELECT a FROM alike WHERE b = ?1 ORDER BY 1",
         )?;
         collect(statement.query([node.as_bytes()])?, |row| Ok(NodeId::from_bytes(row.get(0)?)))
+    }
+}
+
+impl State {
+    fn find_group(&self, node: NodeId) -> Result<Option<Group>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT entity.entity, entity.named, entity.kind FROM node JOIN entity USING (entity) WHERE node.node = ?1",
+        )?;
+        let found: Option<([u8; 16], String, String)> = statement
+            .query_row([node.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((entity, name, kind)) = found else { return Ok(None) };
+        let mut statement =
+            self.connection().prepare_cached("SELECT node FROM node WHERE entity = ?1 ORDER BY node")?;
+        let nodes = collect(statement.query([entity])?, |row| Ok(NodeId::from_bytes(row.get(0)?)))?;
+        Ok(Some(Group { entity: EntityId(NodeId::from_bytes(entity)), nodes, name, kind: Kind::new(kind) }))
     }
 }
 
@@ -226,7 +239,11 @@ fn held_fact(row: &Row<'_>) -> Result<HeldFact> {
             None => Object::Value(row.get(4)?),
         },
         run: row.get(5)?,
-        extractor: serde_json::from_str::<Extractor>(&extractor)?,
+        extractor: match extractor.as_str() {
+            // Most facts, and reading JSON takes longer than reading the row.
+            "\"structural\"" => Extractor::Structural,
+            other => serde_json::from_str::<Extractor>(other)?,
+        },
     };
     Ok(HeldFact { fact, into: into.map(FactId::from_bytes) })
 }

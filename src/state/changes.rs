@@ -20,7 +20,10 @@ use std::collections::BTreeSet;
 /// Rows whose derived columns must be computed again at the end of the record.
 #[derive(Default)]
 struct Touched {
+    /// What they say or stand on may have changed.
     facts: BTreeSet<FactId>,
+    /// Their times alone may have changed.
+    dated: BTreeSet<FactId>,
     named: BTreeSet<NodeId>,
 }
 
@@ -32,8 +35,17 @@ pub(super) fn apply(step: &Step<'_>, all: &[Change]) -> Result<()> {
     for node in &touched.named {
         index_node(step, *node)?;
     }
-    judged::spread(step.transaction, &mut touched.facts)?;
-    touched.facts.iter().try_for_each(|fact| settle_fact(step, *fact))
+    let mut dated = touched.dated;
+    dated.extend(&touched.facts);
+    judged::spread(step.transaction, &mut dated)?;
+    for fact in dated {
+        let told = touched.facts.contains(&fact);
+        date_fact(step, fact, told)?;
+        if told {
+            index_fact(step, fact)?;
+        }
+    }
+    Ok(())
 }
 
 fn apply_one(step: &Step<'_>, change: &Change, touched: &mut Touched) -> Result<()> {
@@ -51,10 +63,13 @@ fn apply_one(step: &Step<'_>, change: &Change, touched: &mut Touched) -> Result<
         ),
         Change::Decide(decision) => apply_decision(step, decision),
         Change::Judge(judgement) => {
-            // What contradicted it until now is looked at as well as what does from now on.
-            let mut facts = BTreeSet::from([judgement.a, judgement.b]);
-            judged::spread(step.transaction, &mut facts)?;
-            touched.facts.append(&mut facts);
+            // Times hang on contradictions alone: most judgements say that both may be true, and change nothing.
+            if judged::ends(judgement) != judged::held_ends(step.transaction, judgement)? {
+                // What contradicted it until now is looked at as well as what does from now on.
+                let mut facts = BTreeSet::from([judgement.a, judgement.b]);
+                judged::spread(step.transaction, &mut facts)?;
+                touched.dated.append(&mut facts);
+            }
             judged::apply_judgement(step, judgement)
         }
         Change::Group { entity, nodes, name, kind } => {
@@ -269,15 +284,18 @@ fn apply_support(step: &Step<'_>, support: &Support) -> Result<()> {
     )
 }
 
-/// Computes the times and the text of a fact again from what it stands on.
-fn settle_fact(step: &Step<'_>, fact: FactId) -> Result<()> {
+/// Computes the times of a fact again from what it stands on. Most of those that only hang on others come out as they
+/// were, and are not written again.
+fn date_fact(step: &Step<'_>, fact: FactId, told: bool) -> Result<()> {
     let mut spells = judged::spells(step.transaction, fact)?;
     let Spell { times, by } = spells.pop().unwrap_or_default();
     judged::keep_spells(step, fact, &spells)?;
     let withdrawn = times.withdrawn.is_some();
     step.run(
         "UPDATE fact SET valid_at = ?2, invalid_at = ?3, withdrawn = ?4, withdrawn_at = ?5,
-         expired_at = CASE WHEN ?4 THEN coalesce(expired_at, ?6) END, changed_seq = ?7, closed_by = ?8 WHERE fact = ?1",
+         expired_at = CASE WHEN ?4 THEN coalesce(expired_at, ?6) END, changed_seq = ?7, closed_by = ?8 WHERE fact = ?1
+         AND (?9 OR valid_at IS NOT ?2 OR invalid_at IS NOT ?3 OR withdrawn IS NOT ?4 OR withdrawn_at IS NOT ?5
+              OR closed_by IS NOT ?8)",
         params![
             fact.as_bytes(),
             times.valid_at.map(stored),
@@ -286,10 +304,10 @@ fn settle_fact(step: &Step<'_>, fact: FactId) -> Result<()> {
             times.withdrawn.flatten().map(stored),
             step.at,
             step.seq,
-            by.as_ref().map(FactId::as_bytes)
+            by.as_ref().map(FactId::as_bytes),
+            told
         ],
-    )?;
-    index_fact(step, fact)
+    )
 }
 
 /// The name a node is shown by: its entity's, or its own.

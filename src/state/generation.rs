@@ -4,9 +4,11 @@
 //! The switch hangs on records alone: `Reindexing` makes the second file from what was received and answered,
 //! `Reindexed` moves it over the first. A lost second file is made again from the first one and the journal.
 
+use super::seen::Seen;
 use super::{State, beside, delete};
 use crate::error::Result;
 use knowledge::record::Record;
+use std::cell::Cell;
 use std::path::Path;
 use vault::{Event, Segment};
 
@@ -80,6 +82,7 @@ impl State {
         transaction.execute("INSERT INTO meta VALUES ('growing', '1')", [])?;
         transaction.commit()?;
         self.connection = grown.connection;
+        self.seen = Seen::default();
         Ok(())
     }
 
@@ -88,6 +91,8 @@ impl State {
         let grown = State {
             connection: std::mem::replace(&mut self.connection, nowhere()?),
             path: next_to(&self.path),
+            summarised: Cell::default(),
+            seen: Seen::default(),
         };
         *self = grown.take_the_place_of(&self.path.clone())?;
         Ok(())

@@ -25,6 +25,19 @@ pub(super) fn apply_judgement(step: &Step<'_>, judgement: &Judgement) -> Result<
     )
 }
 
+/// Whether one fact of a judgement may end the other.
+pub(super) fn ends(judgement: &Judgement) -> bool {
+    judgement.likeness == Likeness::Contradicts && judgement.stands
+}
+
+/// The same of what is held about these two facts.
+pub(super) fn held_ends(connection: &Connection, judgement: &Judgement) -> Result<bool> {
+    let mut statement = connection.prepare_cached(
+        "SELECT 1 FROM judgement WHERE a = ?1 AND b = ?2 AND likeness = 'contradicts' AND stands",
+    )?;
+    Ok(statement.exists(params![judgement.a.as_bytes(), judgement.b.as_bytes()])?)
+}
+
 fn likeness_text(likeness: Likeness) -> &'static str {
     match likeness {
         Likeness::Duplicate => "duplicate",
@@ -60,19 +73,28 @@ pub(super) fn judgements(connection: &Connection, fact: FactId) -> Result<Vec<Ju
     Ok(found)
 }
 
-/// `CROSS` keeps the order of the joins: left to itself, SQLite walks through all facts for the few that are against
-/// one.
-const RIVALS: &str = "WITH own AS (SELECT ?1 AS fact UNION SELECT fact FROM fact WHERE folded_into = ?1),
-     against AS (
-         SELECT b AS fact FROM own CROSS JOIN judgement ON a = own.fact WHERE likeness = 'contradicts' AND stands
-         UNION SELECT a FROM own CROSS JOIN judgement ON b = own.fact WHERE likeness = 'contradicts' AND stands)
-     SELECT DISTINCT coalesce(folded_into, fact) FROM against CROSS JOIN fact USING (fact)";
+/// Two searches for each fact: one that says it all makes SQLite build and drop three tables each time. `CROSS` keeps
+/// the order of the joins: left to itself, SQLite walks through all facts for the few that are against one.
+const RIVALS: &str =
+    "SELECT coalesce(folded_into, fact) FROM judgement CROSS JOIN fact ON fact.fact = judgement.b
+     WHERE judgement.a = ?1 AND likeness = 'contradicts' AND stands
+     UNION ALL
+     SELECT coalesce(folded_into, fact) FROM judgement CROSS JOIN fact ON fact.fact = judgement.a
+     WHERE judgement.b = ?1 AND likeness = 'contradicts' AND stands";
 
 /// The facts that are shown and contradict a shown fact, itself and what is folded into it.
 pub(super) fn rivals(connection: &Connection, fact: FactId) -> Result<BTreeSet<FactId>> {
-    let mut statement = connection.prepare_cached(RIVALS)?;
-    let found = collect(statement.query([fact.as_bytes()])?, |row| Ok(FactId::from_bytes(row.get(0)?)))?;
-    Ok(found.into_iter().filter(|rival| *rival != fact).collect())
+    let mut folded = connection.prepare_cached("SELECT fact FROM fact WHERE folded_into = ?1")?;
+    let id = |row: &rusqlite::Row<'_>| Ok(FactId::from_bytes(row.get(0)?));
+    let mut own = collect(folded.query([fact.as_bytes()])?, id)?;
+    own.push(fact);
+    let mut against = connection.prepare_cached(RIVALS)?;
+    let mut found = BTreeSet::new();
+    for member in own {
+        found.extend(collect(against.query([member.as_bytes()])?, id)?);
+    }
+    found.remove(&fact);
+    Ok(found)
 }
 
 /// Adds the facts whose times hang on those of the touched ones: what shows them, and what they contradict.
@@ -84,8 +106,10 @@ pub(super) fn spread(connection: &Connection, touched: &mut BTreeSet<FactId>) ->
         let shown = shown_in_place_of(connection, fact)?;
         touched.insert(shown);
         touched.extend(rivals(connection, shown)?);
-        // What a fact contradicted while another one showed it.
-        touched.extend(rivals(connection, fact)?);
+        if shown != fact {
+            // What a fact contradicted while another one showed it.
+            touched.extend(rivals(connection, fact)?);
+        }
     }
     Ok(())
 }

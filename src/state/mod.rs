@@ -18,12 +18,15 @@ mod judged;
 pub mod look;
 pub mod owed;
 pub mod search;
+mod seen;
 mod summaries;
 pub mod vectors;
 
 use crate::error::{Error, Kind, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
+use seen::Seen;
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use vault::{ObjectStore, Position, Seq};
 
@@ -38,6 +41,10 @@ const APPLICATION: i32 = 0x4857_5452;
 pub struct State {
     connection: Connection,
     path: PathBuf,
+    /// The length beyond which no summary is owed, until a record says more than vectors: the question is a walk
+    /// through all facts, and is asked at every turn.
+    summarised: Cell<Option<usize>>,
+    seen: Seen,
 }
 
 /// What stands at a state file's path.
@@ -96,8 +103,7 @@ impl State {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|error| unusable(path, &error))?;
         }
-        // Not the default flags: a path that looks like a URI is a path.
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let flags = ONE_THREAD | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let connection =
             Connection::open_with_flags(path, flags).map_err(Error::from).map_err(|e| e.during(at(path)))?;
         tune(&connection)?;
@@ -110,7 +116,7 @@ impl State {
             transaction.pragma_update(None, "user_version", FOLD)?;
             transaction.commit()?;
         }
-        Ok(Self { connection, path: path.to_owned() })
+        Ok(Self { connection, path: path.to_owned(), summarised: Cell::default(), seen: Seen::default() })
     }
 
     /// Opens a state file for reading only; nothing when there is none yet.
@@ -118,11 +124,16 @@ impl State {
         if matches!(examine(path)?, Found::Nothing) {
             return Ok(None);
         }
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let connection = Connection::open_with_flags(path, ONE_THREAD | OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.pragma_update(None, "mmap_size", MMAP_BYTES)?;
         connection.busy_timeout(BUSY)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        Ok(Some(Self { connection, path: path.to_owned() }))
+        Ok(Some(Self {
+            connection,
+            path: path.to_owned(),
+            summarised: Cell::default(),
+            seen: Seen::default(),
+        }))
     }
 
     /// As `open_to_read`, for looking at a run under way again and again: nothing is mapped, so that the file does not
@@ -204,6 +215,9 @@ impl State {
     }
 }
 
+/// Of the default flags only that no mutex is taken at every step and column: a connection is used by one thread at a
+/// time, which its type sees to. A path that looks like a URI is a path.
+const ONE_THREAD: OpenFlags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
 /// Reading may map this much of the file; more than any state we expect on one machine would need to be fast.
 const MMAP_BYTES: i64 = 1 << 30;
 /// Statements kept compiled: more than the rooms of the state have, since one too few compiles them all in turn.

@@ -41,6 +41,15 @@ impl State {
     /// Entities of which an audience may read more than `long` characters that nobody has summarised, by id and
     /// audience.
     pub fn owed_summaries(&self, long: usize) -> Result<Vec<Subject>> {
+        if self.summarised.get() == Some(long) {
+            return Ok(Vec::new());
+        }
+        let owed = self.find_owed_summaries(long)?;
+        self.summarised.set(owed.is_empty().then_some(long));
+        Ok(owed)
+    }
+
+    fn find_owed_summaries(&self, long: usize) -> Result<Vec<Subject>> {
         let mut statement = self.connection().prepare_cached(
             r#"WITH said AS (
                  SELECT subject AS node, sentence FROM fact JOIN support USING (fact)

@@ -83,7 +83,7 @@ macro_rules! hash_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                f.write_str(std::str::from_utf8(&hex(&self.0)).unwrap_or_default())
             }
         }
 
@@ -174,6 +174,17 @@ impl FromStr for EntityId {
 #[error("`{found}` is not an id: expected 32 hexadecimal digits")]
 pub struct BadId {
     found: String,
+}
+
+/// 16 bytes as 32 digits. Ids are written by the ten thousand into every segment, so not by the formatter.
+fn hex(bytes: &[u8; 16]) -> [u8; 32] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 32];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    text
 }
 
 fn parse_hex(text: &str) -> Option<[u8; 16]> {

@@ -33,6 +33,8 @@ pub(super) struct After<'a, H> {
     new_at: BTreeMap<NodeId, Vec<FactId>>,
     /// The judgements that change.
     judged: BTreeMap<(FactId, FactId), Judgement>,
+    /// The same, by either fact.
+    judged_at: BTreeMap<FactId, BTreeSet<(FactId, FactId)>>,
     /// The chunks of the epoch's pages, and whether they will be live.
     chunks: BTreeMap<ChunkId, bool>,
     /// Nodes that a live chunk of the epoch speaks of.
@@ -60,6 +62,7 @@ impl<'a, H: Held> After<'a, H> {
             supports: BTreeMap::new(),
             new_at: BTreeMap::new(),
             judged: BTreeMap::new(),
+            judged_at: BTreeMap::new(),
             chunks: BTreeMap::new(),
             spoken_of: BTreeSet::new(),
             overruled: BTreeMap::new(),
@@ -141,20 +144,22 @@ impl<'a, H: Held> After<'a, H> {
 
     /// All judgements that will name the fact.
     pub fn judgements(&self, fact: FactId) -> Result<Vec<Judgement>, H::Error> {
-        let names = |judgement: &&Judgement| judgement.a == fact || judgement.b == fact;
-        let new: Vec<&Judgement> = self.judged.values().filter(names).collect();
+        let new = self.judged_at.get(&fact).into_iter().flatten().filter_map(|pair| self.judged.get(pair));
         let mut all = match self.new_facts.contains(&fact) {
             true => Vec::new(),
             false => self.held.judgements(fact)?,
         };
         all.retain(|held| !self.judged.contains_key(&(held.a, held.b)));
-        all.extend(new.into_iter().cloned());
+        all.extend(new.cloned());
         Ok(all)
     }
 
     /// Records a judgement.
     pub fn judge(&mut self, judgement: Judgement) {
         self.changes.push(Change::Judge(judgement.clone()));
+        for fact in [judgement.a, judgement.b] {
+            self.judged_at.entry(fact).or_default().insert((judgement.a, judgement.b));
+        }
         self.judged.insert((judgement.a, judgement.b), judgement);
     }
 

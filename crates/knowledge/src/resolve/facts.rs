@@ -14,6 +14,7 @@ use crate::resolve::after::After;
 use crate::resolve::groups::Regrouped;
 use crate::resolve::times::begins;
 use crate::time::Timestamp;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many days on either side of a fact are looked at for what ends it or what it ends, where a subject has few
@@ -54,7 +55,7 @@ pub(super) fn judge<H: Held>(after: &mut After<'_, H>, regrouped: &Regrouped) ->
     let mut of_subject: BTreeMap<NodeId, Vec<Fact>> = BTreeMap::new();
     for id in touched {
         let Some(fact) = after.fact(id)? else { continue };
-        part(after, regrouped, id)?;
+        part(after, regrouped, &fact)?;
         if let Some(entity) = regrouped.members(fact.subject, after.held)?.first() {
             of_subject.entry(*entity).or_default().push(fact);
         }
@@ -84,9 +85,14 @@ fn touch_what_was_left_open<H: Held>(after: &mut After<'_, H>) -> Result<(), H::
     Ok(())
 }
 
-/// Sets aside the judgements about a fact that were made for other entities than its ends are now.
-fn part<H: Held>(after: &mut After<'_, H>, regrouped: &Regrouped, id: FactId) -> Result<(), H::Error> {
-    for judgement in after.judgements(id)?.into_iter().filter(|judgement| judgement.stands) {
+/// Sets aside the judgements about a fact that were made for other entities than its ends are now. Where neither end
+/// moved, the other fact's has, which is looked at for itself.
+fn part<H: Held>(after: &mut After<'_, H>, regrouped: &Regrouped, fact: &Fact) -> Result<(), H::Error> {
+    let moved = |node| regrouped.moved.contains(node);
+    if !moved(&fact.subject) && !matches!(&fact.object, Object::Named(object) if moved(object)) {
+        return Ok(());
+    }
+    for judgement in after.judgements(fact.id)?.into_iter().filter(|judgement| judgement.stands) {
         let (Some(a), Some(b)) = (after.fact(judgement.a)?, after.fact(judgement.b)?) else { continue };
         let (a, b) = (saying(after, regrouped, &a)?, saying(after, regrouped, &b)?);
         if !a.zip(b).is_some_and(|(a, b)| share_ends(&a, &b)) {
@@ -192,7 +198,8 @@ impl Scope {
         for fact in changed {
             match &fact.object {
                 Object::Named(node) => {
-                    ends.extend(regrouped.members(*node, after.held)?.into_iter().map(Object::Named))
+                    let members = regrouped.members(*node, after.held)?;
+                    ends.extend(members.iter().copied().map(Object::Named));
                 }
                 Object::Value(_) => drop(ends.insert(fact.object.clone())),
             }
@@ -231,7 +238,7 @@ fn sayings_around<H: Held>(
 ) -> Result<BTreeMap<Saying, Equals>, H::Error> {
     let members = regrouped.members(scope.entity, after.held)?;
     let mut sayings: BTreeMap<Saying, Equals> = BTreeMap::new();
-    for node in &members {
+    for node in members.iter() {
         for fact in after.facts_at(*node)? {
             let from_here = members.contains(&fact.subject);
             let near = match from_here {
@@ -306,45 +313,62 @@ fn doubtful<H: Held>(
         if scope.has_relation(saying) {
             near = neighbours(&days, saying, own);
         }
-        let repeats = sayings.keys().filter(|other| scope.has_repeat(saying, other)).collect();
+        let mut repeats: Vec<&Saying> = Vec::new();
+        if scope.has_relation(saying) || scope.has_ends(saying) {
+            repeats.extend(sayings.keys().filter(|other| scope.has_repeat(saying, other)));
+        }
         for near in [near, repeats] {
             let near = near.into_iter().filter_map(|other| sayings.get(other));
             let near: Vec<&Equals> = near.filter(|other| own.by_model || other.by_model).collect();
             if near.len() > MOST {
                 after.pending.pass_over(own.fact.id, near.len() - MOST);
             }
-            pairs.extend(near.into_iter().take(MOST).filter_map(|other| pair(own, other)));
+            near.into_iter().take(MOST).for_each(|other| add(&mut pairs, own, other));
         }
     }
     pairs
 }
 
-/// Two sayings as they are asked about, the smaller id first.
-fn pair(own: &Equals, other: &Equals) -> Option<((FactId, FactId), (Shown, Shown))> {
-    let (one, other) = (own.shown()?, other.shown()?);
-    let (one, other) = if one.fact.id < other.fact.id { (one, other) } else { (other, one) };
-    Some(((one.fact.id, other.fact.id), (one, other)))
+/// Adds two sayings as they are asked about, the smaller id first. Most pairs are found from both their sides.
+fn add(pairs: &mut Doubtful, own: &Equals, other: &Equals) {
+    let (one, other) = if own.fact.id < other.fact.id { (own, other) } else { (other, own) };
+    if let Entry::Vacant(place) = pairs.entry((one.fact.id, other.fact.id))
+        && let Some(shown) = one.shown().zip(other.shown())
+    {
+        place.insert(shown);
+    }
 }
 
-/// When something began and, where its text says so, ended; sorted within one subject and relation.
-type Days<'a> = BTreeMap<(NodeId, &'a str), Vec<(Timestamp, Option<Timestamp>, &'a Saying)>>;
+/// What was said under one relation of a subject.
+#[derive(Default)]
+struct Said<'a> {
+    /// When something began and, where its text says so, ended; sorted.
+    days: Vec<(Timestamp, Option<Timestamp>, &'a Saying)>,
+    /// How many values there are.
+    values: usize,
+}
+
+/// By subject and relation.
+type Days<'a> = BTreeMap<(NodeId, &'a str), Said<'a>>;
 
 fn by_day(sayings: &BTreeMap<Saying, Equals>) -> Days<'_> {
     let mut days: Days<'_> = BTreeMap::new();
     for (saying, equals) in sayings {
-        let said =
-            equals.live.iter().filter_map(|support| Some((begins(support)?, support.invalid_at, saying)));
-        days.entry((saying.0, &saying.1)).or_default().extend(said);
+        let said = days.entry((saying.0, &saying.1)).or_default();
+        let before = said.days.len();
+        said.days.extend(
+            equals.live.iter().filter_map(|support| Some((begins(support)?, support.invalid_at, saying))),
+        );
+        said.values += usize::from(said.days.len() > before);
     }
-    days.values_mut().for_each(|days| days.sort_unstable());
+    days.values_mut().for_each(|said| said.days.sort_unstable());
     days
 }
 
 /// What began on the days next to those on which a saying began, so that one may end the other; the nearest first.
 fn neighbours<'a>(days: &Days<'a>, saying: &Saying, own: &Equals) -> Vec<&'a Saying> {
-    let Some(days) = days.get(&(saying.0, saying.1.as_str())) else { return Vec::new() };
-    let values: BTreeSet<&Saying> = days.iter().map(|(.., saying)| *saying).collect();
-    let most = if values.len() > FEW { 1 } else { DAYS };
+    let Some(Said { days, values }) = days.get(&(saying.0, saying.1.as_str())) else { return Vec::new() };
+    let most = if *values > FEW { 1 } else { DAYS };
     let mut near: BTreeSet<(usize, &Saying)> = BTreeSet::new();
     for support in &own.live {
         let Some(at) = begins(support) else { continue };

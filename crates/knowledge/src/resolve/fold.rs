@@ -65,7 +65,7 @@ fn alike<H: Held>(after: &After<'_, H>, regrouped: &Regrouped, held: &HeldFact) 
     let objects: Vec<Object<NodeId>> = match &fact.object {
         Object::Named(object) if subjects.contains(object) => return Ok(Alike::SaysNothing),
         Object::Named(object) => {
-            regrouped.members(*object, after.held)?.into_iter().map(Object::Named).collect()
+            regrouped.members(*object, after.held)?.iter().copied().map(Object::Named).collect()
         }
         Object::Value(value) => vec![Object::Value(value.clone())],
     };
@@ -73,7 +73,7 @@ fn alike<H: Held>(after: &After<'_, H>, regrouped: &Regrouped, held: &HeldFact) 
         return Ok(Alike::Class(BTreeMap::from([(fact.id, held.into)])));
     }
     let mut class = BTreeMap::new();
-    for subject in &subjects {
+    for subject in subjects.iter() {
         for object in &objects {
             let id = fact_id(*subject, &fact.relation, object, fact.run);
             if after.new_facts.contains(&id) {

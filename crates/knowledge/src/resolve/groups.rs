@@ -6,7 +6,9 @@ use crate::id::{EntityId, NodeId};
 use crate::resolve::after::After;
 use crate::resolve::components::components;
 use crate::resolve::{Group, Held, names};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// Groups as they will stand where this epoch changes them; no group means that nothing live speaks of the
 /// node.
@@ -16,15 +18,22 @@ pub(super) struct Regrouped {
     /// Nodes whose group has other members than before.
     pub moved: BTreeSet<NodeId>,
     region: BTreeSet<NodeId>,
+    /// Members that were asked for: every fact at a hub asks for the hub's.
+    seen: RefCell<BTreeMap<NodeId, Rc<[NodeId]>>>,
 }
 
 impl Regrouped {
     /// The members of the node's group; empty when it is in none.
-    pub fn members<H: Held>(&self, node: NodeId, held: &H) -> Result<Vec<NodeId>, H::Error> {
-        if self.region.contains(&node) {
-            return Ok(self.groups.get(&node).cloned().unwrap_or_default());
+    pub fn members<H: Held>(&self, node: NodeId, held: &H) -> Result<Rc<[NodeId]>, H::Error> {
+        if let Some(seen) = self.seen.borrow().get(&node) {
+            return Ok(seen.clone());
         }
-        Ok(held.group(node)?.map(|group| group.nodes).unwrap_or_default())
+        let members: Rc<[NodeId]> = match self.region.contains(&node) {
+            true => self.groups.get(&node).cloned().unwrap_or_default().into(),
+            false => held.group(node)?.map(|group| group.nodes).unwrap_or_default().into(),
+        };
+        self.seen.borrow_mut().insert(node, members.clone());
+        Ok(members)
     }
 }
 
