@@ -1,10 +1,11 @@
 //! `bench`: the measurements that `docs/benchmarks.md` cites, on this machine. A measurement of the whole binary is
-//! here (`pipeline`, `export`, `graphiti`); those of a part stand beside the part, and this file only knows how to
-//! start them.
+//! here (`pipeline`, `export`, `graphiti`, `models`); those of a part stand beside the part, and this file only knows
+//! how to start them.
 
 mod child;
 mod export;
 mod graphiti;
+mod models;
 mod pages;
 mod pipeline;
 
@@ -17,8 +18,12 @@ use crate::tools::{Done, cargo, run};
 type Whole = fn(&[String]) -> Done;
 
 /// The measurements of the whole binary.
-const WHOLE: [(&str, Whole); 3] =
-    [("pipeline", pipeline::bench), ("export", export::bench), ("graphiti", graphiti::bench)];
+const WHOLE: [(&str, Whole); 4] = [
+    ("pipeline", pipeline::bench),
+    ("export", export::bench),
+    ("graphiti", graphiti::bench),
+    ("models", models::bench),
+];
 
 /// A measurement that stands beside the part it measures: how cargo starts it, under which name.
 const PARTS: [(&str, &[&str]); 5] = [

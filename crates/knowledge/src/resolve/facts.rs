@@ -14,6 +14,7 @@ use crate::resolve::after::After;
 use crate::resolve::groups::Regrouped;
 use crate::resolve::times::begins;
 use crate::time::Timestamp;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many days on either side of a fact are looked at for what ends it or what it ends, where a subject has few
@@ -322,38 +323,52 @@ fn doubtful<H: Held>(
             if near.len() > MOST {
                 after.pending.pass_over(own.fact.id, near.len() - MOST);
             }
-            pairs.extend(near.into_iter().take(MOST).filter_map(|other| pair(own, other)));
+            near.into_iter().take(MOST).for_each(|other| add(&mut pairs, own, other));
         }
     }
     pairs
 }
 
-/// Two sayings as they are asked about, the smaller id first.
-fn pair(own: &Equals, other: &Equals) -> Option<((FactId, FactId), (Shown, Shown))> {
-    let (one, other) = (own.shown()?, other.shown()?);
-    let (one, other) = if one.fact.id < other.fact.id { (one, other) } else { (other, one) };
-    Some(((one.fact.id, other.fact.id), (one, other)))
+/// Adds two sayings as they are asked about, the smaller id first. Most pairs are found from both their sides.
+fn add(pairs: &mut Doubtful, own: &Equals, other: &Equals) {
+    let (one, other) = if own.fact.id < other.fact.id { (own, other) } else { (other, own) };
+    if let Entry::Vacant(place) = pairs.entry((one.fact.id, other.fact.id))
+        && let Some(shown) = one.shown().zip(other.shown())
+    {
+        place.insert(shown);
+    }
 }
 
-/// When something began and, where its text says so, ended; sorted within one subject and relation.
-type Days<'a> = BTreeMap<(NodeId, &'a str), Vec<(Timestamp, Option<Timestamp>, &'a Saying)>>;
+/// What was said under one relation of a subject.
+#[derive(Default)]
+struct Said<'a> {
+    /// When something began and, where its text says so, ended; sorted.
+    days: Vec<(Timestamp, Option<Timestamp>, &'a Saying)>,
+    /// How many values there are.
+    values: usize,
+}
+
+/// By subject and relation.
+type Days<'a> = BTreeMap<(NodeId, &'a str), Said<'a>>;
 
 fn by_day(sayings: &BTreeMap<Saying, Equals>) -> Days<'_> {
     let mut days: Days<'_> = BTreeMap::new();
     for (saying, equals) in sayings {
-        let said =
-            equals.live.iter().filter_map(|support| Some((begins(support)?, support.invalid_at, saying)));
-        days.entry((saying.0, &saying.1)).or_default().extend(said);
+        let said = days.entry((saying.0, &saying.1)).or_default();
+        let before = said.days.len();
+        said.days.extend(
+            equals.live.iter().filter_map(|support| Some((begins(support)?, support.invalid_at, saying))),
+        );
+        said.values += usize::from(said.days.len() > before);
     }
-    days.values_mut().for_each(|days| days.sort_unstable());
+    days.values_mut().for_each(|said| said.days.sort_unstable());
     days
 }
 
 /// What began on the days next to those on which a saying began, so that one may end the other; the nearest first.
 fn neighbours<'a>(days: &Days<'a>, saying: &Saying, own: &Equals) -> Vec<&'a Saying> {
-    let Some(days) = days.get(&(saying.0, saying.1.as_str())) else { return Vec::new() };
-    let values: BTreeSet<&Saying> = days.iter().map(|(.., saying)| *saying).collect();
-    let most = if values.len() > FEW { 1 } else { DAYS };
+    let Some(Said { days, values }) = days.get(&(saying.0, saying.1.as_str())) else { return Vec::new() };
+    let most = if *values > FEW { 1 } else { DAYS };
     let mut near: BTreeSet<(usize, &Saying)> = BTreeSet::new();
     for support in &own.live {
         let Some(at) = begins(support) else { continue };
