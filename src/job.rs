@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Notify;
-use tokio::task::{Id, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinSet};
 use vault::{ObjectStore, Seq, Vault};
 
 /// What a run came to.
@@ -47,6 +47,9 @@ pub async fn run<S: ObjectStore>(
                 Plan::default()
             }),
         };
+        if running.failure.is_some() {
+            running.let_go();
+        }
         if plan.owes_nothing() && running.is_empty() {
             match running.failure.is_none() && plan::note(state, limits)? {
                 true => continue,
@@ -106,7 +109,7 @@ impl Interrupt {
 pub struct Running {
     set: JoinSet<Result<Vec<Record>>>,
     /// Each with when it was begun.
-    tasks: BTreeMap<Id, (Task, Timestamp)>,
+    tasks: BTreeMap<Id, (Task, Timestamp, AbortHandle)>,
     /// Why the run must end.
     failure: Option<Error>,
     /// Until when what is under way is waited for, in a run that was interrupted.
@@ -141,19 +144,25 @@ impl Running {
 
     /// Whether such a task is under way.
     pub fn any(&self, is_such: impl Fn(&Task) -> bool) -> bool {
-        self.tasks.values().any(|(task, _)| is_such(task))
+        self.tasks.values().any(|(task, ..)| is_such(task))
     }
 
     /// When such a task was begun, if it is under way. It was announced before that, and a record takes its time.
     pub fn began(&self, is_such: impl Fn(&Task) -> bool) -> Option<Timestamp> {
-        self.tasks.values().find(|(task, _)| is_such(task)).map(|(_, began)| *began)
+        self.tasks.values().find(|(task, ..)| is_such(task)).map(|(_, began, _)| *began)
     }
 
     fn start(&mut self, tasks: Vec<Task>, world: &impl World) {
         for task in tasks {
             let handle = self.set.spawn(world.perform(task.clone()));
-            self.tasks.insert(handle.id(), (task, world.now()));
+            self.tasks.insert(handle.id(), (task, world.now(), handle));
         }
+    }
+
+    /// Lets go of what is found again by the next run, and may take hours: jobs of a batch engine.
+    fn let_go(&self) {
+        let jobs = self.tasks.values().filter(|(task, ..)| matches!(task, Task::Batch(_)));
+        jobs.for_each(|(.., handle)| handle.abort());
     }
 
     /// Waits for one effect to finish, or for a slot to open, and takes all that have finished by then. When the run is
@@ -200,9 +209,14 @@ impl Running {
     fn gather(&mut self, first: Option<Outcome>, mut records: Vec<Record>) -> Result<Vec<Record>> {
         let mut next = first;
         while let Some(outcome) = next {
-            let (id, outcome) = outcome.map_err(|error| {
-                Error::new(Kind::Bug, format!("an effect did not end as it should: {error}"))
-            })?;
+            let (id, outcome) = match outcome {
+                Err(error) if error.is_cancelled() => (error.id(), Ok(Vec::new())),
+                Err(error) => {
+                    let text = format!("an effect did not end as it should: {error}");
+                    return Err(Error::new(Kind::Bug, text));
+                }
+                Ok(ended) => ended,
+            };
             self.tasks.remove(&id);
             match outcome {
                 Ok(done) => records.extend(done),

@@ -92,3 +92,16 @@ fn what_was_asked_by_meaning_does_not_depend_on_what_is_kept_of_vectors() {
     disturbed.done(&["pipeline", "wiki"]);
     assert_eq!(dump(&disturbed), dump(&calm));
 }
+
+#[test]
+fn another_model_goes_on_where_the_first_left_pairs_in_doubt() {
+    let server = Server::new(10_000, model);
+    let place = place(&server, "builtin");
+    let one_epoch =
+        std::fs::read_to_string(place.path("highwater.toml")).unwrap().replace("epoch_pages = 1\n", "");
+    place.settings(&one_epoch);
+    // The chunks are read, and the pair in doubt is not asked about.
+    assert_eq!(place.run(&["pipeline", "wiki", "--max-calls", "1"]).status.code(), Some(3));
+    place.done(&["pipeline", "wiki", "--model", "compatible/m2"]);
+    assert_eq!(entities(&place), 1);
+}

@@ -205,3 +205,23 @@ fn a_run_that_is_told_to_stop_waits_for_what_is_paid() {
     place.done(&["pipeline", "wiki"]);
     assert_eq!(server.asked().twice(), 0);
 }
+
+/// A slice that is resolved while an answer was of no use, and read again later.
+#[test]
+fn what_was_asked_in_vain_and_passed_is_asked_again_when_all_is_read_again() {
+    let useless = Arc::new(AtomicBool::new(true));
+    let is_useless = useless.clone();
+    let server = Server::new(10_000, move |path, body| match is_useless.load(Ordering::SeqCst) {
+        true => {
+            (200, json!({"choices": [{"message": {"content": "no"}, "finish_reason": "stop"}]}), Vec::new())
+        }
+        false => namer(path, body),
+    });
+    let place = Place::new(1);
+    place.settings(&asks(&server));
+    assert_eq!(place.run(&["pipeline", "wiki", "--max-calls", "1"]).status.code(), Some(3));
+    place.done(&["pipeline", "wiki", "--model", "none"]);
+    useless.store(false, Ordering::SeqCst);
+    assert_eq!(place.json(&["pipeline", "--reindex", "--json"])["calls"], 1);
+    dump(&place);
+}

@@ -172,7 +172,7 @@ fn a_budget_of_calls_of_money_or_of_pages_stops_and_goes_on_to_the_same_graph() 
     let listed_before = place();
     listed_before.done(&[&PIPELINE[..], &["--estimate"]].concat());
     let (_, talk) = listed_before.done(&[&PIPELINE[..], &["--limit-pages", "10"]].concat());
-    assert!(talk.contains("20 pages that were listed before are worked on first"), "{talk}");
+    assert!(talk.contains("10 pages of the worklist are left"), "{talk}");
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub(super) struct Typed {
     /// Bring at most so many pages up to date: a cheap first trial
     #[arg(long, value_name = "N")]
     limit_pages: Option<usize>,
-    /// Ask again about what models were asked in vain
+    /// Ask again about chunks that got no usable answer
     #[arg(long)]
     retry_parked: bool,
     /// Say what models will be asked and what that takes, and ask nothing
@@ -213,7 +213,14 @@ fn end_of_calls(call: &Call, state: &State, limits: &Limits) -> Result<Exit> {
     };
     let texts = if embeds.is_some() { state.count_owed_vectors()? } else { 0 };
     if standing.owed == 0 && texts == 0 {
-        return Ok(Exit::Done);
+        return match limits.pages.is_some() || state.is_settled()? {
+            true => Ok(Exit::Done),
+            false => Err(Error::new(
+                Kind::Bug,
+                "the run ended with pages that wait for nothing and are not resolved",
+            )
+            .hint("nothing is lost; `--reindex` reads all pages again from what is kept")),
+        };
     }
     let opened = state.opened()?;
     let made = state.spent(opened)?.calls + state.batched_calls()?.0 + state.embedding_took(opened)?.calls;
@@ -292,13 +299,6 @@ fn announce(call: &Call, state: &State, limits: &Limits) -> Result<()> {
     match applied.get() {
         0 => call.tell(&format!("indexing `{source}` into the vault `{}`", call.settings.text("vault"))),
         _ => call.tell(&format!("going on with `{source}` from record {applied}")),
-    }
-    let before = state.counts()?.owed_pages;
-    if limits.pages.is_some_and(|most| before > most as u64) {
-        call.tell(&format!(
-            "{before} pages that were listed before are worked on first: `--limit-pages` bounds what is listed anew\n\
-             hint: `--max-calls` bounds what models are asked"
-        ));
     }
     // While one is under way, what it will ask is not known: its chunks are just being made.
     if limits.reindex && state.reindexing()?.is_none() {

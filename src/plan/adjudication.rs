@@ -2,7 +2,7 @@
 //! in doubt (`knowledge::resolve` does) nor when a call may go out. Invariant: a question that has an answer, or that
 //! nobody would answer, is not asked again.
 
-use super::asks::{Again, Asks, Outcome, fault, next_round, pack_name, split};
+use super::asks::{Again, Asks, Outcome, fault, next_round, split};
 use crate::error::Result;
 use crate::state::State;
 use crate::state::answers::Heard;
@@ -14,7 +14,9 @@ use std::collections::BTreeMap;
 
 /// The next step of an open epoch: its questions, or what it changes; nothing while answers are waited for.
 pub(super) fn settle(state: &State, asks: Option<&Asks>, epoch: &Gathered) -> Result<Option<Record>> {
-    if asks.is_some() && state.is_in_doubt(epoch.epoch)? {
+    if let Some(asks) = asks
+        && state.is_in_doubt(epoch.epoch, &asks.adjudicator)?
+    {
         return Ok(None);
     }
     let weighed = weigh(state, asks, epoch)?;
@@ -23,8 +25,7 @@ pub(super) fn settle(state: &State, asks: Option<&Asks>, epoch: &Gathered) -> Re
     };
     let packs = pack(state, weighed.round.questions)?.into_iter();
     let matter = |questions| Matter::Questions { epoch: epoch.epoch, questions };
-    let name = pack_name(state, &asks.adjudicator)?;
-    let packs = packs.map(|questions| Pack::new(&name, 0, None, matter(questions))).collect();
+    let packs = packs.map(|questions| Pack::new(&asks.adjudicator, 0, None, matter(questions))).collect();
     Ok(Some(Record::Packed(Packed { extractor: asks.adjudicator.clone(), slice: None, packs })))
 }
 

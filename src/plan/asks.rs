@@ -188,24 +188,15 @@ fn understand(state: &State, asks: &Asks, heard: &Heard) -> Result<Vec<Record>> 
     let mut records = vec![Record::Understood(understood)];
     if !again.is_empty() {
         let extractor = asks.asker(&heard.pack.matter).to_owned();
-        let name = pack_name(state, &extractor)?;
         // That nobody would answer is no fault of an answer, and what is told of it (counts, a vendor's words) may be
         // another after a crash: the prompt must not.
         let refused = matches!(heard.reply.finish, Finish::Refused(_));
         let pack =
-            |Again { round, fault, matter }| Pack::new(&name, round, fault.filter(|_| !refused), matter);
+            |Again { round, fault, matter }| Pack::new(&extractor, round, fault.filter(|_| !refused), matter);
         let packs = again.into_iter().map(pack).collect();
-        records.push(Record::Packed(Packed { extractor, slice: None, packs }));
+        records.push(Record::Packed(Packed { extractor: extractor.clone(), slice: None, packs }));
     }
     Ok(records)
-}
-
-/// What tells packs of this asker from those before the last retry, so that the same chunks may be asked about again.
-pub(super) fn pack_name(state: &State, asker: &str) -> Result<String> {
-    Ok(match state.retries()? {
-        0 => asker.to_owned(),
-        retries => format!("{asker}#{retries}"),
-    })
 }
 
 /// The round in which what an answer left out is asked about; none when it had all its chances. What was cut off or

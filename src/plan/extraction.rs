@@ -21,8 +21,7 @@ pub(super) fn pack(state: &State, asks: &Asks, slice: Slice) -> Result<Option<Re
     }
     let owed = state.owed_answers(slice, &asks.extractor)?;
     let packs = extract::pack(&owed, asks.size).into_iter();
-    let name = asks::pack_name(state, &asks.extractor)?;
-    let packs = packs.map(|chunks| Pack::new(&name, 0, None, Matter::Chunks(chunks))).collect();
+    let packs = packs.map(|chunks| Pack::new(&asks.extractor, 0, None, Matter::Chunks(chunks))).collect();
     let slice = Some(Packing { sweep: slice.sweep, first: slice.first, end: slice.end });
     Ok(Some(Record::Packed(Packed { extractor: asks.extractor.clone(), slice, packs })))
 }

@@ -311,9 +311,12 @@ fn plan_worklist(state: &State, sweep: &Sweep, limits: &Limits) -> Result<Plan> 
     // What a damaged listing lacks may still be there.
     compared.retain(|page| page.listed.is_some() || !sweep.incomplete || limits.accept_deletes);
     guard_deletes(&compared, limits)?;
+    // What was left of an earlier worklist counts.
+    let gathered = state.gathered()?;
+    let most = limits.pages.map(|most| most.saturating_sub(gathered));
     let mut items = Vec::new();
     for page in compared {
-        if limits.pages.is_some_and(|most| items.len() >= most) {
+        if most.is_some_and(|most| items.len() >= most) {
             // The rest differs from what is held, and so is on the worklist of a run without this limit.
             break;
         }

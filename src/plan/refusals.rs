@@ -38,7 +38,7 @@ const FAULTS_AT_FIRST: u64 = 8;
 /// # Errors
 /// Nothing will work until a setting is fixed.
 pub(super) fn plan(state: &State, (asks, now): (&Asks, Timestamp), plan: &mut Plan) -> Result<()> {
-    let (faults, answered_ever) = state.faults_in_a_row()?;
+    let (faults, answered_ever) = state.faults_in_a_row(asks.askers())?;
     if faults >= FAULTS_AT_FIRST && !answered_ever {
         let why = state.last_fault()?.unwrap_or_default();
         let text =

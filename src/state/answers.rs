@@ -35,13 +35,15 @@ pub(super) fn packed(step: &Step<'_>, packed: &Packed) -> Result<()> {
             Matter::Questions { epoch, .. } => Some(epoch),
             _ => None,
         };
-        // A pack that nobody waited for any more is waited for again.
+        // What is sorted again is owed again: nobody waited for it any more, or its answer is of no use by now.
         step.run(
             "INSERT INTO pack (pack, extractor, round, fault, matter, epoch, standing, chunks, sweep, first)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'owed', ?7, ?8, ?9)
              ON CONFLICT (pack) DO UPDATE SET
-                 position = NULL, standing = CASE standing WHEN 'passed' THEN 'owed' ELSE standing END
-             WHERE position = -1",
+                 standing = CASE WHEN standing IN ('passed', 'understood') THEN 'owed' ELSE standing END,
+                 matter = excluded.matter, position = NULL, sweep = excluded.sweep, first = excluded.first,
+                 faults = 0, faulted_at = NULL, never = 0
+             WHERE standing IN ('passed', 'understood') OR position = -1",
             params![
                 pack.id.as_bytes(),
                 packed.extractor,
@@ -363,12 +365,12 @@ impl State {
         collect(statement.query([])?, |row| Ok(Announced { pack: pack(row)?, endpoint: row.get(4)? }))
     }
 
-    /// Whether an epoch waits for answers about its pairs in doubt.
-    pub fn is_in_doubt(&self, epoch: u32) -> Result<bool> {
-        let mut statement = self
-            .connection()
-            .prepare_cached("SELECT 1 FROM pack WHERE epoch = ?1 AND standing <> 'understood' LIMIT 1")?;
-        Ok(statement.exists([epoch])?)
+    /// Whether an epoch waits for this asker's answers about its pairs in doubt.
+    pub fn is_in_doubt(&self, epoch: u32, adjudicator: &str) -> Result<bool> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT 1 FROM pack WHERE epoch = ?1 AND extractor = ?2 AND standing <> 'understood' LIMIT 1",
+        )?;
+        Ok(statement.exists(params![epoch, adjudicator])?)
     }
 
     /// What was found for an epoch: nothing in place of a finding where nobody would say.

@@ -60,11 +60,6 @@ pub(super) fn retried(step: &Step<'_>, retried: &Retried) -> Result<()> {
     step.run("DELETE FROM refused_chunk WHERE extractor = ?1", [&retried.extractor])?;
     // Nobody would say: so the pair is asked about again, when its page is resolved again.
     step.run("DELETE FROM finding WHERE finding IS NULL", [])?;
-    step.run(
-        "INSERT INTO meta VALUES ('retries', '1')
-         ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1",
-        [],
-    )?;
     step.run("INSERT OR REPLACE INTO meta VALUES ('retried_seq', ?1)", [step.seq.to_string()])
 }
 
@@ -149,15 +144,22 @@ impl State {
         })?)
     }
 
-    /// Calls of the present term that failed since the last that was answered, in whatever term; and whether any was
-    /// ever answered.
-    pub fn faults_in_a_row(&self) -> Result<(u64, bool)> {
+    /// Calls of the present term about these askers' packs that failed since the last that was answered, in whatever
+    /// term; and whether any was ever answered.
+    pub fn faults_in_a_row(&self, askers: [&str; 3]) -> Result<(u64, bool)> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT call.seq FROM call JOIN pack USING (pack) WHERE ended = 'answered' AND extractor IN (?1, ?2, ?3)
+             ORDER BY call.seq DESC LIMIT 1",
+        )?;
+        let answered: Option<i64> = statement.query_row(askers, |row| row.get(0)).optional()?;
         let mut statement = self.connection().prepare_cached(&format!(
-            "SELECT (SELECT count(*) FROM call WHERE ended = 'failed' AND seq > {OPENED}
-                     AND seq > coalesce((SELECT max(seq) FROM call WHERE ended = 'answered'), 0)),
-                    EXISTS (SELECT 1 FROM call WHERE ended = 'answered')"
+            "SELECT count(*) FROM call JOIN pack USING (pack) WHERE ended = 'failed' AND call.seq > {OPENED}
+             AND call.seq > ?4 AND extractor IN (?1, ?2, ?3)"
         ))?;
-        Ok(statement.query_row([], |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?)))?)
+        let [one, two, three] = askers;
+        let faults: i64 =
+            statement.query_row(params![one, two, three, answered.unwrap_or(0)], |row| row.get(0))?;
+        Ok((faults.unsigned_abs(), answered.is_some()))
     }
 
     /// How the call failed that failed last.
@@ -186,11 +188,6 @@ impl State {
         collect(statement.query([extractor])?, |row| {
             Ok((SpaceKey::new(row.get::<_, String>(0)?), PageId::new(row.get::<_, String>(1)?)))
         })
-    }
-
-    /// How often refused chunks were given another chance.
-    pub fn retries(&self) -> Result<u32> {
-        Ok(self.meta("retries")?.and_then(|text| text.parse().ok()).unwrap_or(0))
     }
 
     /// Whether refused chunks got their other chance in the present term.

@@ -13,7 +13,7 @@ use std::path::Path;
 use vault::{Event, Segment};
 
 /// Tables that a new generation fills anew. What was received, answered and embedded stays.
-const DERIVED: [&str; 14] = [
+const DERIVED: [&str; 15] = [
     "cut",
     "chunk",
     "indexing_checkpoint",
@@ -28,6 +28,7 @@ const DERIVED: [&str; 14] = [
     "judgement",
     "spell",
     "vector_of",
+    "candidate",
 ];
 
 /// Text indexes that a new generation fills anew.

@@ -226,6 +226,16 @@ impl State {
         Ok(Some(Slice { sweep, first, end: length.min(first + pages), epoch }))
     }
 
+    /// Items of worklists that were gathered in the present term.
+    pub fn gathered(&self) -> Result<usize> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT coalesce(sum(end - first), 0) FROM epoch
+             WHERE gathered_seq > coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'opened_seq'), 0)",
+        )?;
+        let count: i64 = statement.query_row([], |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or(0))
+    }
+
     /// Items of worklists that were gathered in the present term, and those that stand between them and a slice.
     pub fn gathered_before(&self, slice: &Slice) -> Result<usize> {
         let mut statement = self.connection().prepare_cached(

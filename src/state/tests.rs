@@ -558,3 +558,15 @@ fn a_file_whose_maker_was_killed_while_making_it_is_made_again() {
     drop(State::open(&path, "one").unwrap());
     assert_eq!(State::standing(&path, "one").unwrap(), Standing::Ours);
 }
+
+#[test]
+fn what_is_sorted_again_after_its_answer_is_owed_again() {
+    let (_folder, mut state) = state();
+    let pack = Pack::new("m", 0, None, Matter::Summaries(Vec::new()));
+    let packed =
+        || Record::Packed(Packed { extractor: "m".to_owned(), slice: None, packs: vec![pack.clone()] });
+    state.apply(&segment(1, vec![packed(), Record::Understood(Understood::nothing(pack.id))])).unwrap();
+    assert!(state.owed_packs(["m"; 3], 9).unwrap().is_empty());
+    state.apply(&segment(3, vec![packed()])).unwrap();
+    assert_eq!(state.owed_packs(["m"; 3], 9).unwrap(), [pack]);
+}
