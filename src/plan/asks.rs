@@ -133,7 +133,10 @@ pub(super) fn plan(
         plan.tasks.push(Task::Ask(Box::new(Question { pack, endpoint: announced.endpoint, prompt })));
     }
     batches::go_on(state, running, asks, plan)?;
-    refusals::plan(state, (asks, now), plan)?;
+    if refusals::plan(state, (asks, now), plan)? {
+        // What is given up is still owed by the rows: it must not be announced beside that.
+        return Ok(());
+    }
     announce(state, (asks, &limits.budget), (running, now), plan)?;
     // All that a worklist owes shares its jobs, so nothing is sent while more of it may come.
     match to_the_end && plan.settled.is_empty() {

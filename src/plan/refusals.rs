@@ -33,11 +33,11 @@ const NEVERS: u64 = 20;
 /// a wrong address has to be seen. One that has answered before is waited for.
 const FAULTS_AT_FIRST: u64 = 8;
 
-/// Adds what is given up.
+/// Adds what is given up, and says whether anything is.
 ///
 /// # Errors
 /// Nothing will work until a setting is fixed.
-pub(super) fn plan(state: &State, (asks, now): (&Asks, Timestamp), plan: &mut Plan) -> Result<()> {
+pub(super) fn plan(state: &State, (asks, now): (&Asks, Timestamp), plan: &mut Plan) -> Result<bool> {
     let (faults, answered_ever) = state.faults_in_a_row(asks.askers())?;
     if faults >= FAULTS_AT_FIRST && !answered_ever {
         let why = state.last_fault()?.unwrap_or_default();
@@ -46,6 +46,7 @@ pub(super) fn plan(state: &State, (asks, now): (&Asks, Timestamp), plan: &mut Pl
         return Err(Error::new(Kind::Later, text)
             .hint("check the address and the model's name; nothing is lost, and the same command goes on"));
     }
+    let before = plan.settled.len();
     for failing in state.failing(asks.askers(), FAULTS)? {
         let conduct = state.conduct(failing.endpoint, asks.askers(), failing.since)?;
         let why = match (failing.never, is_beyond_hope(&failing, &conduct, now)) {
@@ -62,7 +63,7 @@ pub(super) fn plan(state: &State, (asks, now): (&Asks, Timestamp), plan: &mut Pl
         };
         plan.settled.push(Record::Refused(Refused { pack: failing.pack, why }));
     }
-    Ok(())
+    Ok(plan.settled.len() > before)
 }
 
 /// Whether so much was refused in a row that it cannot be the texts.

@@ -96,7 +96,9 @@ pub(super) fn asking(step: &Step<'_>, asking: &Asking) -> Result<()> {
         params![asking.pack.as_bytes(), step.seq],
     )?;
     step.run(
-        "INSERT INTO call (seq, pack, endpoint, began_at, tokens, chars) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        // A call that no pack waits for would count as under way for ever.
+        "INSERT INTO call (seq, pack, endpoint, began_at, tokens, chars)
+         SELECT ?1, pack, ?3, ?4, ?5, ?6 FROM pack WHERE pack = ?2 AND standing = 'asking' AND call = ?1",
         params![
             step.seq,
             asking.pack.as_bytes(),

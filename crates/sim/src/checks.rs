@@ -87,8 +87,12 @@ fn count(state: &State, sql: &str) -> Result<i64, String> {
 }
 
 /// What must not be in a graph at rest: a sentence and the rows that break it.
-const NEVER: [(&str, &str); 6] = [
+const NEVER: [(&str, &str); 8] = [
     ("something is owed", "SELECT (SELECT count(*) FROM owed_fetch) + (SELECT count(*) FROM owed_cut)"),
+    ("a call is under way", "SELECT count(*) FROM call WHERE ended IS NULL"),
+    ("a page waits to be resolved",
+     "SELECT count(*) FROM worklist WHERE sweep = (SELECT max(sweep) FROM worklist)
+      AND position >= coalesce((SELECT max(end) FROM epoch WHERE sweep = (SELECT max(sweep) FROM worklist)), 0)"),
     ("an epoch is open", "SELECT count(*) FROM epoch WHERE resolved_seq IS NULL"),
     ("an episode of a page that is gone is live",
      "SELECT count(*) FROM episode JOIN page USING (page) WHERE ended IS NULL AND gone"),
