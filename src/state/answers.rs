@@ -41,8 +41,8 @@ pub(super) fn packed(step: &Step<'_>, packed: &Packed) -> Result<()> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'owed', ?7, ?8, ?9)
              ON CONFLICT (pack) DO UPDATE SET
                  standing = CASE WHEN standing IN ('passed', 'understood') THEN 'owed' ELSE standing END,
-                 matter = excluded.matter, position = NULL, sweep = excluded.sweep, first = excluded.first,
-                 faults = 0, faulted_at = NULL, never = 0
+                 matter = excluded.matter, fault = excluded.fault, position = NULL,
+                 sweep = excluded.sweep, first = excluded.first, faults = 0, faulted_at = NULL, never = 0
              WHERE standing IN ('passed', 'understood') OR position = -1",
             params![
                 pack.id.as_bytes(),
