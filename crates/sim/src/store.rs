@@ -146,6 +146,10 @@ impl<S: ObjectStore> ObjectStore for FaultyStore<S> {
         self.inner.delete(key).await
     }
 
+    async fn replace(&self, key: &str, bytes: &[u8]) -> Result<()> {
+        self.inner.replace(key, bytes).await
+    }
+
     fn place(&self, key: &str) -> String {
         self.inner.place(key)
     }

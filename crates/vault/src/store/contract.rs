@@ -12,6 +12,7 @@ pub async fn contract<S: ObjectStore>(mut fresh: impl FnMut() -> S) {
     of_many_creators_one_wins(&fresh()).await;
     lists_are_sorted_and_bounded(&fresh()).await;
     deleting_frees_the_name(&fresh()).await;
+    replacing_needs_nothing_there(&fresh()).await;
     names_outside_are_refused(&fresh()).await;
 }
 
@@ -84,10 +85,19 @@ async fn deleting_frees_the_name<S: ObjectStore>(store: &S) {
     created(store, "a/b", b"second").await;
 }
 
+async fn replacing_needs_nothing_there<S: ObjectStore>(store: &S) {
+    for bytes in [&b"a longer first"[..], b"second", b""] {
+        assert_eq!(store.replace("HEAD.json", bytes).await, Ok(()), "replacing what is or is not there");
+        assert_eq!(store.get("HEAD.json").await, Ok(Some(bytes.to_vec())), "the last bytes are there, whole");
+    }
+    assert_eq!(store.put_new("HEAD.json", b"x").await, Ok(Put::AlreadyExists), "what was replaced exists");
+}
+
 async fn names_outside_are_refused<S: ObjectStore>(store: &S) {
     for key in ["", "/etc/x", "../x", "a/../../x", "a//b", ".hidden", "a/", "a\\b"] {
         assert!(store.put_new(key, b"x").await.is_err(), "creating `{key}` is refused");
         assert!(store.get(key).await.is_err(), "reading `{key}` is refused");
         assert!(store.delete(key).await.is_err(), "deleting `{key}` is refused");
+        assert!(store.replace(key, b"x").await.is_err(), "replacing `{key}` is refused");
     }
 }

@@ -75,6 +75,12 @@ impl ObjectStore for DirStore {
         blocking(move || remove(&path)).await
     }
 
+    async fn replace(&self, key: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.path(key)?;
+        let bytes = bytes.to_vec();
+        blocking(move || overwrite(&path, &bytes)).await
+    }
+
     fn place(&self, key: &str) -> String {
         self.root.join(key).display().to_string()
     }
@@ -116,6 +122,12 @@ fn link(temporary: &Path, path: &Path) -> Result<Put> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Put::AlreadyExists),
         Err(error) => Err(explain("linking", path, &error)),
     }
+}
+
+/// Writes a file whole, over whatever is there. Not synced: nothing depends on it.
+fn overwrite(path: &Path, bytes: &[u8]) -> Result<()> {
+    make_folder(parent(path)?)?;
+    fs::write(path, bytes).map_err(|error| explain("writing", path, &error))
 }
 
 /// A file of our own beside `path`.

@@ -70,6 +70,12 @@ impl ObjectStore for MemoryStore {
         Ok(())
     }
 
+    async fn replace(&self, key: &str, bytes: &[u8]) -> Result<()> {
+        check_key(key)?;
+        self.lock().insert(key.to_owned(), bytes.to_vec());
+        Ok(())
+    }
+
     fn place(&self, key: &str) -> String {
         format!("memory:{key}")
     }

@@ -53,6 +53,16 @@ pub trait ObjectStore: Send + Sync {
     /// does.
     fn delete(&self, key: &str) -> impl Future<Output = Result<()>> + Send;
 
+    /// Puts these bytes in the place of an object, or makes it. For `HEAD.json` alone, on which nothing depends: of
+    /// two writers at once either may win, and a reader at the wrong moment may find nothing.
+    fn replace(&self, key: &str, bytes: &[u8]) -> impl Future<Output = Result<()>> + Send;
+
+    /// Whether a name never shows a part of its bytes, to anybody. Where it may, a creation counts only after a look
+    /// at the next name: an opener may have seen the part, and passed it.
+    fn is_atomic(&self) -> impl Future<Output = bool> + Send {
+        async { true }
+    }
+
     /// What a person calls this object, for messages: its path or its address.
     fn place(&self, key: &str) -> String;
 }

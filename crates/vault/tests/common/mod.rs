@@ -165,6 +165,11 @@ impl ObjectStore for Scripted {
         self.inner.delete(key).await
     }
 
+    async fn replace(&self, key: &str, bytes: &[u8]) -> Result<()> {
+        tokio::task::yield_now().await;
+        self.inner.replace(key, bytes).await
+    }
+
     fn place(&self, key: &str) -> String {
         self.inner.place(key)
     }
