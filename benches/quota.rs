@@ -87,4 +87,5 @@ async fn run(folder: &Path, mock: &Mock, window: SignedDuration) {
     owned.state.catch_up(&vaulted.store).await.unwrap();
     let limits = Limits { asks: Some(asks), ..Limits::default() };
     job::run(&world, &mut vault, &mut owned.state, &limits).await.unwrap();
+    job::end(&world, &mut vault, &mut owned.state, &limits).await.unwrap();
 }

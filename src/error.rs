@@ -16,6 +16,8 @@ pub enum Kind {
     Usage,
     /// The vault will not have this: empty, foreign, fenced, newer or damaged.
     Vault,
+    /// Another run is at work on this vault.
+    Active,
     /// The state file stands on a record that is not in this vault's chain: fold again from the start.
     Foreign,
     /// Our own mistake.
@@ -48,6 +50,12 @@ impl Error {
     /// Puts the verb that failed in front.
     pub fn during(mut self, doing: impl fmt::Display) -> Self {
         self.text = format!("{doing}: {}", self.text);
+        self
+    }
+
+    /// Adds what else is so.
+    pub fn also(mut self, what: impl fmt::Display) -> Self {
+        self.text = format!("{}; {what}", self.text);
         self
     }
 

@@ -200,7 +200,8 @@ fn lock(state: &Path) -> Result<Option<File>> {
 async fn fold(path: &Path, vaulted: &Vaulted, tell: &dyn Fn(&str)) -> Result<State> {
     let id = vaulted.identity.id.to_string();
     let why = match State::standing(path, &id)? {
-        Standing::Absent | Standing::Ours => match catch_up(path, &id, vaulted).await {
+        Standing::Absent => return State::restore(path, &id, &vaulted.store, tell).await,
+        Standing::Ours => match catch_up(path, &id, vaulted, tell).await {
             Err(error) if error.kind() == Kind::Foreign => {
                 "it had taken another turn than the vault".to_owned()
             }
@@ -211,12 +212,12 @@ async fn fold(path: &Path, vaulted: &Vaulted, tell: &dyn Fn(&str)) -> Result<Sta
         Standing::Damaged => "it is damaged".to_owned(),
     };
     tell(&format!("the state file `{}` is made again from the vault: {why}", path.display()));
-    State::fold_anew(path, &id, &vaulted.store).await
+    State::restore(path, &id, &vaulted.store, tell).await
 }
 
-async fn catch_up(path: &Path, id: &str, vaulted: &Vaulted) -> Result<State> {
+async fn catch_up(path: &Path, id: &str, vaulted: &Vaulted, tell: &dyn Fn(&str)) -> Result<State> {
     let mut state = State::open(path, id)?;
-    state.catch_up(&vaulted.store).await?;
+    state.catch_up_telling(&vaulted.store, tell).await?;
     Ok(state)
 }
 
@@ -227,7 +228,7 @@ pub async fn rebuild(settings: &Settings, vaulted: &Vaulted, tell: &dyn Fn(&str)
     let id = vaulted.identity.id.to_string();
     State::standing(&path, &id)?;
     tell("folding the journal into a new state file");
-    let state = State::fold_anew(&path, &id, &vaulted.store).await?;
+    let state = State::fold_telling((&path, &id), &vaulted.store, tell).await?;
     Ok(Owned { state, _lock: lock })
 }
 

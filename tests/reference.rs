@@ -9,12 +9,13 @@ use std::fmt::Write;
 use std::path::Path;
 
 /// What each exit code means to a script.
-const EXITS: [(Exit, &str); 5] = [
+const EXITS: [(Exit, &str); 6] = [
     (Exit::Done, "All that was asked is done."),
     (Exit::Failed, "It failed; the message says why, and what is recorded stays."),
     (Exit::Usage, "The command line or a setting was wrong; nothing was begun."),
     (Exit::Interrupted, "It was interrupted. The same command goes on from the last durable record."),
     (Exit::Vault, "The vault refused: empty, foreign, fenced, newer or damaged; the message says which."),
+    (Exit::Active, "Another run is active on this vault, and nothing was changed. `--take-over` fences it."),
 ];
 
 fn page() -> String {

@@ -2,8 +2,10 @@
 
 mod calls;
 mod config;
+mod courtesy;
 mod embed;
 mod estimate;
+mod head;
 mod pipeline;
 mod prices;
 mod progress;
@@ -33,6 +35,8 @@ pub enum Exit {
     Interrupted = 3,
     /// The vault refused: empty, foreign, fenced, newer or damaged.
     Vault = 4,
+    /// Another run is active on this vault; this one changed nothing.
+    Active = 5,
 }
 
 /// Turns a Confluence wiki into a temporal knowledge graph, and never loses its high-water mark.
@@ -46,7 +50,7 @@ struct Typed {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 3 interrupted (the same command goes on), \
-4 the vault refused.\nSettings also come from `highwater.toml` and from HIGHWATER_* variables; `highwater config` \
+4 the vault refused, 5 another run is active.\nSettings also come from `highwater.toml` and from HIGHWATER_* variables; `highwater config` \
 shows them.";
 
 /// Flags of every verb.
@@ -141,6 +145,7 @@ fn exit_of(error: &Error) -> Exit {
     match error.kind() {
         Kind::Usage => Exit::Usage,
         Kind::Vault | Kind::Foreign => Exit::Vault,
+        Kind::Active => Exit::Active,
         Kind::Later | Kind::Never | Kind::Halt | Kind::Bug => Exit::Failed,
     }
 }

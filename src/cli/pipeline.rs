@@ -2,22 +2,23 @@
 
 use super::calls::Asking;
 use super::estimate::{self, Whom};
+use super::head::{Beat, Whose};
 use super::prices::{self, Prices};
-use super::progress::Watch;
+use super::progress::{Lookout, Watch};
 use super::report::{Run, report};
-use super::{Call, Exit, embed};
+use super::{Call, Exit, courtesy, embed};
 use crate::error::{Error, Kind, Result};
 use crate::job::Interrupt;
 use crate::plan::{Asks, Limits, Until};
 use crate::state::State;
 use crate::world::embeds::Embeds;
 use crate::world::http::Bounds;
-use crate::world::live::Models;
+use crate::world::live::{Live, Models};
 use crate::{job, wire, world};
 use clap::{Args, ValueEnum};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use vault::Vault;
+use vault::{Seq, Vault};
 
 /// Bring the graph up to date with the wiki
 #[derive(Args, Debug)]
@@ -34,6 +35,9 @@ pub(super) struct Typed {
     /// Read and resolve every page again from what is kept, into a new state
     #[arg(long)]
     reindex: bool,
+    /// Fence a run that is active on this vault, instead of leaving with exit code 5
+    #[arg(long)]
+    take_over: bool,
     /// Go on although more than a tenth of the pages vanished at once
     #[arg(long)]
     accept_deletes: bool,
@@ -88,19 +92,7 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     if typed.estimate && typed.reindex {
         return estimate_again(call, &limits).await;
     }
-    // A re-indexing reads what is kept: the wiki may be away.
-    let (world, wiki) = match limits.sweep {
-        true => wire::world(&call.settings).map(|(world, wiki)| (world, Some(wiki)))?,
-        false => (wire::world_without_wiki(), None),
-    };
-    let world = match models {
-        Some(models) => world.with_models(models),
-        None => world,
-    };
-    let world = match &embeds {
-        Some(embeds) => world.with_embeds(embeds.clone()),
-        None => world,
-    };
+    let (world, wiki) = world_of(call, &limits, (models, embeds.clone()))?;
     let loading = Arc::new(AtomicBool::new(true));
     catch_signals(limits.interrupt.clone(), loading.clone());
     let vaulted = wire::vault_to_write(&call.settings).await?;
@@ -108,23 +100,36 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     check_wiki(&owned.state, wiki.as_deref())?;
     let resumed_from = owned.state.applied()?;
     announce(call, &owned.state, &limits)?;
-    let mut vault =
-        Vault::open(vaulted.store.clone(), wire::writer(), wire::nonce()?, world::live::now()).await?;
+    let me = wire::writer();
+    courtesy::wait(call, &vaulted.store, (&me, typed.take_over)).await?;
+    let whose = me.to_string();
+    let mut vault = Vault::open(vaulted.store.clone(), me, wire::nonce()?, world::live::now()).await?;
     owned.state.catch_up(&vaulted.store).await?;
     loading.store(false, Ordering::Relaxed);
-    let asking = Asking { asks: limits.asks.clone(), prices: Prices::of(&call.settings)? };
-    let watch = Watch::begin(call, owned.state.path().to_owned(), asking);
-    let outcome = job::run(&world, &mut vault, &mut owned.state, &limits).await;
-    drop(watch);
-    let outcome = outcome?;
-    if limits.until == Until::Indexed && !outcome.interrupted {
-        match &limits.embeds {
-            Some(asked) if owned.state.embedding_took(resumed_from)?.texts > 0 => {
-                owned.state.note_alike(&asked.model)?;
-            }
-            None if embeds.is_some() => embed::fill(call, &owned.state, &limits.interrupt)?,
-            _ => {}
+    let prices = Prices::of(&call.settings)?;
+    let lookout = || {
+        let asking = Asking { asks: limits.asks.clone(), prices };
+        Lookout::new(owned.state.path().to_owned(), asking, limits.pulse.clone())
+    };
+    let whose = Whose { vault: vaulted.identity.id, term: vault.term(), writer: whose };
+    let beat = Beat::begin(vaulted.store.clone(), whose, (lookout(), limits.pulse.clone()));
+    let watch = Watch::begin(call, lookout());
+    let outcome = match job::run(&world, &mut vault, &mut owned.state, &limits).await {
+        // Told to stop while something could not be written: what was not saved is owed again.
+        Err(error) if limits.interrupt.is_raised() && error.kind() == Kind::Later => {
+            call.tell(&format!("interrupted: {error}"));
+            return Ok(Exit::Interrupted);
         }
+        outcome => outcome?,
+    };
+    drop(watch);
+    if limits.until == Until::Indexed && !outcome.interrupted {
+        fill_vectors(call, &owned.state, &limits, (embeds.is_some(), resumed_from))?;
+    }
+    let durable = job::end(&world, &mut vault, &mut owned.state, &limits).await?;
+    beat.end(durable.get()).await;
+    if let Some(why) = limits.pulse.waiting().unsaved {
+        call.tell(&format!("no snapshot could be saved: {why}; the journal has everything"));
     }
     if typed.estimate && !outcome.interrupted {
         return estimate(call, &owned.state, &limits);
@@ -139,6 +144,41 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     match limits.until {
         Until::Indexed => end_of_calls(call, &owned.state, &limits),
         Until::Fetched | Until::Cut => Ok(Exit::Done),
+    }
+}
+
+/// The world of a run, and the wiki in it. A re-indexing reads what is kept: the wiki may be away.
+fn world_of(
+    call: &Call,
+    limits: &Limits,
+    (models, embeds): (Option<Models>, Option<Arc<Embeds>>),
+) -> Result<(Live, Option<String>)> {
+    let (mut world, wiki) = match limits.sweep {
+        true => wire::world(&call.settings).map(|(world, wiki)| (world, Some(wiki)))?,
+        false => (wire::world_without_wiki(), None),
+    };
+    if let Some(models) = models {
+        world = world.with_models(models);
+    }
+    if let Some(embeds) = embeds {
+        world = world.with_embeds(embeds);
+    }
+    Ok((world, wiki))
+}
+
+/// What is done behind the loop, so that search works on text before: vectors that are made here.
+fn fill_vectors(
+    call: &Call,
+    state: &State,
+    limits: &Limits,
+    (wanted, resumed_from): (bool, Seq),
+) -> Result<()> {
+    match &limits.embeds {
+        Some(asked) if state.embedding_took(resumed_from)?.texts > 0 => {
+            state.note_alike(&asked.model).map(drop)
+        }
+        None if wanted => embed::fill(call, state, &limits.interrupt),
+        _ => Ok(()),
     }
 }
 
@@ -319,6 +359,9 @@ fn announce(call: &Call, state: &State, limits: &Limits) -> Result<()> {
     Ok(())
 }
 
+/// Whoever sends SIGTERM kills after ten seconds (Cloud Run): a put that hangs is not waited for longer than this.
+const LONGEST_STOP: std::time::Duration = std::time::Duration::from_secs(8);
+
 /// SIGTERM and Ctrl-C stop planning; what has arrived is recorded. While the state is still loading there is nothing to
 /// record, and the process ends at once; so it does at a second Ctrl-C. Nothing acknowledged is lost by either.
 fn catch_signals(interrupt: Interrupt, loading: Arc<AtomicBool>) {
@@ -328,7 +371,12 @@ fn catch_signals(interrupt: Interrupt, loading: Arc<AtomicBool>) {
         }
         interrupt.raise();
         if !loading.load(Ordering::Relaxed) {
-            tokio::signal::ctrl_c().await.ok();
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                () = world::live::pause(LONGEST_STOP) => {
+                    eprintln!("interrupted, while the vault did not answer: what is not saved is owed again");
+                }
+            }
         }
         std::process::exit(Exit::Interrupted as i32);
     });

@@ -4,6 +4,7 @@
 use super::Call;
 use super::calls::{Asking, Calls};
 use crate::error::Result;
+use crate::job::Pulse;
 use crate::state::State;
 use crate::state::owed::Ahead;
 use crate::world::live;
@@ -122,14 +123,13 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Begins to watch the state file at `path`, for a run that asks models like this.
-    pub(super) fn begin(call: &Call, path: PathBuf, asking: Asking) -> Self {
+    /// Begins to watch a run.
+    pub(super) fn begin(call: &Call, mut lookout: Lookout) -> Self {
         let done = Arc::new(AtomicBool::new(false));
         if call.quiet {
             return Self { done, thread: None };
         }
         let stop = done.clone();
-        let mut lookout = Lookout { path, asking, counted: None };
         let thread = std::thread::spawn(move || match std::io::stderr().is_terminal() {
             true => watch_bars(&mut lookout, &stop),
             false => watch_lines(&mut lookout, &stop),
@@ -153,34 +153,56 @@ const ASK: &str = "ask";
 
 /// What a look at the state file shows: the step in progress, how much of it is done, the last durable record, and how
 /// calls stand, where there are any.
-struct Glance {
-    step: &'static str,
-    done: u64,
-    of: u64,
-    durable: u64,
+pub(super) struct Glance {
+    pub step: &'static str,
+    pub done: u64,
+    pub of: u64,
+    pub durable: u64,
     calls: Option<String>,
+    trouble: Option<String>,
 }
 
 impl Glance {
     /// What is said beside a bar or behind a rate.
     fn said(&self) -> String {
         let calls = self.calls.as_ref().map(|calls| format!("{calls}, ")).unwrap_or_default();
-        format!("{calls}durable to record {}", self.durable)
+        let trouble = self.trouble.as_ref().map(|trouble| format!("; {trouble}")).unwrap_or_default();
+        format!("{calls}durable to record {}{trouble}", self.durable)
     }
 }
 
 /// What is watched, and how calls stood when they were last counted.
-struct Lookout {
+pub(super) struct Lookout {
     path: PathBuf,
     asking: Asking,
+    pulse: Pulse,
+    state: Option<State>,
     counted: Option<(Instant, Calls)>,
 }
 
 impl Lookout {
+    /// Watches the state file at `path`, of a run that asks models like this.
+    pub(super) fn new(path: PathBuf, asking: Asking, pulse: Pulse) -> Self {
+        Self { path, asking, pulse, state: None, counted: None }
+    }
+
+    /// One look; nothing where the file cannot be read, as while it is being made.
+    pub(super) fn look(&mut self) -> Option<Glance> {
+        let file = State::written_at(&self.path);
+        let state = match self.state.take().filter(|state| state.path() == file) {
+            Some(state) => state,
+            None => State::open_to_watch(&file).ok().flatten()?,
+        };
+        let glance = self.glance(&state).ok();
+        self.state = Some(state);
+        glance
+    }
+
     fn glance(&mut self, state: &State) -> Result<Glance> {
         let durable = state.applied()?.get();
         let Ahead { step, of, owed } = state.ahead()?;
-        let glance = Glance { step, done: of.saturating_sub(owed), of, durable, calls: None };
+        let trouble = self.pulse.waiting().trouble;
+        let glance = Glance { step, done: of.saturating_sub(owed), of, durable, calls: None, trouble };
         if self.asking.asks.is_none() {
             return Ok(glance);
         }
@@ -203,14 +225,9 @@ impl Lookout {
 
 /// Looks again and again until told to stop. A look that fails (the file is being made) is tried again.
 fn look(lookout: &mut Lookout, stop: &AtomicBool, pause: Duration, mut show: impl FnMut(Glance)) {
-    let mut state: Option<State> = None;
     while !stop.load(Ordering::Relaxed) {
         std::thread::park_timeout(pause);
-        let file = State::written_at(&lookout.path);
-        if state.as_ref().is_none_or(|state| state.path() != file) {
-            state = State::open_to_watch(&file).ok().flatten();
-        }
-        if let Some(Ok(glance)) = state.as_ref().map(|state| lookout.glance(state))
+        if let Some(glance) = lookout.look()
             && !stop.load(Ordering::Relaxed)
         {
             show(glance);

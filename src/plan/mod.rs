@@ -18,7 +18,7 @@ pub use budget::{Budget, Prices};
 pub use embeds::{Embeds, note};
 
 use crate::error::{Error, Kind, Result};
-use crate::job::{Interrupt, Running};
+use crate::job::{Interrupt, Pulse, Running};
 use crate::sources::Ask;
 use crate::state::State;
 use crate::state::owed::{Compared, Listing, Slice, Sweep};
@@ -76,6 +76,10 @@ pub struct Limits {
     pub embeds: Option<Embeds>,
     /// Raised to stop: what has arrived is recorded, nothing new is begun.
     pub interrupt: Interrupt,
+    /// Told what the run is waiting for.
+    pub pulse: Pulse,
+    /// Journal in bytes, of segments as objects, from which on a first snapshot is taken.
+    pub snapshot_bytes: u64,
 }
 
 impl Default for Limits {
@@ -97,6 +101,9 @@ impl Default for Limits {
             retry_parked: false,
             embeds: None,
             interrupt: Interrupt::default(),
+            pulse: Pulse::default(),
+            // Some 500 records: to fold them again takes less than a second.
+            snapshot_bytes: 256 << 10,
         }
     }
 }

@@ -244,6 +244,14 @@ pub struct Spent {
 }
 
 impl State {
+    /// Whether a pack waits for its answer.
+    pub fn is_owed(&self, pack: PackId) -> Result<bool> {
+        let mut statement = self
+            .connection()
+            .prepare_cached("SELECT 1 FROM pack WHERE pack = ?1 AND standing IN ('owed', 'asking')")?;
+        Ok(statement.exists([pack.as_bytes()])?)
+    }
+
     /// What a model read in a chunk: by this extractor, else by the one that answered last.
     pub(super) fn answer(&self, chunk: ChunkId, extractor: Option<&str>) -> Result<Option<Reading>> {
         let mut statement = self.connection().prepare_cached(

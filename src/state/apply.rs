@@ -50,6 +50,11 @@ impl State {
         if last > applied {
             set(&transaction, "applied_seq", &last.get().to_string())?;
             set(&transaction, "position", &serde_json::to_string(&segment.position)?)?;
+            transaction.execute(
+                "INSERT INTO meta VALUES ('journal_bytes', ?1)
+                 ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + ?1",
+                [i64::try_from(segment.bytes).unwrap_or(i64::MAX)],
+            )?;
         }
         transaction.commit()?;
         Ok(())
@@ -94,6 +99,7 @@ fn apply_entry(transaction: &Transaction<'_>, entry: &Entry<Record>) -> Result<(
             set(transaction, "opened_seq", &seq.to_string())
         }
         Event::Closed => set(transaction, "closed_seq", &seq.to_string()),
+        Event::Pruned { .. } => Ok(()),
         Event::Record(record) => apply_record(&step, record),
     }
 }
@@ -110,6 +116,9 @@ fn apply_record(step: &Step<'_>, record: &Record) -> Result<()> {
         Record::Packed(packed) => answers::packed(step, packed),
         Record::Asking(asking) => answers::asking(step, asking),
         Record::Answered(answered) => answers::answered(step, answered),
+        Record::Salvaged(salvaged) => {
+            salvaged.answers.iter().try_for_each(|answer| answers::answered(step, answer))
+        }
         Record::Deferred(deferred) => failing::deferred(step, deferred),
         Record::Refused(refused) => failing::refused(step, refused),
         Record::Retried(retried) => failing::retried(step, retried),

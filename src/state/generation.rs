@@ -5,10 +5,10 @@
 //! `Reindexed` moves it over the first. A lost second file is made again from the first one and the journal.
 
 use super::seen::Seen;
+use super::snapshots::Hold;
 use super::{State, beside, delete};
 use crate::error::Result;
 use knowledge::record::Record;
-use std::cell::Cell;
 use std::path::Path;
 use vault::{Event, Segment};
 
@@ -89,6 +89,8 @@ impl State {
         }
         transaction.execute("INSERT INTO meta VALUES ('growing', '1')", [])?;
         transaction.commit()?;
+        // Whoever closes the first file folds its log into it.
+        self.hold = Hold::default();
         self.connection = grown.connection;
         self.seen = Seen::default();
         Ok(())
@@ -96,12 +98,8 @@ impl State {
 
     fn end_generation(&mut self) -> Result<()> {
         self.connection.execute("DELETE FROM meta WHERE key = 'growing'", [])?;
-        let grown = State {
-            connection: std::mem::replace(&mut self.connection, nowhere()?),
-            path: next_to(&self.path),
-            summarised: Cell::default(),
-            seen: Seen::default(),
-        };
+        let connection = std::mem::replace(&mut self.connection, nowhere()?);
+        let grown = State::over(connection, &next_to(&self.path));
         *self = grown.take_the_place_of(&self.path.clone())?;
         Ok(())
     }

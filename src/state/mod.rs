@@ -20,6 +20,7 @@ pub mod look;
 pub mod owed;
 pub mod search;
 mod seen;
+pub mod snapshots;
 pub mod spending;
 mod summaries;
 pub mod vectors;
@@ -28,13 +29,14 @@ use crate::error::{Error, Kind, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 use seen::Seen;
+use snapshots::Hold;
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use vault::{ObjectStore, Position, Seq};
 
 /// The version of the fold: the schema together with the meaning `apply` gives to records. A file of an older fold is
 /// discarded and made again; a file of a newer one is refused.
-pub const FOLD: i32 = 5;
+pub const FOLD: i32 = 6;
 
 /// Marks an SQLite file as ours (`HWTR`), so that no other file is ever discarded by mistake.
 const APPLICATION: i32 = 0x4857_5452;
@@ -47,6 +49,7 @@ pub struct State {
     /// through all facts, and is asked at every turn.
     summarised: Cell<Option<usize>>,
     seen: Seen,
+    hold: Hold,
 }
 
 /// What stands at a state file's path.
@@ -87,18 +90,19 @@ impl State {
     }
 
     /// Folds the whole journal into a new file, which takes the place of the one at `path` only when it is complete.
-    /// Vectors are taken over where they can be read: they belong to texts, not to records.
     pub async fn fold_anew<S: ObjectStore>(path: &Path, vault_id: &str, store: &S) -> Result<Self> {
+        Self::fold_telling((path, vault_id), store, &|_| {}).await
+    }
+
+    /// As `fold_anew`, for a journal that may be long.
+    pub async fn fold_telling<S: ObjectStore>(
+        (path, vault_id): (&Path, &str),
+        store: &S,
+        tell: &dyn Fn(&str),
+    ) -> Result<Self> {
         let fold = beside(path, "fold");
         delete(&fold)?;
-        let mut fresh = Self::create_or_open(&fold, vault_id)?;
-        fresh.catch_up(store).await?;
-        // A cache that cannot be read has no vectors worth stopping for: they are computed again.
-        fresh.adopt_vectors(path).ok();
-        let mut state = fresh.take_the_place_of(path)?;
-        delete(&generation::next_to(&fold))?;
-        state.catch_up(store).await?;
-        Ok(state)
+        Self::create_or_open(&fold, vault_id)?.take_over(path, store, tell).await
     }
 
     fn create_or_open(path: &Path, vault_id: &str) -> Result<Self> {
@@ -118,7 +122,17 @@ impl State {
             transaction.pragma_update(None, "user_version", FOLD)?;
             transaction.commit()?;
         }
-        Ok(Self { connection, path: path.to_owned(), summarised: Cell::default(), seen: Seen::default() })
+        Ok(Self::over(connection, path))
+    }
+
+    fn over(connection: Connection, path: &Path) -> Self {
+        Self {
+            connection,
+            path: path.to_owned(),
+            summarised: Cell::default(),
+            seen: Seen::default(),
+            hold: Hold::default(),
+        }
     }
 
     /// Opens a state file for reading only; nothing when there is none yet.
@@ -130,12 +144,7 @@ impl State {
         connection.pragma_update(None, "mmap_size", MMAP_BYTES)?;
         connection.busy_timeout(BUSY)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        Ok(Some(Self {
-            connection,
-            path: path.to_owned(),
-            summarised: Cell::default(),
-            seen: Seen::default(),
-        }))
+        Ok(Some(Self::over(connection, path)))
     }
 
     /// As `open_to_read`, for looking at a run under way again and again: nothing is mapped, so that the file does not
@@ -193,10 +202,7 @@ impl State {
     /// # Errors
     /// `Kind::Foreign` when the file stands on a record that is not in the chain.
     pub async fn catch_up<S: ObjectStore>(&mut self, store: &S) -> Result<()> {
-        self.resume_generation()?;
-        let position = self.position()?;
-        vault::read(store, position, |segment| self.advance(&segment)).await?;
-        Ok(())
+        self.catch_up_telling(store, &|_| {}).await
     }
 
     /// Copies the vectors of another state file.
@@ -211,6 +217,7 @@ impl State {
     /// Moves this file to `path`, over the one that is there.
     pub fn take_the_place_of(self, path: &Path) -> Result<Self> {
         let (from, vault_id) = (self.path.clone(), self.vault_id()?);
+        drop(self.hold);
         self.connection.pragma_update(None, "wal_checkpoint", "TRUNCATE").ok();
         self.connection.close().map_err(|(_, error)| Error::from(error))?;
         delete(path)?;
@@ -239,7 +246,7 @@ fn tune(connection: &Connection) -> Result<()> {
     connection.pragma_update(None, "cache_size", -65_536)?;
     // 64 MB of log before it is folded into the file: ids are hashes, so a turn touches pages everywhere, and folding
     // the log after every 4 MB wrote each of them again and again.
-    connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
+    connection.pragma_update(None, "wal_autocheckpoint", snapshots::CHECKPOINT_PAGES)?;
     // A plan that may depend on a bound value is made again at every binding, which took a fifth of a run.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);

@@ -45,6 +45,8 @@ pub enum Record {
     Asking(Asking),
     /// A model answered.
     Answered(Box<Answered>),
+    /// Answers that stood in a segment which was passed while its writer was still closing it.
+    Salvaged(Salvaged),
     /// A call was not answered; it may be sent again.
     Deferred(Deferred),
     /// A pack is not sent again as it is: its endpoint answers others, and not this one.
@@ -330,6 +332,15 @@ pub struct Answered {
     pub sent_at: Timestamp,
     /// The answer.
     pub reply: Reply,
+}
+
+/// Answers that a writer had received and could not append before another one took over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Salvaged {
+    /// The name of the object they stood in.
+    pub from: String,
+    /// Those that are still owed.
+    pub answers: Vec<Answered>,
 }
 
 /// A call that was not answered.

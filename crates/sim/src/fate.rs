@@ -34,7 +34,9 @@ pub enum Manner {
     Late,
     /// One unclear answer, and the put happened or not. Nobody dies of it.
     Unclear(bool),
-    /// Unclear answers until the writer gives up; the put never happens.
+    /// So many puts that do not happen, with unclear answers: the run waits until the store is back.
+    Outage(u32),
+    /// Unclear answers, and the put never happens: the run is told to stop, and gives up.
     Refused,
     /// Killed while the state file takes in what was put; the number chooses how far it came.
     InApply(usize),
@@ -55,6 +57,7 @@ impl Manner {
             Manner::Torn(_) => "torn put",
             Manner::Late => "late put",
             Manner::Unclear(_) => "unclear put",
+            Manner::Outage(_) => "outage",
             Manner::Refused => "refused put",
             Manner::InApply(_) => "in apply",
             Manner::Answering => "answering",
@@ -65,7 +68,7 @@ impl Manner {
 
     /// Whether the process is gone after it.
     pub fn is_death(self) -> bool {
-        !matches!(self, Manner::Unclear(_) | Manner::Interrupted)
+        !matches!(self, Manner::Unclear(_) | Manner::Outage(_) | Manner::Interrupted)
     }
 }
 
@@ -159,6 +162,7 @@ fn manner(rng: &mut Rng) -> Manner {
         4 | 5 => Manner::Torn(rng.below(100)),
         6 => Manner::Late,
         7 => Manner::Unclear(rng.chance(50)),
+        8 if rng.chance(50) => Manner::Outage(rng.between(1, 200) as u32),
         8 => Manner::Refused,
         9 => Manner::Interrupted,
         _ => Manner::InApply(rng.below(1 << 16)),
@@ -209,6 +213,8 @@ pub struct Fate {
     dead: bool,
     /// Why the process is about to end with an error of our making.
     pub doomed: Option<Manner>,
+    /// Puts that the store will refuse still.
+    outage: u32,
     /// What must never happen, and did.
     pub broken: Vec<String>,
     /// Deaths so far.
@@ -264,6 +270,7 @@ impl Fate {
         (self.interrupt, self.told_to_stop) = (interrupt, None);
         self.dead = false;
         self.doomed = None;
+        self.outage = 0;
         self.reads_left = reads_left;
     }
 
@@ -302,6 +309,10 @@ impl Fate {
     pub fn puts(&mut self, entries: &[Entry<Record>]) -> Option<Manner> {
         if self.doomed == Some(Manner::Refused) {
             return Some(Manner::Refused);
+        }
+        if let Some(left) = self.outage.checked_sub(1) {
+            self.outage = left;
+            return Some(Manner::Outage(left));
         }
         self.aimed(&self.count(entries)).filter(|manner| *manner != Manner::Interrupted)
     }
@@ -361,8 +372,13 @@ impl Fate {
     fn strike(&mut self, manner: Manner, kind: &'static str) {
         *self.histogram.entry((manner.word(), kind)).or_default() += 1;
         self.log.push(format!("day {}: {} of `{kind}`", self.day, manner.word()));
-        if manner == Manner::Interrupted {
+        if matches!(manner, Manner::Interrupted | Manner::Refused) {
             self.tell_to_stop();
+        }
+        if let Manner::Outage(puts) = manner {
+            self.outage = puts;
+            // Who cannot even open gives up at once, and whoever started it starts it again.
+            self.doomed = (kind == "opened").then_some(manner);
         }
         if !manner.is_death() {
             return;
@@ -534,6 +550,7 @@ impl Fate {
 pub fn kind(event: &Event<Record>) -> &'static str {
     match event {
         Event::Opened { .. } => "opened",
+        Event::Pruned { .. } => "pruned",
         Event::Closed => "closed",
         Event::Record(record) => match record {
             Record::Listed(_) => "listed",
@@ -547,6 +564,7 @@ pub fn kind(event: &Event<Record>) -> &'static str {
             Record::Asking(_) => "asking",
             Record::Answered(_) => "answered",
             Record::Deferred(_) => "deferred",
+            Record::Salvaged(_) => "salvaged",
             Record::Refused(_) => "refused",
             Record::Retried(_) => "retried",
             Record::Understood(_) => "understood",

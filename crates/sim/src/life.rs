@@ -15,7 +15,7 @@ use highwater::embedders::Share;
 use highwater::error::{Error, Kind};
 use highwater::job::{self, Report};
 use highwater::plan::{Asks, Batching, Embeds, Limits};
-use highwater::state::State;
+use highwater::state::{Standing, State};
 use highwater::world::World;
 use knowledge::extract::Vocabulary;
 use std::collections::BTreeSet;
@@ -137,6 +137,7 @@ impl Plan {
             concurrency: *rng.pick(&[1, 16, 16, 16]),
             chunk_chars: *rng.pick(&[500, 800, 3_500]),
             epoch_pages: rng.between(1, 12) as u32,
+            snapshot_bytes: *Rng::new(seed, "snapshots").pick(&[0, 2_000, 20_000, 256 << 10]),
             ..Limits::default()
         };
         Self {
@@ -176,6 +177,8 @@ struct Life<'a> {
     disturbed: bool,
     /// What earlier kills left on the disk.
     images: Vec<Image>,
+    /// Folders of snapshots that were damaged.
+    damaged: BTreeSet<String>,
     /// Processes begun so far.
     processes: usize,
 }
@@ -262,7 +265,8 @@ impl<'a> Life<'a> {
         let store = FaultyStore::new(MemoryStore::new(), fates.clone(), disk.clone())
             .slowed(plan.hazards.slowest_put);
         let rng = Rng::new(plan.seed, "life");
-        Ok(Self { plan, fates, disk, store, rng, disturbed, images: Vec::new(), processes: 0 })
+        let (images, damaged) = (Vec::new(), BTreeSet::new());
+        Ok(Self { plan, fates, disk, store, rng, disturbed, images, damaged, processes: 0 })
     }
 
     /// The whole life on a runtime of its own, under virtual time: the graph after each day.
@@ -288,6 +292,7 @@ impl<'a> Life<'a> {
             }
             let last = graphs.last().map_or("", String::as_str);
             self.fates.lock().judge()?;
+            self.delete_damaged();
             // The undisturbed life comes to the same graph, or the seed fails anyway.
             if self.disturbed {
                 let chars = self.plan.limits.chunk_chars;
@@ -435,6 +440,10 @@ impl<'a> Life<'a> {
             0..15 => ("lost disk", Some(Image::new())),
             15..30 if !self.images.is_empty() => ("stale disk", Some(self.rng.pick(&self.images).clone())),
             30..50 if self.disk.is_growing() => ("torn second file", Some(self.torn_second_file())),
+            50..60 => {
+                self.damage_snapshot();
+                ("lost disk, damaged snapshot", Some(Image::new()))
+            }
             _ => ("", None),
         };
         let Some(image) = image else { return Ok(()) };
@@ -443,6 +452,34 @@ impl<'a> Life<'a> {
         let line = format!("day {}: {word}", fate.day);
         fate.log.push(line);
         self.disk.restore(&image).map_err(|error| format!("{word}: {error}"))
+    }
+
+    /// A bit of the newest snapshot flips, or one of its objects is lost.
+    fn damage_snapshot(&mut self) {
+        let mut objects = self.store.inner().objects();
+        let saved: Vec<String> =
+            objects.keys().filter(|key| key.starts_with("snapshots/")).cloned().collect();
+        let newest = saved.iter().filter_map(|key| key.rsplit_once('/')).map(|(folder, _)| folder).max();
+        let Some(newest) = newest else { return };
+        self.damaged.insert(format!("{newest}/"));
+        let of_newest: Vec<&String> = saved.iter().filter(|key| key.starts_with(newest)).collect();
+        let key = (*self.rng.pick(&of_newest)).clone();
+        let lost = self.rng.chance(30);
+        match objects.get_mut(&key).filter(|bytes| !lost && !bytes.is_empty()) {
+            Some(bytes) => {
+                let at = self.rng.below(bytes.len());
+                bytes[at] ^= 1 << self.rng.below(8);
+            }
+            None => drop(objects.remove(&key)),
+        }
+        self.store.inner().set(objects);
+    }
+
+    /// What a person is told to do with snapshots that are damaged.
+    fn delete_damaged(&mut self) {
+        let mut objects = self.store.inner().objects();
+        objects.retain(|key, _| !self.damaged.iter().any(|folder| key.starts_with(folder)));
+        self.store.inner().set(objects);
     }
 
     /// A re-indexing was killed while its file was copied, or the file is lost.
@@ -475,19 +512,24 @@ async fn work(
     vault_id: &str,
     (world, nonce, limits): (&FalseWorld, Nonce, &Limits),
 ) -> Result<Report, Error> {
-    let mut state = State::open(path, vault_id)?;
+    let mut state = match State::standing(path, vault_id)? {
+        Standing::Absent => State::restore(path, vault_id, store, &|_| {}).await?,
+        _ => State::open(path, vault_id)?,
+    };
     if let Err(error) = state.catch_up(store).await {
         if error.kind() != Kind::Foreign {
             return Err(error);
         }
         drop(state);
-        state = State::fold_anew(path, vault_id, store).await?;
+        state = State::restore(path, vault_id, store, &|_| {}).await?;
     }
     let writer =
         Writer { host: "simulated".to_owned(), pid: 1, version: "0".to_owned(), ..Writer::default() };
     let mut vault = Vault::open(store.clone(), writer, nonce, world.now()).await?;
     state.catch_up(store).await?;
-    job::run(world, &mut vault, &mut state, limits).await
+    let report = job::run(world, &mut vault, &mut state, limits).await?;
+    let durable = job::end(world, &mut vault, &mut state, limits).await?;
+    Ok(Report { durable, ..report })
 }
 
 /// Tells a process to stop after this long; never ends.

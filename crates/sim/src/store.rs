@@ -93,7 +93,7 @@ impl<S: ObjectStore> FaultyStore<S> {
                 }
                 Err(unclear())
             }
-            Manner::Refused => Err(unclear()),
+            Manner::Refused | Manner::Outage(_) => Err(unclear()),
             Manner::InApply(place) => {
                 let put = self.put_whole(key, bytes, entries).await?;
                 self.disk.plant(entries, place).map_err(|error| Error::new(Kind::Bug, error.to_string()))?;
@@ -109,6 +109,7 @@ impl<S: ObjectStore> ObjectStore for FaultyStore<S> {
             return self.fates.hang().await;
         }
         if !key.starts_with("journal/") {
+            self.travel(bytes).await;
             return self.inner.put_new(key, bytes).await;
         }
         self.let_the_late_one_in(key).await?;

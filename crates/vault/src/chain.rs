@@ -10,8 +10,10 @@ use crate::error::{Error, Kind, Result};
 use crate::identity::{Identity, identity};
 use crate::segment::{self, Event, Header, Object, Segment, Voided, Whole, decode, inspect, key, last_seq};
 use crate::seq::{Digest, Nonce, Ordinal, Position, Seq, Term};
+use crate::snapshot::{self, Snapshot};
 use crate::store::ObjectStore;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use std::collections::BTreeMap;
 
 /// Where reading ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +42,10 @@ pub struct Verified {
     pub voided: u64,
     /// Voided objects that are whole by now: their entries are not in the chain, but could be appended again.
     pub voided_but_whole: Vec<String>,
+    /// The first segment that is there, where those before it were pruned.
+    pub pruned_before: Option<Ordinal>,
+    /// Snapshots, each of them checked.
+    pub snapshots: Vec<Snapshot>,
     /// Where the chain ends, and what lies torn behind it.
     pub tail: Tail,
 }
@@ -66,13 +72,27 @@ where
     Ok(walk.tail())
 }
 
-/// Checks every object of the journal: digests, links, order and terms.
+/// Checks every object of the vault: digests, links, order and terms, and that snapshots are of this chain.
 pub async fn verify<S: ObjectStore>(store: &S) -> Result<Verified> {
-    let mut walk = Walk::begin(store, None).await?;
-    let mut found = Verified::default();
+    let vault = identity(store).await?;
+    let listed = snapshot::snapshots(store).await?;
+    if let Some(error) = listed.damaged.into_iter().next() {
+        return Err(error);
+    }
+    let first = first_whole(store, &vault).await?;
+    let mut walk = Walk::begin(store, first).await?;
+    let mut found = Verified { snapshots: listed.whole, ..Verified::default() };
+    let mut chain: BTreeMap<Ordinal, Digest> = first.map(|it| (it.ordinal, it.digest)).into_iter().collect();
+    let mut pruned = Ordinal::default();
     while let Some(segment) = walk.next::<IgnoredAny>().await? {
-        let opened = segment.entries.iter().filter(|entry| matches!(entry.event, Event::Opened { .. }));
-        found.terms += opened.count() as u64;
+        for entry in &segment.entries {
+            match entry.event {
+                Event::Opened { .. } => found.terms += 1,
+                Event::Pruned { before } => pruned = pruned.max(before),
+                Event::Record(_) | Event::Closed => {}
+            }
+        }
+        chain.insert(segment.position.ordinal, segment.position.digest);
         found.segments += 1;
         found.entries += segment.entries.len() as u64;
         found.bytes += segment.bytes;
@@ -88,7 +108,38 @@ pub async fn verify<S: ObjectStore>(store: &S) -> Result<Verified> {
         }
     }
     found.tail = walk.tail();
+    if let Some(first) = first {
+        if first.ordinal > pruned {
+            let missing = Ordinal::new(first.ordinal.get() - 1);
+            return Err(Error::damaged(&store.place(&key(missing)), "it is missing, and was not pruned"));
+        }
+        found.pruned_before = Some(first.ordinal);
+    }
+    for snapshot in &found.snapshots {
+        snapshot::verify_snapshot(store, snapshot).await?;
+        let position = snapshot.base.position;
+        let is_pruned = first.is_some_and(|first| position.ordinal < first.ordinal);
+        if !is_pruned && chain.get(&position.ordinal) != Some(&position.digest) {
+            let text = format!("snapshot `{}` is of another chain than this journal", snapshot.name);
+            return Err(Error::new(Kind::Damaged, text).with_hint("delete its folder under `snapshots/`"));
+        }
+    }
     Ok(found)
+}
+
+/// The first whole segment of a journal whose start was pruned; none where it reaches back to the start.
+async fn first_whole<S: ObjectStore>(store: &S, vault: &Identity) -> Result<Option<Position>> {
+    let names = store.list("journal/", "", usize::MAX).await?;
+    let mut ordinals = names.iter().filter_map(|name| segment::ordinal(name)).peekable();
+    if ordinals.peek().is_none_or(|first| *first == Ordinal::new(1)) {
+        return Ok(None);
+    }
+    for ordinal in ordinals {
+        if let Some(Object::Whole(whole)) = look(store, vault, ordinal).await? {
+            return Ok(Some(whole.position()));
+        }
+    }
+    Err(Error::damaged(&store.place("journal/"), "nothing in it is whole, and its start is missing"))
 }
 
 /// What a voided object is now, if not what its voider saw.
@@ -138,7 +189,14 @@ impl<'s, S: ObjectStore> Walk<'s, S> {
         let vault = identity(store).await?;
         let from = after.map(|position| key(position.ordinal)).unwrap_or_default();
         let names = store.list("journal/", &from, usize::MAX).await?;
-        let highest = names.iter().rev().find_map(|name| segment::ordinal(name)).unwrap_or_default();
+        let mut ordinals = names.iter().filter_map(|name| segment::ordinal(name));
+        let lowest = ordinals.clone().next().unwrap_or(Ordinal::new(1));
+        let highest = ordinals.next_back().unwrap_or_default();
+        if after.is_none() && lowest > Ordinal::new(1) {
+            let text = format_args!("it is missing: the journal begins at segment {lowest}");
+            let hint = "where it was pruned, a snapshot has what is missing: reading goes on from there";
+            return Err(Error::damaged(&store.place(&key(Ordinal::new(1))), text).with_hint(hint));
+        }
         let mut walk = Self {
             store,
             vault,
@@ -358,7 +416,7 @@ fn check_order<R>(before: Option<&Link>, header: &Header, segment: &Segment<R>) 
     for (place, entry) in segment.entries.iter().enumerate() {
         let fits = match &entry.event {
             Event::Opened { term, .. } => begins && place == 0 && *term == header.term,
-            Event::Record(_) => continues || place > 0,
+            Event::Record(_) | Event::Pruned { .. } => continues || place > 0,
             Event::Closed => place == last && (continues || place > 0),
         };
         if !fits {

@@ -4,16 +4,14 @@
 //! JSON.
 
 use crate::error::{Error, Kind, Result};
+use crate::sealed::{document, read_document};
 use crate::segment::FORMAT;
-use crate::seq::{Digest, VaultId};
+use crate::seq::VaultId;
 use crate::store::{ObjectStore, Put};
 use serde::{Deserialize, Serialize};
 
 /// The name of the object.
 const KEY: &str = "VAULT.json";
-
-/// What stands before the 64 hex digits of the digest, and after them.
-const SEAL: (&str, &str) = (",\n  \"blake3\": \"", "\"\n}\n");
 
 /// Which vault this is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +58,7 @@ pub async fn init<S: ObjectStore>(store: &S, identity: &Identity) -> Result<()> 
     if let Some(found) = found {
         return Err(taken(store, &found));
     }
-    match store.put_new(KEY, &encode(identity)?).await? {
+    match store.put_new(KEY, &document(identity, KEY)?).await? {
         Put::Created => Ok(()),
         Put::AlreadyExists => Err(taken(store, KEY)),
     }
@@ -71,7 +69,7 @@ pub async fn init<S: ObjectStore>(store: &S, identity: &Identity) -> Result<()> 
 pub async fn identity<S: ObjectStore>(store: &S) -> Result<Identity> {
     let place = store.place(KEY);
     match store.get(KEY).await? {
-        Some(bytes) => decode(&bytes, &place),
+        Some(bytes) => read_document(&bytes, &place),
         None => Err(absent(store, &place).await?),
     }
 }
@@ -106,39 +104,4 @@ fn taken<S: ObjectStore>(store: &S, found: &str) -> Error {
         _ => "name an empty folder or a prefix that holds nothing",
     };
     Error::new(Kind::Halt, text).with_hint(hint)
-}
-
-fn encode(identity: &Identity) -> Result<Vec<u8>> {
-    let mut text = serde_json::to_string_pretty(identity)
-        .map_err(|error| Error::bug(format!("writing `{KEY}`: {error}")))?;
-    text.truncate(text.trim_end_matches("\n}").len());
-    let digest = Digest::of(text.as_bytes());
-    Ok(format!("{text}{}{digest}{}", SEAL.0, SEAL.1).into_bytes())
-}
-
-fn decode(bytes: &[u8], place: &str) -> Result<Identity> {
-    /// The one field that must keep its meaning for ever.
-    #[derive(Deserialize)]
-    struct Format {
-        format: u32,
-    }
-    if let Ok(Format { format }) = serde_json::from_slice(bytes)
-        && format > FORMAT
-    {
-        let text =
-            format!("reading `{place}`: the vault has format {format}, this program reads up to {FORMAT}");
-        return Err(Error::new(Kind::Newer, text).with_hint("use a newer version of the program"));
-    }
-    if !sealed(bytes) {
-        return Err(Error::damaged(place, "its digest does not fit its content"));
-    }
-    serde_json::from_slice(bytes).map_err(|error| Error::damaged(place, error))
-}
-
-fn sealed(bytes: &[u8]) -> bool {
-    let tail = SEAL.0.len() + 64 + SEAL.1.len();
-    let Some((content, seal)) = bytes.len().checked_sub(tail).map(|at| bytes.split_at(at)) else {
-        return false;
-    };
-    format!("{}{}{}", SEAL.0, Digest::of(content), SEAL.1).as_bytes() == seal
 }

@@ -5,6 +5,7 @@
 //! as they were.
 
 use crate::chain::look;
+use crate::end::{End, end_of_chain};
 use crate::error::{Error, Kind, Result};
 use crate::identity::{Identity, identity};
 use crate::segment::{self, Entry, Event, FORMAT, Header, Object, Sealed, Segment, Voided, Writer};
@@ -35,6 +36,8 @@ pub struct Vault<S> {
     position: Position,
     seq: Seq,
     standing: Standing,
+    /// Objects that this opening passed, and the one before it.
+    voided: Vec<Voided>,
 }
 
 /// What the vault can do next.
@@ -54,8 +57,8 @@ enum Standing {
 enum Sent {
     /// It is in the journal.
     Mine,
-    /// The name is taken by another object.
-    Taken(Vec<u8>),
+    /// The name is taken by another object, or this one was passed by the one at this ordinal.
+    Taken(Ordinal, Vec<u8>),
 }
 
 impl<S: ObjectStore> Vault<S> {
@@ -66,8 +69,12 @@ impl<S: ObjectStore> Vault<S> {
         let identity = identity(&store).await?;
         for _ in 0..OPEN_ATTEMPTS {
             let end = end_of_chain(&store, &identity).await?;
+            let before = match &end.last {
+                Some((header, _)) => voided_at_opening(&store, &identity, header).await?,
+                None => Vec::new(),
+            };
             let sealed = opening(&identity, end, (&writer, nonce, now))?;
-            if let Sent::Mine = send(&store, &sealed).await? {
+            if let Sent::Mine = send(&store, &identity, &sealed).await? {
                 return Ok(Self {
                     store,
                     identity,
@@ -77,6 +84,7 @@ impl<S: ObjectStore> Vault<S> {
                     position: sealed.position(),
                     seq: sealed.last_seq(),
                     standing: Standing::Open,
+                    voided: before.into_iter().chain(sealed.header.voided).collect(),
                 });
             }
         }
@@ -96,6 +104,11 @@ impl<S: ObjectStore> Vault<S> {
     /// Which vault it is.
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// What tells this writer from every other.
+    pub fn nonce(&self) -> Nonce {
+        self.nonce
     }
 
     /// The term of this writer.
@@ -130,6 +143,39 @@ impl<S: ObjectStore> Vault<S> {
         let segment = self.write(now, vec![Event::Closed]).await?;
         self.standing = Standing::Closed;
         Ok(segment)
+    }
+
+    /// What stands in objects that were passed because they were torn, by this opening or the one before, and that are
+    /// whole by now: their writer was still closing them. They are not in the chain; what they say may be appended.
+    pub async fn salvage<R: DeserializeOwned>(&self) -> Result<Vec<(String, Vec<Entry<R>>)>> {
+        let mut found = Vec::new();
+        for voided in &self.voided {
+            let Some(ordinal) = segment::ordinal(&voided.name) else { continue };
+            if let Some(Object::Whole(whole)) = look(&self.store, &self.identity, ordinal).await? {
+                found.push((voided.name.clone(), decode::<R>(&whole)?.entries));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Deletes the segments before `before`, after a record that says so. A verified snapshot must stand on `before` or
+    /// on a later segment: from then on nothing else holds what they said. What a kill leaves is deleted the next time.
+    pub async fn prune<R: Serialize>(
+        &mut self,
+        now: Timestamp,
+        before: Ordinal,
+    ) -> Result<(Segment<R>, u64)> {
+        if before > self.position.ordinal {
+            return Err(Error::bug(format!("pruning before segment {before}, which is not written yet")));
+        }
+        let segment = self.write(now, vec![Event::Pruned { before }]).await?;
+        let names = self.store.list("journal/", "", usize::MAX).await?;
+        let mut deleted = 0;
+        for name in names.iter().filter(|name| segment::ordinal(name).is_some_and(|found| found < before)) {
+            self.store.delete(name).await?;
+            deleted += 1;
+        }
+        Ok((segment, deleted))
     }
 
     /// Sends what an earlier call left unclear once more, exactly the same bytes, and gives the segment they
@@ -188,7 +234,7 @@ impl<S: ObjectStore> Vault<S> {
 
     /// Sends a segment until it is clear whose the ordinal is, and moves on if it is ours.
     async fn deliver(&mut self, sealed: &Sealed) -> Result<()> {
-        match send(&self.store, sealed).await {
+        match send(&self.store, &self.identity, sealed).await {
             // Still unclear: the bytes stay, to be sent again.
             Err(error) if error.kind() == Kind::Later => Err(error),
             // Refused. Whether the name is taken is not looked at here: a name that could not be made durable
@@ -203,8 +249,8 @@ impl<S: ObjectStore> Vault<S> {
                 self.standing = Standing::Open;
                 Ok(())
             }
-            Ok(Sent::Taken(object)) => {
-                let error = self.taken(sealed.header.ordinal, object).await?;
+            Ok(Sent::Taken(ordinal, object)) => {
+                let error = self.taken(ordinal, object).await?;
                 self.standing = Standing::Lost(error.clone());
                 Err(error)
             }
@@ -261,18 +307,23 @@ fn numbered<R>(first: Seq, at: Timestamp, events: Vec<Event<R>>) -> Vec<Entry<R>
 }
 
 /// Puts a segment. An unclear answer is cleared up by looking: only our own bytes carry our nonce.
-async fn send<S: ObjectStore>(store: &S, sealed: &Sealed) -> Result<Sent> {
+async fn send<S: ObjectStore>(store: &S, vault: &Identity, sealed: &Sealed) -> Result<Sent> {
     let key = key(sealed.header.ordinal);
     let mut unclear = None;
     for _ in 0..PUT_ATTEMPTS {
         match store.put_new(&key, &sealed.bytes).await {
-            Ok(Put::Created) => return Ok(Sent::Mine),
+            Ok(Put::Created) => return unless_passed(store, vault, sealed).await,
             Ok(Put::AlreadyExists) => {}
             Err(error) if error.kind() == Kind::Later => unclear = Some(error),
             Err(error) => return Err(error),
         }
         match store.get(&key).await {
-            Ok(Some(found)) => return whose(sealed, found, store.place(&key)),
+            Ok(Some(found)) => {
+                return match whose(sealed, found, store.place(&key))? {
+                    Sent::Mine => unless_passed(store, vault, sealed).await,
+                    taken => Ok(taken),
+                };
+            }
             Ok(None) => {}
             Err(error) if error.kind() == Kind::Later => unclear = Some(error),
             Err(error) => return Err(error),
@@ -282,6 +333,26 @@ async fn send<S: ObjectStore>(store: &S, sealed: &Sealed) -> Result<Sent> {
         let text = format!("writing `{}`: the store says it exists, but does not show it", store.place(&key));
         Error::new(Kind::Later, text)
     }))
+}
+
+/// A segment that is whole by now may have been seen before it was, where a store shows parts; whoever saw it so has
+/// passed it, with a segment at the next ordinal.
+async fn unless_passed<S: ObjectStore>(store: &S, vault: &Identity, sealed: &Sealed) -> Result<Sent> {
+    if store.is_atomic().await {
+        return Ok(Sent::Mine);
+    }
+    let next = sealed.header.ordinal.next();
+    match look(store, vault, next).await? {
+        None => Ok(Sent::Mine),
+        // Whoever links to ours has seen it whole: it counts, and the next append finds out about them.
+        Some(Object::Whole(whole)) if whole.header.previous == Some(sealed.digest) => Ok(Sent::Mine),
+        Some(Object::Whole(whole)) => Ok(Sent::Taken(next, whole.into_object())),
+        Some(Object::Torn(_)) => {
+            let place = store.place(&key(next));
+            let text = format!("writing `{}`: `{place}` is just being written", key(sealed.header.ordinal));
+            Err(Error::new(Kind::Later, text))
+        }
+    }
 }
 
 /// Tells our own object from another's. Ours is exactly what we sent; a part of it does not count, because
@@ -294,50 +365,24 @@ fn whose(sealed: &Sealed, found: Vec<u8>, place: String) -> Result<Sent> {
         Ok(Object::Whole(whole)) if whole.header.nonce == sealed.header.nonce => {
             Err(Error::bug(format!("writing `{place}`: found other bytes with this writer's own nonce")))
         }
-        _ => Ok(Sent::Taken(found)),
+        _ => Ok(Sent::Taken(sealed.header.ordinal, found)),
     }
 }
 
-/// Where the next segment goes, as an opener sees it.
-struct End {
-    /// The last whole segment, if there is one.
-    last: Option<(Header, Digest)>,
-    /// What follows it, with the digests of what is there now.
-    torn: Vec<Voided>,
-    next: Ordinal,
-}
-
-/// Finds the end of the chain from the names and the last objects alone, so that opening costs the same
-/// whatever the length of the journal. The chain before it is the reader's affair.
-async fn end_of_chain<S: ObjectStore>(store: &S, vault: &Identity) -> Result<End> {
-    let names = store.list("journal/", "", usize::MAX).await?;
-    let ordinals: Vec<Ordinal> = names.iter().filter_map(|name| segment::ordinal(name)).collect();
-    let mut end = End { last: None, torn: Vec::new(), next: Ordinal::new(1) };
-    for (expected, &found) in (1..).map(Ordinal::new).zip(&ordinals) {
-        if found != expected {
-            let place = store.place(&key(expected));
-            return Err(Error::damaged(&place, "it is missing, but there are segments after it"));
-        }
-        end.next = found.next();
+/// What the term of this segment passed when it opened.
+async fn voided_at_opening<S: ObjectStore>(
+    store: &S,
+    vault: &Identity,
+    header: &Header,
+) -> Result<Vec<Voided>> {
+    if header.opened == header.ordinal {
+        return Ok(header.voided.clone());
     }
-    for &ordinal in ordinals.iter().rev() {
-        match look(store, vault, ordinal).await? {
-            Some(Object::Whole(whole)) => {
-                end.last = Some((whole.header.clone(), whole.digest));
-                break;
-            }
-            Some(Object::Torn(digest)) => end.torn.push(Voided { name: key(ordinal), digest }),
-            None => {
-                let place = store.place(&key(ordinal));
-                return Err(Error::new(
-                    Kind::Later,
-                    format!("reading `{place}`: it was listed, but is not there"),
-                ));
-            }
-        }
+    match look(store, vault, header.opened).await? {
+        Some(Object::Whole(whole)) => Ok(whole.header.voided),
+        // Pruned, or damaged, which a reader says: there is nothing to salvage.
+        _ => Ok(Vec::new()),
     }
-    end.torn.reverse();
-    Ok(end)
 }
 
 /// The segment that begins a term.

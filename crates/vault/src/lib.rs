@@ -10,17 +10,23 @@
 //! opening covers it.
 
 mod chain;
+mod end;
 mod error;
 mod identity;
 mod journal;
+mod sealed;
 mod segment;
 mod seq;
+pub mod snapshot;
 pub mod store;
 
 pub use chain::{Tail, Verified, read, verify};
+pub use end::{Reign, reign};
 pub use error::{Error, Kind, Result};
 pub use identity::{Identity, identity, init};
 pub use journal::Vault;
 pub use segment::{Entry, Event, FORMAT, INFLATED_CAP, Segment, Voided, Writer};
+
 pub use seq::{Digest, Nonce, Ordinal, Position, Seq, Term, VaultId};
+pub use snapshot::Snapshot;
 pub use store::{DirStore, MemoryStore, ObjectStore, Put};

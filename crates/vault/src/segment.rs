@@ -5,6 +5,7 @@
 //! whole was torn or damaged, and nothing of it is ever used.
 
 use crate::error::{Error, Kind, Result};
+use crate::sealed::{seal, unseal};
 use crate::seq::{Digest, Nonce, Ordinal, Position, Seq, Term, VaultId};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -21,12 +22,6 @@ pub const INFLATED_CAP: u64 = 1 << 30;
 
 /// zstd's default. Level 1 saves little time at these sizes, and higher levels cost more than the disk saves.
 const LEVEL: i32 = 3;
-
-/// A zstd skippable frame (magic `0x184D2A50`) with 32 bytes of content: tools pass over it.
-const SEAL_HEAD: [u8; 8] = [0x50, 0x2A, 0x4D, 0x18, 32, 0, 0, 0];
-
-/// Length of the seal: its head and the digest.
-const SEAL_LEN: usize = SEAL_HEAD.len() + 32;
 
 /// Who opens a term.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +62,11 @@ pub enum Event<R> {
     },
     /// Something happened.
     Record(R),
+    /// The segments before this ordinal were deleted, or are about to be: a verified snapshot covers them.
+    Pruned {
+        /// The first segment that stays.
+        before: Ordinal,
+    },
     /// The writer ended its term and left nothing undone.
     Closed,
 }
@@ -181,10 +181,7 @@ pub(crate) fn encode<R: Serialize>(header: Header, entries: &[Entry<R>]) -> Resu
         }
     }
     let mut bytes = lines.into.finish().map_err(|error| failed(&error))?;
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&bytes);
-    bytes.extend_from_slice(&SEAL_HEAD);
-    bytes.extend_from_slice(hasher.finalize().as_bytes());
+    seal(&mut bytes);
     let digest = Digest::of(&bytes);
     Ok(Sealed { header, bytes, digest })
 }
@@ -230,6 +227,11 @@ pub(crate) struct Whole {
 }
 
 impl Whole {
+    /// The bytes it was read from.
+    pub fn into_object(self) -> Vec<u8> {
+        self.object
+    }
+
     pub fn position(&self) -> Position {
         Position { ordinal: self.header.ordinal, digest: self.digest }
     }
@@ -248,13 +250,6 @@ pub(crate) fn inspect(object: Vec<u8>, place: String) -> Result<Object> {
     let Some(frame) = unseal(&object) else { return Ok(Object::Torn(digest)) };
     let header = header(&mut Lines::new(frame, &place, INFLATED_CAP)?)?;
     Ok(Object::Whole(Box::new(Whole { header, digest, place, object })))
-}
-
-/// The bytes before the seal, if the seal fits them.
-fn unseal(object: &[u8]) -> Option<&[u8]> {
-    let (frame, seal) = object.split_at(object.len().checked_sub(SEAL_LEN)?);
-    let (head, digest) = seal.split_at(SEAL_HEAD.len());
-    (head == SEAL_HEAD && digest == blake3::hash(frame).as_bytes()).then_some(frame)
 }
 
 fn header(lines: &mut Lines<'_>) -> Result<Header> {
@@ -407,9 +402,7 @@ mod tests {
 
     /// An object of these bytes with a seal that fits.
     fn sealed(mut frame: Vec<u8>) -> Vec<u8> {
-        let digest = blake3::hash(&frame);
-        frame.extend_from_slice(&SEAL_HEAD);
-        frame.extend_from_slice(digest.as_bytes());
+        seal(&mut frame);
         frame
     }
 

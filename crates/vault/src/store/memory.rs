@@ -24,6 +24,11 @@ impl MemoryStore {
         self.lock().clone()
     }
 
+    /// Changes what is in it, behind the back of all who hold a handle: how a test damages a vault.
+    pub fn set(&self, objects: BTreeMap<String, Vec<u8>>) {
+        *self.lock() = objects;
+    }
+
     /// Every change is a single map operation, so a panic elsewhere cannot leave the map half-changed.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,108 +1,16 @@
-//! The main job: plan, perform, append, apply, and nothing else. The simulator runs this very function.
+//! Effects under way: begun, waited for, given up. It must not know what any of them is about.
 //!
-//! Invariant: a record is durable in the vault before a row of the state shows it, and an effect is begun only because
-//! the state owes it. A kill at any point loses at most what was under way.
+//! Invariant: what is under way may have been paid for, so nothing is dropped before its grace is over.
 
+use super::Interrupt;
+use super::appending::is_paid_for;
 use crate::error::{Error, Kind, Result};
-use crate::plan::{self, Limits, Plan};
-use crate::state::State;
 use crate::world::{Task, World};
 use jiff::SignedDuration;
 use knowledge::record::Record;
 use knowledge::time::Timestamp;
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::Notify;
 use tokio::task::{AbortHandle, Id, JoinSet};
-use vault::{ObjectStore, Seq, Vault};
-
-/// What a run came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// The last record that is durable.
-    pub durable: Seq,
-    /// The run stopped because it was told to; the same command goes on from here.
-    pub interrupted: bool,
-}
-
-/// Brings the graph up to date with the wiki, as far as `limits` allow.
-///
-/// # Errors
-/// What halts a run: a source that cannot be read at all, a vault that refuses, a full disk. Everything recorded before
-/// stays; the same command goes on from there.
-pub async fn run<S: ObjectStore>(
-    world: &impl World,
-    vault: &mut Vault<S>,
-    state: &mut State,
-    limits: &Limits,
-) -> Result<Report> {
-    let mut running = Running::default();
-    loop {
-        // After a failure nothing new is begun; what is under way may have been paid for, and is waited for.
-        let plan = match running.failure {
-            Some(_) => Plan::default(),
-            None => plan::plan(state, &running, limits, world.now()).unwrap_or_else(|error| {
-                running.failure = Some(error);
-                Plan::default()
-            }),
-        };
-        if running.failure.is_some() {
-            running.let_go();
-        }
-        if plan.owes_nothing() && running.is_empty() {
-            match running.failure.is_none() && plan::note(state, limits)? {
-                true => continue,
-                false => break,
-            }
-        }
-        running.start(plan.tasks, world);
-        // What finished meanwhile shares the segment, and its flush, with what was decided.
-        let records = match plan.settled.is_empty() {
-            false => running.finished_by_now(plan.settled)?,
-            true => running.finished((world, plan.next_slot), &limits.interrupt).await?,
-        };
-        if !records.is_empty() {
-            let segment = vault.append(world.now(), records).await?;
-            state.advance(&segment)?;
-        }
-    }
-    if let Some(error) = running.failure {
-        return Err(error);
-    }
-    let segment = vault.close(world.now()).await?;
-    state.advance(&segment)?;
-    let interrupted = limits.interrupt.is_raised();
-    Ok(Report { durable: state.applied()?, interrupted })
-}
-
-/// The word to stop: shared between the loop and whoever catches signals. Once raised it stays raised.
-#[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<(AtomicBool, Notify)>);
-
-impl Interrupt {
-    /// Says the word.
-    pub fn raise(&self) {
-        self.0.0.store(true, Ordering::SeqCst);
-        self.0.1.notify_waiters();
-    }
-
-    /// Whether it was said.
-    pub fn is_raised(&self) -> bool {
-        self.0.0.load(Ordering::SeqCst)
-    }
-
-    /// Waits until it is said.
-    async fn raised(&self) {
-        let heard = self.0.1.notified();
-        tokio::pin!(heard);
-        heard.as_mut().enable();
-        // The flag is looked at after listening began, so that no word falls between the two.
-        if !self.is_raised() {
-            heard.await;
-        }
-    }
-}
 
 /// Effects under way.
 #[derive(Default)]
@@ -111,7 +19,7 @@ pub struct Running {
     /// Each with when it was begun.
     tasks: BTreeMap<Id, (Task, Timestamp, AbortHandle)>,
     /// Why the run must end.
-    failure: Option<Error>,
+    pub(super) failure: Option<Error>,
     /// Until when what is under way is waited for, in a run that was interrupted.
     grace: Option<Timestamp>,
 }
@@ -152,15 +60,24 @@ impl Running {
         self.tasks.values().find(|(task, ..)| is_such(task)).map(|(_, began, _)| *began)
     }
 
-    fn start(&mut self, tasks: Vec<Task>, world: &impl World) {
+    pub(super) fn start(&mut self, tasks: Vec<Task>, world: &impl World) {
         for task in tasks {
             let handle = self.set.spawn(world.perform(task.clone()));
             self.tasks.insert(handle.id(), (task, world.now(), handle));
         }
     }
 
+    /// Counts what has arrived and can be saved no more, for the last words of a run.
+    pub(super) fn unsaved(&mut self, error: Error) -> Error {
+        let arrived = self.finished_by_now(Vec::new()).unwrap_or_default();
+        match arrived.iter().filter(|record| is_paid_for(record)).count() {
+            0 => error,
+            count => error.also(format_args!("{count} more had just arrived")),
+        }
+    }
+
     /// Lets go of what is found again by the next run, and may take hours: jobs of a batch engine.
-    fn let_go(&self) {
+    pub(super) fn let_go(&self) {
         let jobs = self.tasks.values().filter(|(task, ..)| matches!(task, Task::Batch(_)));
         jobs.for_each(|(.., handle)| handle.abort());
     }
@@ -168,7 +85,7 @@ impl Running {
     /// Waits for one effect to finish, or for a slot to open, and takes all that have finished by then. When the run is
     /// interrupted, what is under way has a few seconds more, since it may have been paid for; what has not finished
     /// then is given up, and owed again by the next run.
-    async fn finished(
+    pub(super) async fn finished(
         &mut self,
         slot: (&impl World, Option<Timestamp>),
         interrupt: &Interrupt,
@@ -198,7 +115,7 @@ impl Running {
     }
 
     /// Takes all that have finished, behind records that are decided.
-    fn finished_by_now(&mut self, decided: Vec<Record>) -> Result<Vec<Record>> {
+    pub(super) fn finished_by_now(&mut self, decided: Vec<Record>) -> Result<Vec<Record>> {
         if decided.len() >= BATCH {
             return Ok(decided);
         }

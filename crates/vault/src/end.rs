@@ -1,0 +1,85 @@
+//! The end of the chain as an opener sees it: from the names and the last objects alone, so that opening costs the same
+//! whatever the length of the journal. The chain before it is the reader's affair. It never writes.
+
+use crate::chain::look;
+use crate::error::{Error, Kind, Result};
+use crate::identity::{Identity, identity};
+use crate::segment::{self, Event, Header, Object, Voided, Writer, decode, key};
+use crate::seq::{Digest, Ordinal, Term};
+use crate::store::ObjectStore;
+use serde::de::IgnoredAny;
+
+/// Where the next segment goes.
+pub(crate) struct End {
+    /// The last whole segment, if there is one.
+    pub last: Option<(Header, Digest)>,
+    /// What follows it, with the digests of what is there now.
+    pub torn: Vec<Voided>,
+    pub next: Ordinal,
+}
+
+/// Finds the end of the chain. What pruning has deleted is missing at the start; a hole is damage.
+pub(crate) async fn end_of_chain<S: ObjectStore>(store: &S, vault: &Identity) -> Result<End> {
+    let names = store.list("journal/", "", usize::MAX).await?;
+    let ordinals: Vec<Ordinal> = names.iter().filter_map(|name| segment::ordinal(name)).collect();
+    let mut end = End { last: None, torn: Vec::new(), next: Ordinal::new(1) };
+    let first = ordinals.first().map_or(1, |ordinal| ordinal.get());
+    for (expected, &found) in (first..).map(Ordinal::new).zip(&ordinals) {
+        if found != expected {
+            let place = store.place(&key(expected));
+            return Err(Error::damaged(&place, "it is missing, but there are segments after it"));
+        }
+        end.next = found.next();
+    }
+    for &ordinal in ordinals.iter().rev() {
+        match look(store, vault, ordinal).await? {
+            Some(Object::Whole(whole)) => {
+                end.last = Some((whole.header.clone(), whole.digest));
+                break;
+            }
+            Some(Object::Torn(digest)) => end.torn.push(Voided { name: key(ordinal), digest }),
+            None => {
+                let place = store.place(&key(ordinal));
+                return Err(Error::new(
+                    Kind::Later,
+                    format!("reading `{place}`: it was listed, but is not there"),
+                ));
+            }
+        }
+    }
+    end.torn.reverse();
+    if end.last.is_none() && first > 1 {
+        let place = store.place(&key(Ordinal::new(first)));
+        return Err(Error::damaged(&place, "nothing from here on is whole, and nothing before it is there"));
+    }
+    Ok(end)
+}
+
+/// The last term of a vault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reign {
+    /// Which one.
+    pub term: Term,
+    /// Whose it is; none where the segment that says so was pruned.
+    pub writer: Option<Writer>,
+    /// It ended, and left nothing undone.
+    pub closed: bool,
+}
+
+/// Who wrote last; none if nobody did yet. A courtesy among writers may ask: nothing that is decided here depends on it.
+pub async fn reign<S: ObjectStore>(store: &S) -> Result<Option<Reign>> {
+    let vault = identity(store).await?;
+    let Some((header, _)) = end_of_chain(store, &vault).await?.last else { return Ok(None) };
+    let read = async |ordinal| match look(store, &vault, ordinal).await? {
+        Some(Object::Whole(whole)) => Ok(decode::<IgnoredAny>(&whole)?.entries),
+        _ => Ok::<_, Error>(Vec::new()),
+    };
+    let last = read(header.ordinal).await?;
+    let closed = matches!(last.last(), Some(entry) if matches!(entry.event, Event::Closed));
+    let opening = if header.opened == header.ordinal { last } else { read(header.opened).await? };
+    let writer = opening.into_iter().next().and_then(|entry| match entry.event {
+        Event::Opened { writer, .. } => Some(writer),
+        _ => None,
+    });
+    Ok(Some(Reign { term: header.term, writer, closed }))
+}
