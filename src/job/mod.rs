@@ -11,13 +11,14 @@ mod saving;
 pub use pulse::{Interrupt, Pulse};
 pub use running::Running;
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::plan::{self, Limits, Plan};
 use crate::state::State;
 use crate::world::World;
 use appending::append;
+use knowledge::time::Timestamp;
 use saving::Saving;
-use vault::{ObjectStore, Seq, Vault};
+use vault::{ObjectStore, Seq, Snapshot, Vault};
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +92,22 @@ async fn turns<S: ObjectStore + Clone + 'static>(
         saving.turn((vault, state), world.now()).await?;
     }
     running.failure.map_or(Ok(()), Err)
+}
+
+/// Takes a snapshot now, due or not.
+///
+/// # Errors
+/// It could not be saved.
+pub async fn save<S: ObjectStore>(vault: &Vault<S>, state: &mut State, now: Timestamp) -> Result<Snapshot> {
+    let held = state.freeze(now)?;
+    let frozen = held.ok_or_else(|| {
+        Error::new(Kind::Later, "taking a snapshot: another process is reading the state file")
+            .hint("run the same command again")
+    })?;
+    let (base, bytes) = (frozen.base, frozen.bytes);
+    let saved = vault::snapshot::save(vault.store(), (base, vault.nonce()), bytes, frozen).await;
+    state.thaw()?;
+    Ok(saved?)
 }
 
 /// Ends a run that came to its end: a last snapshot where one is due, and the word that nothing is left undone.

@@ -25,7 +25,7 @@ use crate::state::owed::{Compared, Listing, Slice, Sweep};
 use crate::world::Task;
 use knowledge::chunk::{CHUNKER, Chunk};
 use knowledge::graph::Reading;
-use knowledge::id::Version;
+use knowledge::id::{PageId, Version};
 use knowledge::page::RawPage;
 use knowledge::read::READER;
 use knowledge::record::{Cut, Gathered, Item, Piece, Record, Retried, Work, Worklist};
@@ -70,6 +70,8 @@ pub struct Limits {
     pub budget: Budget,
     /// Ask also about names that mean nearly the same by their built-in vectors.
     pub by_meaning: bool,
+    /// Erase all that came from this page.
+    pub erase: Option<PageId>,
     /// Give another chance to chunks that were refused.
     pub retry_parked: bool,
     /// Who is asked for vectors; none when they are made here, or not at all.
@@ -98,6 +100,7 @@ impl Default for Limits {
             asks: None,
             budget: Budget::default(),
             by_meaning: false,
+            erase: None,
             retry_parked: false,
             embeds: None,
             interrupt: Interrupt::default(),
@@ -174,6 +177,10 @@ fn plan_next(state: &State, limits: &Limits) -> Result<Plan> {
     let generation = plan_generation(state, limits)?;
     if !generation.owes_nothing() {
         return Ok(generation);
+    }
+    let erasure = plan_erasure(state, limits)?;
+    if !erasure.owes_nothing() {
+        return Ok(erasure);
     }
     let retry = plan_retry(state, limits)?;
     if !retry.owes_nothing() {
@@ -277,6 +284,19 @@ fn plan_generation(state: &State, limits: &Limits) -> Result<Plan> {
     Ok(Plan::settled(vec![Record::Worklist(Worklist { sweep, epoch_pages: limits.epoch_pages, items })]))
 }
 
+/// A page that is to be erased is retracted as one that is gone, and then every row of it goes.
+fn plan_erasure(state: &State, limits: &Limits) -> Result<Plan> {
+    let Some(page) = &limits.erase else { return Ok(Plan::default()) };
+    let Some((space, erasing)) = state.erasable(page)? else { return Ok(Plan::default()) };
+    if state.erasure(page)?.is_some_and(|erasure| !erasure.is_done) {
+        return Ok(Plan::settled(vec![Record::Erased { page: page.clone() }]));
+    }
+    let sweep = state.sweep()?.map_or(1, |sweep| sweep.sweep + 1);
+    let items = vec![Item { page: page.clone(), space, work: Work::Retract }];
+    let worklist = Worklist { sweep, epoch_pages: limits.epoch_pages, items };
+    Ok(Plan::settled(vec![Record::Erasing(erasing), Record::Worklist(worklist)]))
+}
+
 /// Chunks that were refused are owed again, and their pages are read and resolved again.
 fn plan_retry(state: &State, limits: &Limits) -> Result<Plan> {
     let Some(asks) = limits.asks.as_ref().filter(|_| limits.retry_parked) else { return Ok(Plan::default()) };
@@ -358,17 +378,27 @@ fn work_on(state: &State, page: &Compared) -> Result<Option<Work>> {
     if page.held.as_ref().is_some_and(|(_, fingerprint)| *fingerprint == listed.fingerprint) {
         return Ok(None);
     }
-    let held = state.versions_held(&page.page)?;
-    let newest = held.last().map_or(Version(0), |version| *version);
     let Listing { version, history, fingerprint, locator } = listed;
+    let erasure = state.erasure(&page.page)?;
+    let erased = erasure.as_ref().map_or(Version(0), |erasure| erasure.version);
+    if erasure.is_some_and(|erasure| erasure.fingerprint == *fingerprint)
+        || version.is_some_and(|version| version <= erased)
+    {
+        return Ok(None);
+    }
+    let held = state.versions_held(&page.page)?;
+    let newest = held.last().map_or(erased, |version| *version).max(erased);
     if page.held.is_some() && version.is_some_and(|version| version < newest) {
         // An older export, or a wiki put back from a backup: what is held was written later, and stays. It is counted
         // among what was passed over (`state/apply.rs`).
         return Ok(None);
     }
     let current = version.unwrap_or(Version(newest.0 + 1));
-    let mut versions: Vec<Version> =
-        history.iter().copied().filter(|old| *old < current && !held.contains(old)).collect();
+    let mut versions: Vec<Version> = history
+        .iter()
+        .copied()
+        .filter(|old| *old < current && *old > erased && !held.contains(old))
+        .collect();
     versions.sort_unstable();
     versions.push(current);
     Ok(Some(Work::Fetch { versions, locator: locator.clone(), fingerprint: fingerprint.clone() }))

@@ -4,7 +4,7 @@
 //! that was applied before is passed over, so applying a journal twice is applying it once.
 
 use super::seen::Seen;
-use super::{State, answers, batches, changes, embedded, failing};
+use super::{State, answers, batches, changes, embedded, erasing, failing};
 use crate::error::{Error, Kind, Result};
 use knowledge::audience::{Layer, LayerId, Rule};
 use knowledge::id::{PageId, Version};
@@ -116,6 +116,8 @@ fn apply_record(step: &Step<'_>, record: &Record) -> Result<()> {
         Record::Packed(packed) => answers::packed(step, packed),
         Record::Asking(asking) => answers::asking(step, asking),
         Record::Answered(answered) => answers::answered(step, answered),
+        Record::Erasing(erasing) => erasing::erasing(step, erasing),
+        Record::Erased { page } => erasing::erased(step, page),
         Record::Salvaged(salvaged) => {
             salvaged.answers.iter().try_for_each(|answer| answers::answered(step, answer))
         }

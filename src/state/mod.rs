@@ -13,6 +13,7 @@ mod changes;
 pub mod dump;
 pub mod embedded;
 mod equals;
+pub mod erasing;
 pub mod failing;
 mod generation;
 mod judged;

@@ -104,6 +104,14 @@ CREATE TABLE raw_page (
     PRIMARY KEY (page, version)
 );
 
+-- Pages that were erased, and up to which version: what a listing shows of them again is not read.
+CREATE TABLE erased (
+    page TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL,
+    erased_seq INTEGER       -- null until the graph holds nothing of it any more
+) WITHOUT ROWID;
+
 -- Pages as chunks.
 CREATE TABLE cut (
     page TEXT NOT NULL,

@@ -165,6 +165,59 @@ impl State {
         fresh.take_over(path, store, tell).await
     }
 
+    /// Makes a new state file at `path` as it was at a moment of the past.
+    pub async fn restore_past<S: ObjectStore>(
+        (path, vault_id): (&Path, &str),
+        store: &S,
+        until: Until,
+        tell: &dyn Fn(&str),
+    ) -> Result<Self> {
+        let found = snapshot::snapshots(store).await?;
+        let fits = |saved: &&Snapshot| {
+            saved.base.fold == State::fold() && until.holds(saved.base.seq, saved.base.at)
+        };
+        let mut state = None;
+        for saved in found.whole.iter().filter(fits) {
+            match Self::unpack((path, vault_id), store, saved).await {
+                Err(error) if error.kind() == Kind::Vault => {
+                    tell(&format!("passing over snapshot `{}`: {error}", saved.name));
+                }
+                unpacked => {
+                    state = Some(unpacked?);
+                    break;
+                }
+            }
+        }
+        let mut state = match state {
+            Some(state) => state,
+            None => Self::create_or_open(path, vault_id)?,
+        };
+        state.catch_up_until(store, until).await?;
+        delete(&generation::next_to(path))?;
+        Ok(state)
+    }
+
+    /// Writes a snapshot out as a state file at `path`.
+    pub async fn unpack<S: ObjectStore>(
+        (path, vault_id): (&Path, &str),
+        store: &S,
+        saved: &Snapshot,
+    ) -> Result<Self> {
+        delete(path)?;
+        write(path, (store, saved), &|_| {}).await?;
+        Self::opened((path, vault_id), saved)
+    }
+
+    /// Opens a file that was written from a snapshot, if it is what the manifest says.
+    fn opened((path, vault_id): (&Path, &str), saved: &Snapshot) -> Result<Self> {
+        let is_ours = matches!(examine(path)?, Found::Fold(version, id) if version == FOLD && id == vault_id);
+        let state = Self::create_or_open(path, vault_id)?;
+        match is_ours && state.applied()? == saved.base.seq {
+            true => Ok(state),
+            false => Err(Error::new(Kind::Vault, "it is not the state file that its manifest describes")),
+        }
+    }
+
     /// Brings a file that was made beside the old one up to date, and puts it in its place. Vectors are taken over where
     /// they can be read: they belong to texts, not to records.
     pub(super) async fn take_over<S: ObjectStore>(
@@ -210,7 +263,7 @@ impl State {
             let fits = segment.entries.iter().take_while(|entry| until.holds(entry.seq, entry.at)).count();
             if !reached && fits > 0 {
                 segment.entries.truncate(fits);
-                self.apply(&segment)?;
+                self.advance(&segment)?;
             }
             reached |= fits < before;
             Ok::<_, Error>(())

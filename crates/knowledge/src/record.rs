@@ -45,6 +45,13 @@ pub enum Record {
     Asking(Asking),
     /// A model answered.
     Answered(Box<Answered>),
+    /// All that came from a page is to be erased: it is retracted first, by the worklist beside this.
+    Erasing(Erasing),
+    /// All that came from a page is erased.
+    Erased {
+        /// The page.
+        page: PageId,
+    },
     /// Answers that stood in a segment which was passed while its writer was still closing it.
     Salvaged(Salvaged),
     /// A call was not answered; it may be sent again.
@@ -332,6 +339,17 @@ pub struct Answered {
     pub sent_at: Timestamp,
     /// The answer.
     pub reply: Reply,
+}
+
+/// What of a page is never to be read again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erasing {
+    /// The page.
+    pub page: PageId,
+    /// The newest version that is held: only later ones are read again.
+    pub version: Version,
+    /// What the source said of that version: where sources know no versions, only what differs is read again.
+    pub fingerprint: String,
 }
 
 /// Answers that a writer had received and could not append before another one took over.

@@ -127,7 +127,12 @@ pub async fn verify<S: ObjectStore>(store: &S) -> Result<Verified> {
     Ok(found)
 }
 
-/// The first whole segment of a journal whose start was pruned; none where it reaches back to the start.
+/// Where reading can begin: none where the journal reaches back to the start; otherwise its first whole segment, whose
+/// own entries, and all before, are in snapshots alone.
+pub async fn start<S: ObjectStore>(store: &S) -> Result<Option<Position>> {
+    first_whole(store, &identity(store).await?).await
+}
+
 async fn first_whole<S: ObjectStore>(store: &S, vault: &Identity) -> Result<Option<Position>> {
     let names = store.list("journal/", "", usize::MAX).await?;
     let mut ordinals = names.iter().filter_map(|name| segment::ordinal(name)).peekable();

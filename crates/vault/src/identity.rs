@@ -11,7 +11,7 @@ use crate::store::{ObjectStore, Put};
 use serde::{Deserialize, Serialize};
 
 /// The name of the object.
-const KEY: &str = "VAULT.json";
+pub(crate) const KEY: &str = "VAULT.json";
 
 /// Which vault this is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

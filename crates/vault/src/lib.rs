@@ -10,6 +10,7 @@
 //! opening covers it.
 
 mod chain;
+mod copy;
 mod end;
 mod error;
 mod identity;
@@ -20,7 +21,8 @@ mod seq;
 pub mod snapshot;
 pub mod store;
 
-pub use chain::{Tail, Verified, read, verify};
+pub use chain::{Tail, Verified, read, start, verify};
+pub use copy::{Copied, copy};
 pub use end::{Reign, reign};
 pub use error::{Error, Kind, Result};
 pub use identity::{Identity, identity, init};

@@ -240,6 +240,19 @@ pub async fn rotate<S: ObjectStore>(store: &S, fold: u32, keep: usize) -> Result
     Ok(deleted)
 }
 
+/// Deletes every snapshot but this one, of whatever program: what they hold is to be forgotten.
+pub async fn drop_before<S: ObjectStore>(store: &S, kept: &Snapshot) -> Result<u64> {
+    let mut names = store.list(FOLDER, "", usize::MAX).await?;
+    names.sort_by_key(|key| !key.ends_with("/manifest.json"));
+    let folder = format!("{FOLDER}{}/", kept.name);
+    let mut deleted = 0;
+    for key in names.iter().filter(|key| !key.starts_with(&folder)) {
+        store.delete(key).await?;
+        deleted += 1;
+    }
+    Ok(deleted)
+}
+
 fn part_key(name: &str, number: usize) -> String {
     format!("{FOLDER}{name}/{number:05}.zst")
 }

@@ -1,0 +1,140 @@
+//! Verbs that write to a vault: `vault prune` and `vault erase`. Each is a term of its own, with the same courtesy as a
+//! run.
+
+use crate::cli::{Call, Exit, courtesy, print, print_json};
+use crate::error::{Error, Kind, Result};
+use crate::job;
+use crate::plan::{Limits, Until};
+use crate::state::State;
+use crate::wire::{self, Owned, Store, Vaulted};
+use crate::world::live;
+use jiff::SignedDuration;
+use knowledge::id::PageId;
+use knowledge::record::Record;
+use knowledge::time::Timestamp;
+use serde_json::json;
+use vault::{Ordinal, Segment, Snapshot, Vault, snapshot};
+
+/// A vault, open for writing, with its state.
+struct Open {
+    vaulted: Vaulted,
+    owned: Owned,
+    vault: Vault<Store>,
+}
+
+async fn open(call: &Call, take_over: bool) -> Result<Open> {
+    let vaulted = wire::vault(&call.settings).await?;
+    let mut owned = wire::state_to_write(&call.settings, &vaulted, &|text| call.tell(text)).await?;
+    let me = wire::writer();
+    courtesy::wait(call, &vaulted.store, (&me, take_over)).await?;
+    let vault = Vault::open(vaulted.store.clone(), me, wire::nonce()?, live::now()).await?;
+    owned.state.catch_up(&vaulted.store).await?;
+    Ok(Open { vaulted, owned, vault })
+}
+
+/// Snapshots of this fold version whose every part was read and is as it was written, newest first.
+async fn verified(store: &Store) -> Result<Vec<Snapshot>> {
+    let mut sound = Vec::new();
+    for found in snapshot::snapshots(store).await?.whole {
+        if found.base.fold == State::fold() && snapshot::verify_snapshot(store, &found).await.is_ok() {
+            sound.push(found);
+        }
+    }
+    Ok(sound)
+}
+
+/// Deletes segments that are older than so many days and that the second newest verified snapshot covers.
+pub(super) async fn prune(call: &Call, keep_days: u32, take_over: bool) -> Result<Exit> {
+    let mut open = open(call, take_over).await?;
+    let sound = verified(&open.vaulted.store).await?;
+    let Some(covering) = sound.get(1) else {
+        return Err(Error::new(
+            Kind::Halt,
+            format!("pruning: found {} verified snapshots, expected two at least", sound.len()),
+        )
+        .hint("each run that brings much leaves a snapshot; nothing was deleted"));
+    };
+    let oldest = live::now().checked_sub(SignedDuration::from_hours(24) * keep_days.cast_signed());
+    let old = before(&open.vaulted.store, oldest.unwrap_or(Timestamp::MIN)).await?;
+    let before = old.min(covering.base.position.ordinal);
+    let (segment, deleted) = open.vault.prune::<Record>(live::now(), before).await?;
+    open.owned.state.advance(&segment)?;
+    end(&mut open).await?;
+    match call.json {
+        true => print_json(&json!({"before_segment": before, "deleted": deleted}))?,
+        false => print(&format!(
+            "deleted {deleted} segments before segment {before}; snapshots of records {} and {} cover them\n",
+            sound[0].base.seq, covering.base.seq
+        ))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// The first segment that has an entry of this moment or later.
+async fn before(store: &Store, oldest: Timestamp) -> Result<Ordinal> {
+    let start = vault::start(store).await?;
+    let mut first = None;
+    let mut last = Ordinal::new(1);
+    vault::read(store, start, |segment: Segment<serde::de::IgnoredAny>| {
+        last = segment.position.ordinal;
+        if first.is_none() && segment.entries.iter().any(|entry| entry.at >= oldest) {
+            first = Some(last);
+        }
+        Ok::<_, Error>(())
+    })
+    .await?;
+    Ok(first.unwrap_or(last))
+}
+
+async fn end(open: &mut Open) -> Result<()> {
+    let segment = open.vault.close(live::now()).await?;
+    open.owned.state.advance(&segment)
+}
+
+/// Erases all that came from a page, from the state, the snapshots and the journal.
+pub(super) async fn erase(call: &Call, page: &str, take_over: bool) -> Result<Exit> {
+    let mut open = open(call, take_over).await?;
+    let page = PageId::new(page);
+    let state = &mut open.owned.state;
+    if !state.is_settled()? || state.reindexing()?.is_some() {
+        return Err(Error::new(Kind::Halt, "erasing: there is work under way").hint(
+            "run `highwater pipeline` to its end first, with `--model none` if nobody shall be asked; nothing was erased",
+        ));
+    }
+    if state.erasable(&page)?.is_none() {
+        let text = format!("erasing page `{}`: nothing is held of it", page.as_str());
+        return Err(
+            Error::new(Kind::Usage, text).hint("`highwater search` and `show` name pages by their ids")
+        );
+    }
+    let limits =
+        Limits { erase: Some(page.clone()), sweep: false, until: Until::Indexed, ..Limits::default() };
+    let world = wire::world_without_wiki();
+    job::run(&world, &mut open.vault, state, &limits).await?;
+    if !state.erasure(&page)?.is_some_and(|erasure| erasure.is_done) {
+        return Err(Error::new(Kind::Later, "erasing was interrupted").hint("the same command goes on"));
+    }
+    // What was deleted must not stay in free pages of the file that is saved now.
+    state.vacuum()?;
+    let saved = job::save(&open.vault, state, live::now()).await?;
+    let (segment, deleted) = open.vault.prune::<Record>(live::now(), saved.base.position.ordinal).await?;
+    open.owned.state.advance(&segment)?;
+    let parts = snapshot::drop_before(&open.vaulted.store, &saved).await?;
+    end(&mut open).await?;
+    let place = call.settings.text("vault").to_owned();
+    match call.json {
+        true => print_json(&json!({
+            "page": page.as_str(), "deleted_segments": deleted, "deleted_snapshot_objects": parts,
+            "snapshot": saved.name,
+        }))?,
+        false => print(&format!(
+            "erased page `{}`: {deleted} segments and {parts} objects of older snapshots are deleted\n",
+            page.as_str()
+        ))?,
+    }
+    call.tell(&format!(
+        "what may remain: copies of `{place}` and of state files elsewhere; in a bucket with versions or soft delete, the \
+         deleted objects until its retention ends (delete noncurrent versions under `journal/` and `snapshots/` there)"
+    ));
+    Ok(Exit::Done)
+}
