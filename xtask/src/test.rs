@@ -13,6 +13,9 @@ const LIVES: &str = "500";
 pub fn test(filter: &[String]) -> Done {
     let python = python()?;
     eprintln!("the tests need the toolchain and Python (`{}`)", python.display());
+    eprintln!(
+        "on Linux they mount buckets: that needs root and `/dev/fuse`; HIGHWATER_NO_FUSE=1 leaves it out"
+    );
     let mut command = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
     command.env("PYTHON3", python);
     command.args(filter);

@@ -1,15 +1,17 @@
-//! A store in a plain folder of a local file system: an object is a file. It must not know what the bytes
-//! mean.
+//! A store in a folder: an object is a file. It must not know what the bytes mean.
 //!
-//! The invariant: a name, once visible, is a complete and durable file. A creation writes a temporary file
-//! beside it, syncs it, hard-links it to its name (which fails if the name is taken) and syncs the folder.
-//! Temporary names begin with a dot; what a crash leaves of them is never listed or read, and may be deleted
-//! by anyone at any time.
+//! The invariant, where the file system has hard links: a name, once visible, is a complete and durable file. A
+//! creation writes a temporary file beside it, syncs it, hard-links it to its name (which fails if the name is
+//! taken) and syncs the folder. Temporary names begin with a dot; what a crash leaves of them is never listed or
+//! read, and may be deleted by anyone at any time. Where links are refused, as on a mounted bucket, `mount.rs`
+//! says what holds; which of the two it is shows at the first creation.
 //!
 //! Work runs on the runtime's blocking threads: a sync takes milliseconds on a good disk and seconds on a bad
 //! one, and the calls in flight must not wait for it. It also finishes when the future is dropped, so a name
 //! is never left linked but unsynced by a cancelled append. So a Tokio runtime must be running.
 
+use super::mount::{Ground, close};
+use super::refusal::{explain, halting};
 use super::{OBJECT_CAP, ObjectStore, Put, check_key};
 use crate::error::{Error, Kind, Result};
 use std::fs::{self, File, OpenOptions};
@@ -24,16 +26,20 @@ static TEMPORARY: AtomicU64 = AtomicU64::new(0);
 /// How many leftovers of dead processes with our id we step over before we say that something is wrong.
 const TEMPORARY_ATTEMPTS: u32 = 10_000;
 
+/// How often a replacement is tried that somebody else's overtook.
+const REPLACE_ATTEMPTS: u32 = 4;
+
 /// Objects as files under one folder. Cloning gives another handle on the same folder.
 #[derive(Clone, Debug)]
 pub struct DirStore {
     root: Arc<Path>,
+    ground: Arc<Ground>,
 }
 
 impl DirStore {
     /// The store in this folder. Nothing is touched yet; the folder is made when the first object is.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into().into() }
+        Self { root: root.into().into(), ground: Arc::default() }
     }
 
     /// The folder.
@@ -51,20 +57,27 @@ impl ObjectStore for DirStore {
     async fn put_new(&self, key: &str, bytes: &[u8]) -> Result<Put> {
         let path = self.path(key)?;
         let bytes = bytes.to_vec();
-        blocking(move || create(&path, &bytes)).await
+        let (root, ground) = (Arc::clone(&self.root), Arc::clone(&self.ground));
+        blocking(move || match ground.has_links(&root)? {
+            true => create(&path, &bytes),
+            false => ground.create(&path, &bytes),
+        })
+        .await
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
         let path = self.path(key)?;
-        blocking(move || load(&path)).await
+        let ground = Arc::clone(&self.ground);
+        blocking(move || ground.load(&path)).await
     }
 
     async fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>> {
         let mut walk =
             Listing { prefix: prefix.to_owned(), after: after.to_owned(), limit, names: Vec::new() };
-        let root = Arc::clone(&self.root);
+        let (root, ground) = (Arc::clone(&self.root), Arc::clone(&self.ground));
         blocking(move || {
-            walk.folder(&root, "")?;
+            let failed = |(folder, error): (PathBuf, io::Error)| ground.explain("listing", &folder, &error);
+            walk.folder(&root, "").map_err(failed)?;
             Ok(walk.names)
         })
         .await
@@ -72,13 +85,25 @@ impl ObjectStore for DirStore {
 
     async fn delete(&self, key: &str) -> Result<()> {
         let path = self.path(key)?;
-        blocking(move || remove(&path)).await
+        let ground = Arc::clone(&self.ground);
+        blocking(move || remove(&path).map_err(|error| ground.explain("deleting", &path, &error))).await
     }
 
     async fn replace(&self, key: &str, bytes: &[u8]) -> Result<()> {
         let path = self.path(key)?;
         let bytes = bytes.to_vec();
-        blocking(move || overwrite(&path, &bytes)).await
+        let ground = Arc::clone(&self.ground);
+        blocking(move || {
+            make_folder(parent(&path)?)?;
+            overwrite(&path, &bytes).map_err(|error| ground.explain("writing", &path, &error))
+        })
+        .await
+    }
+
+    async fn is_atomic(&self) -> bool {
+        let (root, ground) = (Arc::clone(&self.root), Arc::clone(&self.ground));
+        // Where it cannot be found out, "no" is the answer that costs only a look.
+        blocking(move || Ok(ground.surely_has_links(&root))).await.unwrap_or(false)
     }
 
     fn place(&self, key: &str) -> String {
@@ -112,7 +137,8 @@ fn create(path: &Path, bytes: &[u8]) -> Result<Put> {
     if linked? == Put::AlreadyExists {
         return Ok(Put::AlreadyExists);
     }
-    sync_folder(folder)?;
+    // The name is there, but perhaps not for good: never "unclear", since a second look would find it.
+    sync_folder(folder).map_err(|error| halting("syncing", folder, &error))?;
     Ok(Put::Created)
 }
 
@@ -124,10 +150,20 @@ fn link(temporary: &Path, path: &Path) -> Result<Put> {
     }
 }
 
-/// Writes a file whole, over whatever is there. Not synced: nothing depends on it.
-fn overwrite(path: &Path, bytes: &[u8]) -> Result<()> {
-    make_folder(parent(path)?)?;
-    fs::write(path, bytes).map_err(|error| explain("writing", path, &error))
+/// Writes a file whole, over whatever is there. Not synced: nothing depends on it. If another writer's bytes came in
+/// between, either may win, but one of them is there.
+fn overwrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut end = Ok(());
+    for _ in 0..REPLACE_ATTEMPTS {
+        let mut file = File::create(path)?;
+        let written = file.write_all(bytes);
+        end = written.and(close(file));
+        match &end {
+            Err(error) if error.kind() == ErrorKind::StaleNetworkFileHandle => {}
+            _ => return end,
+        }
+    }
+    end
 }
 
 /// A file of our own beside `path`.
@@ -149,56 +185,58 @@ fn temporary_file(path: &Path) -> Result<(PathBuf, File)> {
     .with_hint("delete the files there whose names begin with a dot and end in `.tmp`"))
 }
 
-fn load(path: &Path) -> Result<Option<Vec<u8>>> {
-    let size = match fs::metadata(path) {
-        Ok(found) => found.len(),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(explain("reading", path, &error)),
-    };
-    if size > OBJECT_CAP {
-        return Err(Error::damaged(
-            &path.display().to_string(),
-            format_args!("found {size} bytes, expected at most {OBJECT_CAP}"),
-        ));
-    }
-    match fs::read(path) {
+/// The bytes of a file; an error of the kind `FileTooLarge` if that cannot be an object.
+pub(super) fn load(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let found = fs::metadata(path).and_then(|found| match found.len() {
+        size if size > OBJECT_CAP => {
+            let text = format!("found {size} bytes, expected at most {OBJECT_CAP}");
+            Err(io::Error::new(ErrorKind::FileTooLarge, text))
+        }
+        _ => fs::read(path),
+    });
+    match found {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(explain("reading", path, &error)),
+        Err(error) => Err(error),
     }
 }
 
-fn remove(path: &Path) -> Result<()> {
+fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
-        Ok(()) => sync_folder(parent(path)?),
+        Ok(()) => sync_folder(path.parent().unwrap_or(Path::new(""))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(explain("deleting", path, &error)),
+        Err(error) => Err(error),
     }
 }
 
-fn parent(path: &Path) -> Result<&Path> {
+pub(super) fn parent(path: &Path) -> Result<&Path> {
     path.parent().ok_or_else(|| Error::bug(format!("`{}` is not inside a folder", path.display())))
 }
 
 /// Makes a folder and those above it, durably: a new folder's own name must survive as well as what is in it.
-fn make_folder(folder: &Path) -> Result<()> {
-    if folder.as_os_str().is_empty() || folder.is_dir() {
+pub(super) fn make_folder(folder: &Path) -> Result<()> {
+    if folder.as_os_str().is_empty() {
         return Ok(());
+    }
+    match fs::metadata(folder) {
+        Ok(found) if found.is_dir() => return Ok(()),
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(explain("looking at", folder, &error));
+        }
+        _ => {}
     }
     let above = folder.parent().unwrap_or(Path::new(""));
     make_folder(above)?;
     match fs::create_dir(folder) {
-        Ok(()) => sync_folder(above),
+        Ok(()) => sync_folder(above).map_err(|error| explain("syncing", above, &error)),
         Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
         Err(error) => Err(explain("making the folder", folder, &error)),
     }
 }
 
-fn sync_folder(folder: &Path) -> Result<()> {
+fn sync_folder(folder: &Path) -> io::Result<()> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    File::open(folder)
-        .and_then(|handle| handle.sync_all())
-        .map_err(|error| explain("syncing", folder, &error))
+    File::open(folder).and_then(|handle| handle.sync_all())
 }
 
 /// A listing in progress: depth first, each folder sorted as its full names sort, stopping when it is full.
@@ -211,8 +249,9 @@ struct Listing {
 
 impl Listing {
     /// Adds what is in `folder`, whose names all begin with `stem`.
-    fn folder(&mut self, folder: &Path, stem: &str) -> Result<()> {
-        for (name, is_folder) in entries(folder, stem)? {
+    fn folder(&mut self, folder: &Path, stem: &str) -> Result<(), (PathBuf, io::Error)> {
+        let inside = entries(folder, stem).map_err(|error| (folder.to_owned(), error))?;
+        for (name, is_folder) in inside {
             if self.names.len() >= self.limit {
                 return Ok(());
             }
@@ -234,47 +273,24 @@ impl Listing {
 /// Names in a folder, in bytewise order of the full names: a folder sorts by its name with the `/`. Names
 /// that begin with a dot are nobody's objects. Links to files count, links to folders do not, so there are no
 /// circles.
-fn entries(folder: &Path, stem: &str) -> Result<Vec<(String, bool)>> {
-    let failed = |error: &io::Error| explain("listing", folder, error);
+fn entries(folder: &Path, stem: &str) -> io::Result<Vec<(String, bool)>> {
     let mut found = Vec::new();
     let listing = match fs::read_dir(folder) {
         Ok(listing) => listing,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(found),
-        Err(error) => return Err(failed(&error)),
+        Err(error) => return Err(error),
     };
     for entry in listing {
-        let entry = entry.map_err(|error| failed(&error))?;
+        let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.starts_with('.') {
             continue;
         }
-        let is_folder = entry.file_type().map_err(|error| failed(&error))?.is_dir();
+        let is_folder = entry.file_type()?.is_dir();
         found.push((format!("{stem}{name}{}", if is_folder { "/" } else { "" }), is_folder));
     }
     found.sort_unstable();
     Ok(found)
-}
-
-/// What a file system's refusal means for a person. None of these is "unclear": a creation that failed here
-/// was either never linked or could not be made durable, and the second must not be taken for a success by
-/// looking again.
-fn explain(doing: &str, path: &Path, error: &io::Error) -> Error {
-    let hint = match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            "free some space and start again; everything acknowledged so far is safe"
-        }
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            "let this user read and write that folder, or name another target"
-        }
-        ErrorKind::NotADirectory | ErrorKind::IsADirectory | ErrorKind::AlreadyExists => {
-            "name a folder for the vault, not a file"
-        }
-        ErrorKind::Unsupported | ErrorKind::CrossesDevices => {
-            "this file system has no hard links; keep the vault on a local disk"
-        }
-        _ => "look at the disk and start again; everything acknowledged so far is safe",
-    };
-    Error::new(Kind::Halt, format!("{doing} `{}`: {error}", path.display())).with_hint(hint)
 }
 
 #[cfg(test)]
@@ -304,17 +320,5 @@ mod tests {
             assert!(error.to_string().contains(&*file.path().to_string_lossy()), "{error}");
             assert_eq!(error.hint(), Some("name a folder for the vault, not a file"), "{error}");
         }
-    }
-
-    #[test]
-    fn a_full_or_forbidden_disk_gets_its_own_advice() {
-        let hint = |kind: ErrorKind| {
-            let error = explain("writing", Path::new("v"), &kind.into());
-            error.hint().unwrap_or_default().to_owned()
-        };
-        assert!(hint(ErrorKind::StorageFull).starts_with("free some space"));
-        assert!(hint(ErrorKind::PermissionDenied).starts_with("let this user read and write"));
-        assert!(hint(ErrorKind::Unsupported).contains("no hard links"));
-        assert!(hint(ErrorKind::Other).contains("is safe"));
     }
 }

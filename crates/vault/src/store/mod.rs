@@ -4,6 +4,8 @@
 mod contract;
 mod dir;
 mod memory;
+mod mount;
+mod refusal;
 
 pub use contract::contract;
 pub use dir::DirStore;
