@@ -5,15 +5,15 @@ use crate::error::Result;
 use crate::wire;
 use clap::Subcommand;
 use serde_json::json;
-use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Make a vault in an empty or absent folder
-    #[command(after_help = "Example: highwater vault init /mnt/wiki-vault")]
+    /// Make a vault in an empty or absent folder, or in a bucket
+    #[command(after_help = "Example: highwater vault init gs://our-bucket/wiki")]
     Init {
-        /// The folder [default: the setting `vault`]
-        target: Option<PathBuf>,
+        /// A folder, `gs://BUCKET/PREFIX`, `s3://BUCKET/PREFIX` or `az://CONTAINER/PREFIX` [default: the setting
+        /// `vault`]
+        target: Option<String>,
     },
     /// Check every digest and every link of the journal
     #[command(after_help = "Example: highwater vault verify --vault /mnt/wiki-vault")]
@@ -25,16 +25,13 @@ pub(super) enum Verb {
 
 pub(super) async fn run(call: &Call, verb: &Verb) -> Result<Exit> {
     match verb {
-        Verb::Init { target } => {
-            let target = target.clone().unwrap_or_else(|| call.settings.path("vault"));
-            init(call, &target).await
-        }
+        Verb::Init { target } => init(call, target.as_deref().unwrap_or(call.settings.text("vault"))).await,
         Verb::Verify => verify(call).await,
         Verb::Rebuild => rebuild(call).await,
     }
 }
 
-async fn init(call: &Call, target: &std::path::Path) -> Result<Exit> {
+async fn init(call: &Call, target: &str) -> Result<Exit> {
     let made = wire::make_vault(&call.settings, target).await?;
     match call.json {
         true => print_json(&json!({
@@ -42,9 +39,7 @@ async fn init(call: &Call, target: &std::path::Path) -> Result<Exit> {
         }))?,
         false => print(&format!(
             "made vault {} for environment `{}` in `{}`\n",
-            made.identity.id,
-            made.identity.environment,
-            target.display()
+            made.identity.id, made.identity.environment, target
         ))?,
     }
     Ok(Exit::Done)

@@ -45,7 +45,9 @@ impl CloudStore {
     }
 
     fn below(&self, name: &str) -> Path {
-        name.split('/').filter(|part| !part.is_empty()).fold(self.prefix.clone(), |path, part| path.join(part))
+        name.split('/')
+            .filter(|part| !part.is_empty())
+            .fold(self.prefix.clone(), |path, part| path.join(part))
     }
 
     /// The name of an object without the prefix; none for the marker some tools leave in the place of a folder.
@@ -144,9 +146,7 @@ impl ObjectStore for CloudStore {
 
     async fn replace(&self, key: &str, bytes: &[u8]) -> Result<()> {
         check_key(key)?;
-        self.put(key, bytes, PutMode::Overwrite)
-            .await
-            .map_err(|error| self.failed("replacing", key, &error))
+        self.put(key, bytes, PutMode::Overwrite).await.map_err(|error| self.failed("replacing", key, &error))
     }
 
     fn place(&self, key: &str) -> String {
@@ -216,18 +216,16 @@ fn explain(doing: &str, place: &str, error: &object_store::Error) -> Error {
     }
 }
 
-const RIGHTS: &str =
-    "let the identity of this process list, read, create, replace and delete objects there, and see that its \
+const RIGHTS: &str = "let the identity of this process list, read, create, replace and delete objects there, and see that its \
      credentials are still valid";
-const CREDENTIALS: &str =
-    "no usable credentials were found: name them in the environment, as `docs/adding-a-store.md` lists, or run where \
+const CREDENTIALS: &str = "no usable credentials were found: name them in the environment, as `docs/adding-a-store.md` lists, or run where \
      the machine has an identity";
 const BUCKET: &str = "make the bucket (or container) first, or correct its name; nothing here makes one";
 const REGION: &str = "the bucket is elsewhere: set `AWS_REGION` to its region, or correct the endpoint";
-const CONDITION: &str =
-    "the service did not take the request; it must know `If-None-Match: *` on creation and answer 412 where there is \
+const CONDITION: &str = "the service did not take the request; it must know `If-None-Match: *` on creation and answer 412 where there is \
      an object";
-const UNCLEAR: &str = "look at the network and the service's status and start again; everything acknowledged is safe";
+const UNCLEAR: &str =
+    "look at the network and the service's status and start again; everything acknowledged is safe";
 
 fn advice(answer: &Answer, error: &object_store::Error) -> (Kind, &'static str) {
     use object_store::Error::*;
@@ -336,7 +334,10 @@ mod tests {
         ] {
             let error = explain("creating", "s3://b/k", &answered(status, body));
             assert_eq!(error.kind(), kind, "{status}");
-            assert_eq!(error.to_string(), format!("creating `s3://b/k`: the service answered {status} (Word)"));
+            assert_eq!(
+                error.to_string(),
+                format!("creating `s3://b/k`: the service answered {status} (Word)")
+            );
             assert!(error.hint().is_some(), "{status}");
         }
         let source = "error sending request for url (https://a.b/c?sig=hunter2)".into();
