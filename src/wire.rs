@@ -69,8 +69,8 @@ pub async fn vault(settings: &Settings) -> Result<Vaulted> {
     Ok(Vaulted { store, identity })
 }
 
-/// Opens the vault for a run: as `vault`, but at the default place it is made when nothing is there. A bucket is seen to
-/// keep its promise first: not every vault in one was made there.
+/// Opens the vault for a run: as `vault`, but at the default place it is made when nothing is there. A bucket is seen
+/// to keep its promise first: not every vault in one was made there.
 pub async fn vault_to_write(settings: &Settings) -> Result<Vaulted> {
     let target = settings.text("vault");
     let nothing = std::fs::read_dir(target).map_or(true, |mut entries| entries.next().is_none());

@@ -164,7 +164,6 @@ async fn whatever_happens_to_a_creation_nothing_is_there_twice_and_nothing_is_lo
         &[Fault::DoneBut(503)],
         &[Fault::DoneBut(409)],
         &[Fault::DoneBut(429), Fault::LostBefore],
-        &[Fault::Silent],
     ] {
         let store = fresh.vault().await;
         let mut vault = open(&store, 1).await.unwrap();
@@ -182,6 +181,19 @@ async fn whatever_happens_to_a_creation_nothing_is_there_twice_and_nothing_is_lo
         assert_eq!(gcs.left(), 0, "{faults:?} were not reached");
         assert_eq!(records(&store).await, [""; 0], "{faults:?}");
     }
+}
+
+#[tokio::test]
+async fn a_service_that_never_answers_is_not_waited_for_and_what_it_did_counts_once() {
+    let gcs = Gcs::new();
+    let store = google(&gcs).vault().await;
+    let mut vault = open(&store, 1).await.unwrap();
+    gcs.script("PUT", &[Fault::Silent]);
+    let began = Instant::now();
+    append(&mut vault, "one").await;
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    append(&mut vault, "two").await;
+    assert_eq!((records(&store).await, gcs.left()), (vec!["one".to_owned(), "two".to_owned()], 0));
 }
 
 #[tokio::test]

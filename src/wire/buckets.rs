@@ -5,7 +5,7 @@
 //! unclear (it sends a segment three times and looks after each), so one request may take about eight seconds to fail:
 //! `CONNECT`, `RETRIES` and the times of `Paced` add up to that.
 
-use super::stores::{Bucket, Service};
+use super::stores::{Bucket, Cloud};
 use crate::error::{Error, Kind, Result};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
@@ -34,9 +34,9 @@ pub fn objects(
     rustls::crypto::ring::default_provider().install_default().ok();
     let environment: Vec<(String, String)> = environment.into_iter().collect();
     match bucket.service {
-        Service::Google => google(bucket.name, &environment),
-        Service::Amazon => amazon(bucket.name, &environment),
-        Service::Azure => azure(bucket.name, &environment),
+        Cloud::Google => google(bucket.name, &environment),
+        Cloud::Amazon => amazon(bucket.name, &environment),
+        Cloud::Azure => azure(bucket.name, &environment),
     }
 }
 
@@ -143,7 +143,7 @@ fn unusable(service: &str, error: &object_store::Error) -> Error {
     let cause = cause.to_string();
     let cause = cause.split('?').next().unwrap_or_default();
     Error::new(Kind::Halt, format!("opening a bucket of {service}: {cause}"))
-        .hint("`docs/adding-a-store.md` lists what the environment must say")
+        .hint("`docs/buckets.md` lists what the environment must say")
 }
 
 #[cfg(not(feature = "gcp"))]
@@ -220,7 +220,7 @@ mod tokens {
 #[derive(Debug)]
 struct Paced;
 
-/// Uploads up to so many bytes, and how long each may take: at 300 KB a second (26 KB for the smallest) it gets through.
+/// Uploads up to so many bytes, and how long each may take: at 300 KB a second (the smallest at 26 KB) it gets through.
 const UPLOADS: [(usize, &str); 3] =
     [(256 << 10, "10 seconds"), (16 << 20, "1 minute"), (usize::MAX, "1 hour")];
 

@@ -7,12 +7,11 @@ use crate::error::{Error, Kind, Result};
 use vault::{AnyStore, DirStore};
 
 /// The schemes of buckets, with the service that each means.
-pub const BUCKETS: [(&str, Service); 3] =
-    [("gs", Service::Google), ("s3", Service::Amazon), ("az", Service::Azure)];
+pub const BUCKETS: [(&str, Cloud); 3] = [("gs", Cloud::Google), ("s3", Cloud::Amazon), ("az", Cloud::Azure)];
 
 /// Who keeps a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Service {
+pub enum Cloud {
     /// Google Cloud Storage.
     Google,
     /// S3, or a service that speaks it.
@@ -25,7 +24,7 @@ pub enum Service {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bucket<'a> {
     /// Who keeps it.
-    pub service: Service,
+    pub service: Cloud,
     /// Its name.
     pub name: &'a str,
     /// What the names of all our objects begin with; may be empty.
@@ -101,12 +100,12 @@ mod tests {
 
     #[test]
     fn an_address_is_a_service_a_bucket_and_a_prefix() {
-        let google = |name, prefix| Bucket { service: Service::Google, name, prefix };
+        let google = |name, prefix| Bucket { service: Cloud::Google, name, prefix };
         assert_eq!(bucket("gs://b").unwrap(), google("b", ""));
         assert_eq!(bucket("gs://b/").unwrap(), google("b", ""));
         assert_eq!(bucket("gs://b/wiki/prod/").unwrap(), google("b", "wiki/prod"));
-        assert_eq!(bucket("s3://b.c/p").unwrap().service, Service::Amazon);
-        assert_eq!(bucket("az://c/p").unwrap().service, Service::Azure);
+        assert_eq!(bucket("s3://b.c/p").unwrap().service, Cloud::Amazon);
+        assert_eq!(bucket("az://c/p").unwrap().service, Cloud::Azure);
         assert!(!is_address("vault") && !is_address("/mnt/gs:/x") && is_address("gs://b"));
     }
 

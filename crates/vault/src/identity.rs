@@ -66,8 +66,8 @@ pub async fn init<S: ObjectStore>(store: &S, identity: &Identity) -> Result<()> 
     create(store, &encode(identity)?).await
 }
 
-/// Puts the object. As with a segment, an unclear answer is cleared up by looking: the id in it is random, so equal bytes
-/// are ours, also where the store says that somebody was first because it sent our request twice.
+/// Puts the object. As with a segment, an unclear answer is cleared up by looking: the id in it is random, so equal
+/// bytes are ours, also where the store says that somebody was first because it sent our request twice.
 async fn create<S: ObjectStore>(store: &S, bytes: &[u8]) -> Result<()> {
     let mut unclear = Error::new(
         Kind::Later,
@@ -92,8 +92,8 @@ async fn create<S: ObjectStore>(store: &S, bytes: &[u8]) -> Result<()> {
 }
 
 /// Sees that the store keeps its one promise, by creating again what is there: `VAULT.json`, with the bytes it has, so
-/// that a store which breaks the promise does no harm. Some services that speak S3 take the condition and ignore it; two
-/// writers would then overwrite each other's segments and never know.
+/// that a store which breaks the promise does no harm. Some services that speak S3 take the condition and ignore it;
+/// two writers would then overwrite each other's segments and never know.
 pub async fn check_creation<S: ObjectStore>(store: &S) -> Result<()> {
     let place = store.place(IDENTITY);
     let Some(bytes) = store.get(IDENTITY).await? else { return Err(absent(store, &place).await?) };

@@ -160,8 +160,8 @@ impl ObjectStore for CloudStore {
 /// Codes that say that the bucket is not there, and not merely an object in it.
 const NO_BUCKET: [&str; 3] = ["NoSuchBucket", "ContainerNotFound", "ResourceNotFound"];
 
-/// Whether an error says, clearly, that there is an object of this name. A 409 has many meanings: S3 answers so when two
-/// creations met and neither may have won; Azure means it.
+/// Whether an error says, clearly, that there is an object of this name. A 409 has many meanings: S3 answers so when
+/// two creations met and neither may have won; Azure means it.
 fn is_taken(error: &object_store::Error) -> bool {
     use object_store::Error::{AlreadyExists, Precondition};
     let answer = Answer::of(error);
@@ -216,14 +216,14 @@ fn explain(doing: &str, place: &str, error: &object_store::Error) -> Error {
     }
 }
 
-const RIGHTS: &str = "let the identity of this process list, read, create, replace and delete objects there, and see that its \
-     credentials are still valid";
-const CREDENTIALS: &str = "no usable credentials were found: name them in the environment, as `docs/adding-a-store.md` lists, or run where \
-     the machine has an identity";
+const RIGHTS: &str = "let the identity of this process list, read, create, replace and delete objects there, and see \
+                      that its credentials are still valid";
+const CREDENTIALS: &str = "no usable credentials were found: name them in the environment, as `docs/buckets.md` says, \
+                           or run where the machine has an identity";
 const BUCKET: &str = "make the bucket (or container) first, or correct its name; nothing here makes one";
 const REGION: &str = "the bucket is elsewhere: set `AWS_REGION` to its region, or correct the endpoint";
-const CONDITION: &str = "the service did not take the request; it must know `If-None-Match: *` on creation and answer 412 where there is \
-     an object";
+const CONDITION: &str = "the service did not take the request; it must know `If-None-Match: *` on creation, and \
+                         answer 412 where there is an object";
 const UNCLEAR: &str =
     "look at the network and the service's status and start again; everything acknowledged is safe";
 
@@ -261,7 +261,7 @@ fn last_cause(error: &object_store::Error) -> String {
         cause = inner;
     }
     let text = cause.to_string();
-    text.split('?').next().unwrap_or_default().chars().take(200).collect()
+    text.split('?').next().unwrap_or_default().chars().take(400).collect()
 }
 
 #[cfg(test)]
