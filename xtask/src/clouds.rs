@@ -1,6 +1,6 @@
 //! The servers of S3 and of Azure's blobs that the tests of buckets run against: `moto` from Python's packages, Azurite
-//! from Node's, pinned, in `tools/clouds` of the target folder. Node itself comes as a Python package, so the only thing
-//! that is asked of the system is Python. This file must not know what is tried on the servers.
+//! from Node's, pinned, in `tools/clouds` of the target folder. Node itself comes as a Python package, so Python is all
+//! that is asked of the system. This file must not know what is tried on the servers.
 
 use crate::tools::{Done, from_the_system, python, run, target};
 use std::ffi::OsString;
