@@ -53,7 +53,8 @@ pub const KEYS: [Key; 38] = [
     Key {
         name: "vault",
         default: "vault",
-        about: "the folder that holds the journal; the one thing that must not be lost",
+        about: "what holds the journal, the one thing that must not be lost: a folder, `gs://BUCKET/PREFIX`, \
+                `s3://BUCKET/PREFIX` or `az://CONTAINER/PREFIX`",
     },
     Key {
         name: "state",

@@ -1,7 +1,10 @@
 //! Settings become components: the one room that knows them all.
 
+#[cfg(feature = "cloud")]
+mod buckets;
 pub mod embedding;
 mod models;
+pub mod stores;
 
 pub use models::{CALLS_AT_ONCE, PACK_CHARS, asks, batching, models};
 
@@ -16,7 +19,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use vault::{DirStore, Identity, Nonce, VaultId, Writer};
+use vault::{AnyStore, Identity, Nonce, ObjectStore, VaultId, Writer};
 
 /// Refuses settings that no component could be built from, before anything is begun.
 pub fn check(settings: &Settings) -> Result<()> {
@@ -29,7 +32,9 @@ pub fn check(settings: &Settings) -> Result<()> {
             return Err(Error::new(Kind::Usage, found).hint("give a value, or leave the setting out"));
         }
     }
-    if settings.path("state").starts_with(settings.path("vault")) {
+    if stores::is_address(settings.text("vault")) {
+        stores::bucket(settings.text("vault"))?;
+    } else if settings.path("state").starts_with(settings.path("vault")) {
         let found = format!("state file `{}`: it is inside the vault", settings.path("state").display());
         return Err(Error::new(Kind::Usage, found)
             .hint("give a `--state` outside: the vault holds nothing but the journal"));
@@ -48,7 +53,7 @@ pub const CONCURRENCY: RangeInclusive<usize> = 1..=256;
 /// The vault's store and what it says it is.
 pub struct Vaulted {
     /// Where its objects are.
-    pub store: DirStore,
+    pub store: AnyStore,
     /// Its identity.
     pub identity: Identity,
 }
@@ -58,28 +63,47 @@ pub struct Vaulted {
 /// # Errors
 /// An empty target, a foreign environment, a newer format.
 pub async fn vault(settings: &Settings) -> Result<Vaulted> {
-    let store = DirStore::new(settings.path("vault"));
+    let store = store(settings.text("vault"))?;
     let identity = vault::identity(&store).await?;
     identity.require_environment(settings.text("environment"))?;
     Ok(Vaulted { store, identity })
 }
 
-/// Opens the vault for a run: as `vault`, but at the default place it is made when nothing is there.
+/// Opens the vault for a run: as `vault`, but at the default place it is made when nothing is there. A bucket is seen
+/// to keep its promise first: not every vault in one was made there.
 pub async fn vault_to_write(settings: &Settings) -> Result<Vaulted> {
-    let path = settings.path("vault");
-    let nothing = std::fs::read_dir(&path).map_or(true, |mut entries| entries.next().is_none());
+    let target = settings.text("vault");
+    let nothing = std::fs::read_dir(target).map_or(true, |mut entries| entries.next().is_none());
     if *settings.origin("vault") == Origin::Default && nothing {
-        return make_vault(settings, &path).await;
+        return make_vault(settings, target).await;
     }
-    vault(settings).await
+    let vaulted = vault(settings).await?;
+    if stores::is_address(target) {
+        vault::check_creation(&vaulted.store).await?;
+    }
+    Ok(vaulted)
 }
 
-/// Makes a vault in an empty or absent folder.
-pub async fn make_vault(settings: &Settings, path: &Path) -> Result<Vaulted> {
-    let store = DirStore::new(path);
+/// Makes a vault in an empty or absent folder, or below a prefix of a bucket that holds nothing.
+pub async fn make_vault(settings: &Settings, target: &str) -> Result<Vaulted> {
+    let store = store(target)?;
     let identity = Identity::new(VaultId::new(random()?), settings.text("environment"));
     vault::init(&store, &identity).await?;
+    let checked = vault::check_creation(&store).await;
+    if checked.as_ref().is_err_and(|error| error.kind() == vault::Kind::Halt) {
+        // Best effort: what matters is that nobody takes this for a vault, and the error says so.
+        store.delete(vault::IDENTITY).await.ok();
+    }
+    checked?;
     Ok(Vaulted { store, identity })
+}
+
+/// The store that a target means, with the credentials of this process.
+pub fn store(target: &str) -> Result<AnyStore> {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    stores::store(target, std::env::vars_os().filter_map(text))
 }
 
 /// A fresh nonce for a term: with the vault's id, the one use of unseeded randomness.

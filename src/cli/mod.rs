@@ -56,7 +56,7 @@ shows them.";
 /// Flags of every verb.
 #[derive(Args, Debug)]
 struct Common {
-    /// The folder that holds the journal [default: vault]
+    /// What holds the journal: a folder, or gs://, s3:// or az:// with bucket and prefix [default: vault]
     #[arg(long, global = true, value_name = "DIR")]
     vault: Option<String>,
     /// The state file, a cache of the vault [default: highwater.db]

@@ -205,11 +205,11 @@ impl State {
     ) -> Result<Self> {
         delete(path)?;
         write(path, (store, saved), &|_| {}).await?;
-        Self::opened((path, vault_id), saved)
+        Self::checked((path, vault_id), saved)
     }
 
     /// Opens a file that was written from a snapshot, if it is what the manifest says.
-    fn opened((path, vault_id): (&Path, &str), saved: &Snapshot) -> Result<Self> {
+    fn checked((path, vault_id): (&Path, &str), saved: &Snapshot) -> Result<Self> {
         let is_ours = matches!(examine(path)?, Found::Fold(version, id) if version == FOLD && id == vault_id);
         let state = Self::create_or_open(path, vault_id)?;
         match is_ours && state.applied()? == saved.base.seq {

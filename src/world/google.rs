@@ -13,16 +13,16 @@ use tokio::sync::OnceCell;
 
 /// The credentials, once they were needed. They keep their token and renew it by themselves.
 #[derive(Clone, Default)]
-pub(super) struct Google(Arc<OnceCell<AccessTokenCredentials>>);
+pub(crate) struct Google(Arc<OnceCell<AccessTokenCredentials>>);
 
 impl Google {
     /// These credentials.
-    pub(super) fn of(credentials: AccessTokenCredentials) -> Self {
+    pub(crate) fn of(credentials: AccessTokenCredentials) -> Self {
         Self(Arc::new(OnceCell::new_with(Some(credentials))))
     }
 
     /// The headers that let a request in: the token, and who pays where that is said.
-    pub(super) async fn headers(&self, scope: &str) -> Result<Vec<(String, Secret)>, Refusal> {
+    pub(crate) async fn headers(&self, scope: &str) -> Result<Vec<(String, Secret)>, Refusal> {
         let credentials = self.0.get_or_try_init(|| async { find(scope) }).await?;
         match credentials.headers(http::Extensions::new()).await {
             Ok(CacheableResource::New { data, .. }) => Ok(data

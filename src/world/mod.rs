@@ -5,7 +5,7 @@ mod batches;
 pub mod embeds;
 pub mod files;
 #[cfg(feature = "gcp")]
-mod google;
+pub(crate) mod google;
 pub mod http;
 pub mod live;
 

@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod clouds;
 mod docs;
 mod facts;
 mod real_llm;

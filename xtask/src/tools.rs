@@ -92,11 +92,18 @@ pub fn python() -> Result<PathBuf, String> {
     if let Some(python) = found_python() {
         return Ok(python);
     }
-    let mut install = Command::new("apt-get");
-    install.args(["install", "--yes", "--no-install-recommends", "python3", "python3-venv"]);
-    run(install).map_err(|why| format!("the tests need Python 3.9 or newer as `python3`: {why}"))?;
-    eprintln!("installed python3 from the system's packages");
+    from_the_system(&["python3", "python3-venv"])
+        .map_err(|why| format!("the tests need Python 3.9 or newer as `python3`: {why}"))?;
     found_python().ok_or_else(|| "the tests need Python 3.9 or newer: `python3` is older".to_owned())
+}
+
+/// Asks the system's packages, and says so.
+pub fn from_the_system(packages: &[&str]) -> Done {
+    let mut install = Command::new("apt-get");
+    install.args(["install", "--yes", "--no-install-recommends"]).args(packages);
+    run(install)?;
+    eprintln!("installed {} from the system's packages", packages.join(", "));
+    Ok(())
 }
 
 fn found_python() -> Option<PathBuf> {

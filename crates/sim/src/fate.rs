@@ -565,6 +565,8 @@ pub fn kind(event: &Event<Record>) -> &'static str {
             Record::Answered(_) => "answered",
             Record::Deferred(_) => "deferred",
             Record::Salvaged(_) => "salvaged",
+            Record::Erasing(_) => "erasing",
+            Record::Erased { .. } => "erased",
             Record::Refused(_) => "refused",
             Record::Retried(_) => "retried",
             Record::Understood(_) => "understood",

@@ -2,7 +2,7 @@
 //! only when it is complete: the identity comes last.
 
 use crate::error::{Error, Kind, Result};
-use crate::identity::{self, identity};
+use crate::identity::{IDENTITY, identity};
 use crate::segment::{Object, inspect, ordinal};
 use crate::store::{ObjectStore, Put};
 
@@ -44,25 +44,25 @@ pub async fn copy<A: ObjectStore, B: ObjectStore>(
         put(to, key, &bytes, &mut copied).await?;
         each(&copied);
     }
-    let Some(bytes) = from.get(identity::KEY).await? else {
+    let Some(bytes) = from.get(IDENTITY).await? else {
         return Err(Error::new(Kind::Later, format!("copying vault `{}`: it vanished meanwhile", vault.id)));
     };
-    put(to, identity::KEY, &bytes, &mut copied).await?;
+    put(to, IDENTITY, &bytes, &mut copied).await?;
     each(&copied);
     Ok(copied)
 }
 
 /// A target is empty, or holds this very vault, or an unfinished copy.
 async fn check_target<A: ObjectStore, B: ObjectStore>(from: &A, to: &B) -> Result<()> {
-    match (from.get(identity::KEY).await?, to.get(identity::KEY).await?) {
+    match (from.get(IDENTITY).await?, to.get(IDENTITY).await?) {
         (Some(ours), Some(theirs)) if ours != theirs => {
-            let text = format!("copying to `{}`: another vault is there", to.place(identity::KEY));
+            let text = format!("copying to `{}`: another vault is there", to.place(IDENTITY));
             return Err(Error::new(Kind::Halt, text).with_hint("name an empty target"));
         }
         _ => {}
     }
     let others = to.list("", "", usize::MAX).await?.into_iter().find(|key| {
-        let ours = ["journal/", "snapshots/", identity::KEY, "HEAD.json"];
+        let ours = ["journal/", "snapshots/", IDENTITY, "HEAD.json"];
         !ours.iter().any(|prefix| key.starts_with(prefix))
     });
     match others {

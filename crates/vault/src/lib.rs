@@ -25,10 +25,12 @@ pub use chain::{Tail, Verified, read, start, verify};
 pub use copy::{Copied, copy};
 pub use end::{Reign, reign};
 pub use error::{Error, Kind, Result};
-pub use identity::{Identity, identity, init};
+pub use identity::{IDENTITY, Identity, check_creation, identity, init};
 pub use journal::Vault;
 pub use segment::{Entry, Event, FORMAT, INFLATED_CAP, Segment, Voided, Writer};
 
 pub use seq::{Digest, Nonce, Ordinal, Position, Seq, Term, VaultId};
 pub use snapshot::Snapshot;
-pub use store::{DirStore, MemoryStore, ObjectStore, Put};
+#[cfg(feature = "cloud")]
+pub use store::CloudStore;
+pub use store::{AnyStore, DirStore, MemoryStore, ObjectStore, Put};

@@ -1,6 +1,6 @@
 //! `vault log`: what happened when, a term at a time. It reads the journal alone, and writes nothing.
 
-use crate::cli::prices::{Prices, shown};
+use crate::cli::prices::{Prices, Taken, shown};
 use crate::cli::{Call, Exit, print, print_json};
 use crate::error::{Error, Result};
 use crate::wire;
@@ -102,7 +102,7 @@ impl Reign {
             }
             Record::Deferred(_) | Record::NotEmbedded(_) => self.failed_calls += 1,
             Record::Embedding(_) => self.calls += 1,
-            Record::Embedded(embedded) => self.embedding_tokens += embedded.tokens.unwrap_or(0),
+            Record::Embedded(embedded) => self.embedding_tokens += embedded.tokens,
             Record::Resolved(_) => self.epochs += 1,
             Record::Reindexed { .. } => self.reindexed += 1,
             _ => {}
@@ -147,8 +147,14 @@ impl Log {
 
     fn priced(mut self) -> Vec<Reign> {
         for reign in &mut self.reigns {
-            let tokens = (reign.input_tokens, reign.cached_tokens, reign.output_tokens);
-            reign.cost = self.prices.cost(tokens, reign.embedding_tokens);
+            reign.cost = self.prices.cost(&Taken {
+                calls: reign.calls,
+                input_tokens: reign.input_tokens,
+                cached_tokens: reign.cached_tokens,
+                output_tokens: reign.output_tokens,
+                embedding_calls: 0,
+                embedding_tokens: reign.embedding_tokens,
+            });
         }
         self.reigns
     }

@@ -114,7 +114,7 @@ fn moment(text: &str) -> Result<Timestamp> {
     })
 }
 
-async fn init(call: &Call, target: &std::path::Path) -> Result<Exit> {
+async fn init(call: &Call, target: &str) -> Result<Exit> {
     let made = wire::make_vault(&call.settings, target).await?;
     match call.json {
         true => print_json(&json!({
@@ -122,9 +122,7 @@ async fn init(call: &Call, target: &std::path::Path) -> Result<Exit> {
         }))?,
         false => print(&format!(
             "made vault {} for environment `{}` in `{}`\n",
-            made.identity.id,
-            made.identity.environment,
-            target.display()
+            made.identity.id, made.identity.environment, target
         ))?,
     }
     Ok(Exit::Done)

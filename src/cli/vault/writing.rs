@@ -6,20 +6,20 @@ use crate::error::{Error, Kind, Result};
 use crate::job;
 use crate::plan::{Limits, Until};
 use crate::state::State;
-use crate::wire::{self, Owned, Store, Vaulted};
+use crate::wire::{self, Owned, Vaulted};
 use crate::world::live;
 use jiff::SignedDuration;
 use knowledge::id::PageId;
 use knowledge::record::Record;
 use knowledge::time::Timestamp;
 use serde_json::json;
-use vault::{Ordinal, Segment, Snapshot, Vault, snapshot};
+use vault::{AnyStore, Ordinal, Segment, Snapshot, Vault, snapshot};
 
 /// A vault, open for writing, with its state.
 struct Open {
     vaulted: Vaulted,
     owned: Owned,
-    vault: Vault<Store>,
+    vault: Vault<AnyStore>,
 }
 
 async fn open(call: &Call, take_over: bool) -> Result<Open> {
@@ -33,7 +33,7 @@ async fn open(call: &Call, take_over: bool) -> Result<Open> {
 }
 
 /// Snapshots of this fold version whose every part was read and is as it was written, newest first.
-async fn verified(store: &Store) -> Result<Vec<Snapshot>> {
+async fn verified(store: &AnyStore) -> Result<Vec<Snapshot>> {
     let mut sound = Vec::new();
     for found in snapshot::snapshots(store).await?.whole {
         if found.base.fold == State::fold() && snapshot::verify_snapshot(store, &found).await.is_ok() {
@@ -71,7 +71,7 @@ pub(super) async fn prune(call: &Call, keep_days: u32, take_over: bool) -> Resul
 }
 
 /// The first segment that has an entry of this moment or later.
-async fn before(store: &Store, oldest: Timestamp) -> Result<Ordinal> {
+async fn before(store: &AnyStore, oldest: Timestamp) -> Result<Ordinal> {
     let start = vault::start(store).await?;
     let mut first = None;
     let mut last = Ordinal::new(1);

@@ -1,12 +1,18 @@
 //! The seam under the vault: a place that keeps objects by name. A store knows nothing of segments or of the
 //! chain; it must only be honest about *create if absent*. [`contract`] is the suite every store passes.
 
+mod any;
+#[cfg(feature = "cloud")]
+mod cloud;
 mod contract;
 mod dir;
 mod memory;
 mod mount;
 mod refusal;
 
+pub use any::AnyStore;
+#[cfg(feature = "cloud")]
+pub use cloud::CloudStore;
 pub use contract::contract;
 pub use dir::DirStore;
 pub use memory::MemoryStore;
