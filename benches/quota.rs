@@ -80,7 +80,7 @@ async fn run(folder: &Path, mock: &Mock, window: SignedDuration) {
     let (mut asks, models) = wire::models(&settings).await.unwrap().unwrap();
     asks.allowances.iter_mut().for_each(|allowance| allowance.window = window);
     let world = wire::world(&settings).unwrap().0.with_models(models);
-    let vaulted = wire::make_vault(&settings, &settings.path("vault")).await.unwrap();
+    let vaulted = wire::make_vault(&settings, settings.text("vault")).await.unwrap();
     let mut owned = wire::state_to_write(&settings, &vaulted, &|_| {}).await.unwrap();
     let nonce = wire::nonce().unwrap();
     let mut vault = Vault::open(vaulted.store.clone(), wire::writer(), nonce, live::now()).await.unwrap();

@@ -44,7 +44,7 @@ pub struct Key {
 }
 
 /// Every setting there is.
-pub const KEYS: [Key; 38] = [
+pub const KEYS: [Key; 39] = [
     Key {
         name: "source",
         default: "samples",
@@ -68,6 +68,11 @@ pub const KEYS: [Key; 38] = [
     },
     Key { name: "chunk_chars", default: "3500", about: "the cap of a chunk, in characters (500 to 20000)" },
     Key { name: "epoch_pages", default: "64", about: "pages resolved together (1 to 10000)" },
+    Key {
+        name: "snapshot_bytes",
+        default: "262144",
+        about: "journal, in bytes, from which on a first snapshot of the state is saved (0 to 1073741824)",
+    },
     Key { name: "concurrency", default: "64", about: "reads under way at once (1 to 256)" },
     Key {
         name: "embedding",

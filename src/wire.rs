@@ -26,6 +26,7 @@ pub fn check(settings: &Settings) -> Result<()> {
     settings.number("chunk_chars", CHUNK_CHARS)?;
     settings.number("epoch_pages", EPOCH_PAGES)?;
     settings.number("concurrency", CONCURRENCY)?;
+    settings.number("snapshot_bytes", SNAPSHOT_BYTES)?;
     for name in ["source", "vault", "state", "environment"] {
         if settings.text(name).is_empty() {
             let found = format!("setting `{name}` ({}) is empty", settings.origin(name));
@@ -47,6 +48,8 @@ pub fn check(settings: &Settings) -> Result<()> {
 pub const CHUNK_CHARS: RangeInclusive<usize> = 500..=20_000;
 /// How many pages an epoch may take.
 pub const EPOCH_PAGES: RangeInclusive<usize> = 1..=10_000;
+/// From how much journal on there is a snapshot.
+pub const SNAPSHOT_BYTES: RangeInclusive<usize> = 0..=1 << 30;
 /// How many reads may be under way at once.
 pub const CONCURRENCY: RangeInclusive<usize> = 1..=256;
 
@@ -251,6 +254,11 @@ pub async fn rebuild(settings: &Settings, vaulted: &Vaulted, tell: &dyn Fn(&str)
     let lock = lock_soon(&path, tell).await?;
     let id = vaulted.identity.id.to_string();
     State::standing(&path, &id)?;
+    if let Some(first) = vault::start(&vaulted.store).await? {
+        let text = format!("folding the journal: it was pruned, and begins at segment {}", first.ordinal);
+        return Err(Error::new(Kind::Vault, text)
+            .hint("delete the state file: the next command restores it from a snapshot"));
+    }
     tell("folding the journal into a new state file");
     let state = State::fold_telling((&path, &id), &vaulted.store, tell).await?;
     Ok(Owned { state, _lock: lock })

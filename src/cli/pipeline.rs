@@ -314,6 +314,7 @@ fn limits(call: &Call, typed: &Typed, asked: Limits) -> Result<Limits> {
         chunk_chars: call.settings.number("chunk_chars", wire::CHUNK_CHARS)?,
         epoch_pages: u32::try_from(call.settings.number("epoch_pages", wire::EPOCH_PAGES)?).unwrap_or(1),
         pages: typed.limit_pages,
+        snapshot_bytes: call.settings.number("snapshot_bytes", wire::SNAPSHOT_BYTES)? as u64,
         by_meaning: call.settings.text("embedding") == "builtin",
         retry_parked: typed.retry_parked,
         interrupt: Interrupt::default(),

@@ -1,6 +1,7 @@
 //! `status`: what is held and what is owed.
 
 use super::calls::{Asking, Calls, clock};
+use super::head::{self, Head};
 use super::prices::{self, Prices};
 use super::report::{Counted, REFUSALS_SHOWN};
 use super::{Call, Exit, print, print_json};
@@ -8,6 +9,7 @@ use crate::error::Result;
 use crate::state::State;
 use crate::wire;
 use crate::world::live;
+use knowledge::time::{Timestamp, parse};
 use serde_json::json;
 use vault::Seq;
 
@@ -22,6 +24,7 @@ pub(super) async fn run(call: &Call) -> Result<Exit> {
     let wiki = state.meta("wiki")?;
     let skipped = state.skipped()?;
     let parked = state.parked(PARKED_SHOWN)?;
+    let standing = Standing::of(&state, &vaulted).await?;
     if call.json {
         let mut value = serde_json::to_value(&counts)?;
         let reasons: Vec<_> = parked.iter().map(|(page, why)| json!({"page": page, "why": why})).collect();
@@ -32,6 +35,12 @@ pub(super) async fn run(call: &Call) -> Result<Exit> {
             object.insert("wiki".into(), json!(wiki));
             object.insert("listing".into(), json!(listing(&state)?));
             object.insert("vault".into(), json!(vaulted.identity.id));
+            object.insert("durable_at".into(), json!(standing.durable_at));
+            object.insert("writer".into(), json!(standing.writer));
+            object.insert("term".into(), json!(standing.term));
+            object.insert("closed".into(), json!(standing.closed));
+            object.insert("snapshot_seq".into(), json!(standing.snapshot));
+            object.insert("head".into(), json!(standing.head));
             object.insert("parked_items".into(), json!(reasons));
             object.insert("models".into(), models(&state, &calls(call, &state)?)?);
             object.insert("skipped".into(), json!(skips));
@@ -41,7 +50,9 @@ pub(super) async fn run(call: &Call) -> Result<Exit> {
     }
     print(&format!("wiki      {}\n", wiki.as_deref().unwrap_or("none listed yet")))?;
     let place = call.settings.text("vault");
-    print(&format!("vault     {} in `{place}`, durable to record {applied}\n", vaulted.identity.id))?;
+    let age = standing.durable_at.map(|at| format!(", written {} ago", age(at))).unwrap_or_default();
+    print(&format!("vault     {} in `{place}`, durable to record {applied}{age}\n", vaulted.identity.id))?;
+    print(&standing.said())?;
     print(&format!(
         "held      {} pages ({} versions), {} chunks, {} entities, {} facts\n",
         counts.pages, counts.versions, counts.chunks, counts.entities, counts.facts
@@ -69,6 +80,61 @@ pub(super) async fn run(call: &Call) -> Result<Exit> {
         print(&format!("skipped   {count} × {what}\n"))?;
     }
     Ok(Exit::Done)
+}
+
+/// Who wrote last, and how far.
+struct Standing {
+    durable_at: Option<Timestamp>,
+    term: Option<u64>,
+    writer: Option<String>,
+    closed: bool,
+    snapshot: Option<Seq>,
+    head: Option<Head>,
+}
+
+impl Standing {
+    async fn of(state: &State, vaulted: &wire::Vaulted) -> Result<Self> {
+        let reign = vault::reign(&vaulted.store).await?;
+        let snapshots = vault::snapshot::snapshots(&vaulted.store).await?;
+        Ok(Self {
+            durable_at: state.meta("applied_at")?.and_then(|text| parse(&text)),
+            term: reign.as_ref().map(|reign| reign.term.get()),
+            writer: reign.as_ref().and_then(|reign| reign.writer.as_ref().map(ToString::to_string)),
+            closed: reign.is_some_and(|reign| reign.closed),
+            snapshot: snapshots.whole.first().map(|snapshot| snapshot.base.seq),
+            head: head::read(&vaulted.store).await,
+        })
+    }
+
+    fn said(&self) -> String {
+        let Some(term) = self.term else { return String::new() };
+        let writer = self.writer.as_deref().unwrap_or("a writer that was pruned");
+        let ended = if self.closed { "it has ended" } else { "it has not ended by itself" };
+        let mut text = format!("writer    {writer}, term {term}: {ended}\n");
+        // What a writer said last is worth a line only while it may still be at work.
+        if let Some(head) = self.head.as_ref().filter(|head| !self.closed && head.term.get() == term) {
+            let waits =
+                head.waiting_for.as_ref().map(|what| format!(", waiting for {what}")).unwrap_or_default();
+            let (step, done, of) = (&head.step, head.done, head.of);
+            text += &format!("          {} ago: {step} {done} of {of}{waits}\n", age(head.at));
+        }
+        text += &match self.snapshot {
+            Some(seq) => format!("snapshot  of record {seq}\n"),
+            None => "snapshot  none yet\n".to_owned(),
+        };
+        text
+    }
+}
+
+/// How long ago, in the largest unit that says enough.
+fn age(at: Timestamp) -> String {
+    let seconds = live::now().duration_since(at).as_secs().max(0);
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
 }
 
 /// How calls of models stand, by whatever the settings say of them.

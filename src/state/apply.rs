@@ -49,6 +49,9 @@ impl State {
         }
         if last > applied {
             set(&transaction, "applied_seq", &last.get().to_string())?;
+            if let Some(entry) = segment.entries.last() {
+                set(&transaction, "applied_at", &stored(entry.at))?;
+            }
             set(&transaction, "position", &serde_json::to_string(&segment.position)?)?;
             transaction.execute(
                 "INSERT INTO meta VALUES ('journal_bytes', ?1)

@@ -111,7 +111,10 @@ pub async fn verify<S: ObjectStore>(store: &S) -> Result<Verified> {
     if let Some(first) = first {
         if first.ordinal > pruned {
             let missing = Ordinal::new(first.ordinal.get() - 1);
-            return Err(Error::damaged(&store.place(&key(missing)), "it is missing, and was not pruned"));
+            return Err(Error::damaged(
+                &store.place(&key(missing)),
+                "it is missing, but there are segments after it",
+            ));
         }
         found.pruned_before = Some(first.ordinal);
     }
@@ -135,8 +138,8 @@ pub async fn start<S: ObjectStore>(store: &S) -> Result<Option<Position>> {
 
 async fn first_whole<S: ObjectStore>(store: &S, vault: &Identity) -> Result<Option<Position>> {
     let names = store.list("journal/", "", usize::MAX).await?;
-    let mut ordinals = names.iter().filter_map(|name| segment::ordinal(name)).peekable();
-    if ordinals.peek().is_none_or(|first| *first == Ordinal::new(1)) {
+    let ordinals: Vec<Ordinal> = names.iter().filter_map(|name| segment::ordinal(name)).collect();
+    if ordinals.first().is_none_or(|first| *first == Ordinal::new(1)) {
         return Ok(None);
     }
     for ordinal in ordinals {
@@ -198,9 +201,9 @@ impl<'s, S: ObjectStore> Walk<'s, S> {
         let lowest = ordinals.clone().next().unwrap_or(Ordinal::new(1));
         let highest = ordinals.next_back().unwrap_or_default();
         if after.is_none() && lowest > Ordinal::new(1) {
-            let text = format_args!("it is missing: the journal begins at segment {lowest}");
-            let hint = "where it was pruned, a snapshot has what is missing: reading goes on from there";
-            return Err(Error::damaged(&store.place(&key(Ordinal::new(1))), text).with_hint(hint));
+            // Where it was pruned, whoever reads begins at a snapshot, or at `start`.
+            let missing = store.place(&key(Ordinal::new(lowest.get() - 1)));
+            return Err(Error::damaged(&missing, "it is missing, but there are segments after it"));
         }
         let mut walk = Self {
             store,

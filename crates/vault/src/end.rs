@@ -6,6 +6,7 @@ use crate::error::{Error, Kind, Result};
 use crate::identity::{Identity, identity};
 use crate::segment::{self, Event, Header, Object, Voided, Writer, decode, key};
 use crate::seq::{Digest, Ordinal, Term};
+use crate::snapshot::{Snapshot, snapshots};
 use crate::store::ObjectStore;
 use serde::de::IgnoredAny;
 
@@ -48,11 +49,20 @@ pub(crate) async fn end_of_chain<S: ObjectStore>(store: &S, vault: &Identity) ->
         }
     }
     end.torn.reverse();
-    if end.last.is_none() && first > 1 {
-        let place = store.place(&key(Ordinal::new(first)));
-        return Err(Error::damaged(&place, "nothing from here on is whole, and nothing before it is there"));
+    if first > 1 {
+        check_covered(store, Ordinal::new(first), &end).await?;
     }
     Ok(end)
+}
+
+/// A journal may lack its start only where a snapshot stands on what is left of it.
+async fn check_covered<S: ObjectStore>(store: &S, first: Ordinal, end: &End) -> Result<()> {
+    let covers = |saved: &Snapshot| saved.base.position.ordinal >= first;
+    if end.last.is_some() && snapshots(store).await?.whole.iter().any(covers) {
+        return Ok(());
+    }
+    let place = store.place(&key(Ordinal::new(first.get() - 1)));
+    Err(Error::damaged(&place, "it is missing, but there are segments after it"))
 }
 
 /// The last term of a vault.
