@@ -1,6 +1,6 @@
 //! Courtesy among writers of one vault: a run that is at work is not thrown out by a second one that was started by
-//! mistake, and two that are restarted by turns do not fence each other for ever. Nothing is decided here: whoever goes on
-//! wins or loses the next ordinal like anybody.
+//! mistake, and two that are restarted by turns do not fence each other for ever. Nothing is decided here: whoever goes
+//! on wins or loses the next ordinal like anybody.
 
 use super::Call;
 use super::head::{self, Head};
@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use knowledge::time::Timestamp;
 use std::path::Path;
 use std::time::Duration;
-use vault::{ObjectStore, Reign, Writer};
+use vault::{ObjectStore, Position, Reign, Writer};
 
 /// A writer that is alive shows itself within 30 seconds; whoever has not for so long is taken for dead.
 const SILENCE: SignedDuration = SignedDuration::from_mins(2);
@@ -23,13 +23,13 @@ const LOOK: Duration = Duration::from_secs(2);
 /// `Kind::Active` when somebody is.
 pub(super) async fn wait<S: ObjectStore>(
     call: &Call,
-    store: &S,
+    (store, from): (&S, Option<Position>),
     (me, take_over): (&Writer, bool),
 ) -> Result<()> {
     let first = live::now();
     let mut seen: Option<Head> = None;
     loop {
-        let Some(other) = other(store, me).await? else { return Ok(()) };
+        let Some(other) = other((store, from), me).await? else { return Ok(()) };
         if take_over {
             call.tell(&format!("taking over from {}", named(&other)));
             return Ok(());
@@ -62,8 +62,8 @@ fn is_silent(now: Timestamp, shown: Timestamp) -> bool {
 }
 
 /// The last writer, if it may be at work and is not an earlier attempt of ours.
-async fn other<S: ObjectStore>(store: &S, me: &Writer) -> Result<Option<Reign>> {
-    let Some(reign) = vault::reign(store).await?.filter(|reign| !reign.closed) else { return Ok(None) };
+async fn other<S: ObjectStore>((store, from): (&S, Option<Position>), me: &Writer) -> Result<Option<Reign>> {
+    let Some(reign) = vault::reign(store, from).await?.filter(|reign| !reign.closed) else { return Ok(None) };
     let Some(writer) = &reign.writer else { return Ok(None) };
     let same_job = me.execution.is_some() && writer.execution == me.execution;
     let same_boot = !me.boot.is_empty() && writer.boot == me.boot && writer.host == me.host;

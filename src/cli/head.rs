@@ -1,6 +1,6 @@
 //! `HEAD.json`: a courtesy for monitors and for other writers. It says how far a run has come or what it waits for, at
-//! least every 30 seconds, so that an alert on silence stays quiet while a quota is waited for. Nothing depends on it: it
-//! is overwritten, may be lost, and may lie.
+//! least every 30 seconds, so that an alert on silence stays quiet while a quota is waited for. Nothing depends on it:
+//! it is overwritten, may be lost, and may lie.
 
 use super::progress::Lookout;
 use crate::job::Pulse;

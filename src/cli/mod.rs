@@ -50,8 +50,8 @@ struct Typed {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 3 interrupted (the same command goes on), \
-4 the vault refused, 5 another run is active.\nSettings also come from `highwater.toml` and from HIGHWATER_* variables; `highwater config` \
-shows them.";
+4 the vault refused, 5 another run is active.\nSettings also come from `highwater.toml` and HIGHWATER_* variables; \
+`highwater config` shows them.";
 
 /// Flags of every verb.
 #[derive(Args, Debug)]

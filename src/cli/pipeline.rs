@@ -101,9 +101,11 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let resumed_from = owned.state.applied()?;
     announce(call, &owned.state, &limits)?;
     let me = wire::writer();
-    courtesy::wait(call, &vaulted.store, (&me, typed.take_over)).await?;
+    let from = owned.state.position()?;
+    courtesy::wait(call, (&vaulted.store, from), (&me, typed.take_over)).await?;
     let whose = me.to_string();
-    let mut vault = Vault::open(vaulted.store.clone(), me, wire::nonce()?, world::live::now()).await?;
+    let me = (me, wire::nonce()?);
+    let mut vault = Vault::open_from(vaulted.store.clone(), me, world::live::now(), from).await?;
     owned.state.catch_up(&vaulted.store).await?;
     loading.store(false, Ordering::Relaxed);
     let prices = Prices::of(&call.settings)?;

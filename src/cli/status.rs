@@ -94,7 +94,7 @@ struct Standing {
 
 impl Standing {
     async fn of(state: &State, vaulted: &wire::Vaulted) -> Result<Self> {
-        let reign = vault::reign(&vaulted.store).await?;
+        let reign = vault::reign(&vaulted.store, state.position()?).await?;
         let snapshots = vault::snapshot::snapshots(&vaulted.store).await?;
         Ok(Self {
             durable_at: state.meta("applied_at")?.and_then(|text| parse(&text)),

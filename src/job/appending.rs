@@ -1,7 +1,8 @@
 //! Making records durable and then visible, however long that takes. A vault that cannot be reached and a disk that is
 //! full are waited for: nothing new is announced meanwhile, so that at most what is under way waits with them.
 //!
-//! Invariant: nothing is dropped. What was sent and not answered clearly is sent again, the same bytes, until it is clear.
+//! Invariant: nothing is dropped. What was sent and not answered clearly is sent again, the same bytes, until it is
+//! clear.
 
 use crate::error::{Error, Kind, Result};
 use crate::plan::Limits;
@@ -25,7 +26,7 @@ pub(super) async fn append<S: ObjectStore>(
     let count = records.len();
     let paid = records.iter().filter(|record| is_paid_for(record)).count();
     let segment = match vault.append(world.now(), records).await {
-        Err(error) if error.kind() == vault::Kind::Later => {
+        Err(error) if error.kind() == vault::Kind::Later && !vault.is_lost() => {
             let trouble = format!("{count} records ({paid} of them answers) wait to be saved");
             settle(world, vault, limits, (&trouble, error)).await
         }
@@ -45,7 +46,7 @@ pub(super) async fn close<S: ObjectStore>(
     limits: &Limits,
 ) -> Result<()> {
     let segment = match vault.close(world.now()).await {
-        Err(error) if error.kind() == vault::Kind::Later => {
+        Err(error) if error.kind() == vault::Kind::Later && !vault.is_lost() => {
             settle(world, vault, limits, ("the end of the run waits to be saved", error)).await?
         }
         closed => closed?,
@@ -100,7 +101,7 @@ async fn settle<S: ObjectStore>(
             Ok(None) => {
                 return Err(Error::new(Kind::Bug, "an append that was not clear left nothing behind"));
             }
-            Err(error) if error.kind() == vault::Kind::Later => error.into(),
+            Err(error) if error.kind() == vault::Kind::Later && !vault.is_lost() => error.into(),
             Err(error) => return Err(error.into()),
         };
     }

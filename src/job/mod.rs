@@ -29,8 +29,8 @@ pub struct Report {
     pub interrupted: bool,
 }
 
-/// Brings the graph up to date with the wiki, as far as `limits` allow. The term stays open: what is computed behind the
-/// loop may still come into the last snapshot; [`end`] ends it.
+/// Brings the graph up to date with the wiki, as far as `limits` allow. The term stays open: what is computed behind
+/// the loop may still come into the last snapshot; [`end`] ends it.
 ///
 /// # Errors
 /// What halts a run: a source that cannot be read at all, a vault that refuses. Everything recorded before stays; the

@@ -1,5 +1,5 @@
-//! What passes between a run and whoever started it: the word to stop, and what the run is waiting for. It must not know
-//! who listens.
+//! What passes between a run and whoever started it: the word to stop, and what the run is waiting for. It must not
+//! know who listens.
 
 use knowledge::time::Timestamp;
 use std::sync::atomic::{AtomicBool, Ordering};

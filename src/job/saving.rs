@@ -1,8 +1,8 @@
 //! Snapshots beside the loop: when one is due, and how it is taken without stopping. It must not know what the state
 //! holds.
 //!
-//! Invariant: a snapshot is never needed for what was acknowledged. That one could not be saved is said, and tried again
-//! later; it ends no run.
+//! Invariant: a snapshot is never needed for what was acknowledged. That one could not be saved is said, and tried
+//! again later; it ends no run.
 
 use super::Pulse;
 use crate::error::Result;
@@ -119,7 +119,7 @@ impl Saving {
         (vault, state): (&Vault<S>, &mut State),
         now: Timestamp,
     ) -> Result<()> {
-        let Some(frozen) = state.freeze(now)? else { return Ok(()) };
+        let Some(frozen) = state.freeze(now)? else { return self.postpone(state) };
         let Frozen { base, bytes, .. } = frozen;
         let (store, nonce) = (vault.store().clone(), vault.nonce());
         self.task = Some(tokio::spawn(async move {
@@ -143,11 +143,16 @@ impl Saving {
                 self.pulse.could_not_save(None);
             }
             Err(why) => {
-                // Not at once: whatever refused it would refuse it again.
-                self.due = self.tail(state)? + self.due.max(1) / 4;
                 self.pulse.could_not_save(Some(why));
+                self.postpone(state)?;
             }
         }
+        Ok(())
+    }
+
+    /// Not at once again: whatever stood in the way stands there still.
+    fn postpone(&mut self, state: &State) -> Result<()> {
+        self.due = self.tail(state)? + self.due.max(1_024) / 4;
         Ok(())
     }
 }

@@ -1,5 +1,5 @@
-//! Snapshots of the state file: the file is held still while it is read, and a file that was saved takes the place of one
-//! that is lost. It must not know when one is due.
+//! Snapshots of the state file: the file is held still while it is read, and a file that was saved takes the place of
+//! one that is lost. It must not know when one is due.
 //!
 //! Invariant: while the main file is held, every commit stays in the log beside it, so that what is read is the file as
 //! it was at one record. Whoever would write it meanwhile says so first, and what was read by then does not count.
@@ -218,8 +218,8 @@ impl State {
         }
     }
 
-    /// Brings a file that was made beside the old one up to date, and puts it in its place. Vectors are taken over where
-    /// they can be read: they belong to texts, not to records.
+    /// Brings a file that was made beside the old one up to date, and puts it in its place. Vectors are taken over
+    /// where they can be read: they belong to texts, not to records.
     pub(super) async fn take_over<S: ObjectStore>(
         mut self,
         path: &Path,

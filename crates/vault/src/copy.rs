@@ -1,5 +1,5 @@
-//! Copying a vault from one store to another, whatever kinds they are. It can be killed and goes on, and a copy is a vault
-//! only when it is complete: the identity comes last.
+//! Copying a vault from one store to another, whatever kinds they are. It can be killed and goes on, and a copy is a
+//! vault only when it is complete: the identity comes last.
 
 use crate::error::{Error, Kind, Result};
 use crate::identity::{IDENTITY, identity};
@@ -17,8 +17,8 @@ pub struct Copied {
     pub bytes: u64,
 }
 
-/// Copies all objects of a vault, but `HEAD.json`, which says what a writer does. `each` is told after every object. What
-/// is there already must have the same bytes: that of an earlier copy, or of an earlier state of the same vault.
+/// Copies all objects of a vault, but `HEAD.json`, which says what a writer does. `each` is told after every object.
+/// What is there already must have the same bytes: that of an earlier copy, or of an earlier state of the same vault.
 ///
 /// What a writer adds meanwhile is copied the next time. A last segment that is not whole was never acknowledged, or
 /// is just being written: it is left out.

@@ -5,7 +5,7 @@ use crate::chain::look;
 use crate::error::{Error, Kind, Result};
 use crate::identity::{Identity, identity};
 use crate::segment::{self, Event, Header, Object, Voided, Writer, decode, key};
-use crate::seq::{Digest, Ordinal, Term};
+use crate::seq::{Digest, Ordinal, Position, Term};
 use crate::snapshot::{Snapshot, snapshots};
 use crate::store::ObjectStore;
 use serde::de::IgnoredAny;
@@ -19,10 +19,20 @@ pub(crate) struct End {
     pub next: Ordinal,
 }
 
-/// Finds the end of the chain. What pruning has deleted is missing at the start; a hole is damage.
-pub(crate) async fn end_of_chain<S: ObjectStore>(store: &S, vault: &Identity) -> Result<End> {
-    let names = store.list("journal/", "", usize::MAX).await?;
+/// Finds the end of the chain. What pruning has deleted is missing at the start; a hole is damage. Whoever has read up
+/// to `from` need not see the names before it.
+pub(crate) async fn end_of_chain<S: ObjectStore>(
+    store: &S,
+    vault: &Identity,
+    from: Option<Ordinal>,
+) -> Result<End> {
+    let before = from.map(|from| key(Ordinal::new(from.get().saturating_sub(1)))).unwrap_or_default();
+    let names = store.list("journal/", &before, usize::MAX).await?;
     let ordinals: Vec<Ordinal> = names.iter().filter_map(|name| segment::ordinal(name)).collect();
+    if from.is_some() && ordinals.first() != from.as_ref() {
+        // What was read is not there any more: it takes a look at all there is to say what that means.
+        return Box::pin(end_of_chain(store, vault, None)).await;
+    }
     let mut end = End { last: None, torn: Vec::new(), next: Ordinal::new(1) };
     let first = ordinals.first().map_or(1, |ordinal| ordinal.get());
     for (expected, &found) in (first..).map(Ordinal::new).zip(&ordinals) {
@@ -48,8 +58,11 @@ pub(crate) async fn end_of_chain<S: ObjectStore>(store: &S, vault: &Identity) ->
             }
         }
     }
+    if from.is_some() && end.last.is_none() {
+        return Box::pin(end_of_chain(store, vault, None)).await;
+    }
     end.torn.reverse();
-    if first > 1 {
+    if first > 1 && from.is_none() {
         check_covered(store, Ordinal::new(first), &end).await?;
     }
     Ok(end)
@@ -76,10 +89,12 @@ pub struct Reign {
     pub closed: bool,
 }
 
-/// Who wrote last; none if nobody did yet. A courtesy among writers may ask: nothing that is decided here depends on it.
-pub async fn reign<S: ObjectStore>(store: &S) -> Result<Option<Reign>> {
+/// Who wrote last; none if nobody did yet. A courtesy among writers may ask: nothing that is decided here depends on
+/// it. Whoever has read the journal up to `from` says so, and sees fewer names.
+pub async fn reign<S: ObjectStore>(store: &S, from: Option<Position>) -> Result<Option<Reign>> {
     let vault = identity(store).await?;
-    let Some((header, _)) = end_of_chain(store, &vault).await?.last else { return Ok(None) };
+    let from = from.map(|position| position.ordinal);
+    let Some((header, _)) = end_of_chain(store, &vault, from).await?.last else { return Ok(None) };
     let read = async |ordinal| match look(store, &vault, ordinal).await? {
         Some(Object::Whole(whole)) => Ok(decode::<IgnoredAny>(&whole)?.entries),
         _ => Ok::<_, Error>(Vec::new()),

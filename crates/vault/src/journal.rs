@@ -66,9 +66,20 @@ impl<S: ObjectStore> Vault<S> {
     /// with an `Opened` entry. Who loses the race reads on and tries again. `nonce` must be 128 random bits,
     /// never used before.
     pub async fn open(store: S, writer: Writer, nonce: Nonce, now: Timestamp) -> Result<Self> {
+        Self::open_from(store, (writer, nonce), now, None).await
+    }
+
+    /// As `open`, for whoever has read the journal up to `from`: of the names before it none is listed.
+    pub async fn open_from(
+        store: S,
+        (writer, nonce): (Writer, Nonce),
+        now: Timestamp,
+        from: Option<Position>,
+    ) -> Result<Self> {
+        let from = from.map(|position| position.ordinal);
         let identity = identity(&store).await?;
         for _ in 0..OPEN_ATTEMPTS {
-            let end = end_of_chain(&store, &identity).await?;
+            let end = end_of_chain(&store, &identity, from).await?;
             let before = match &end.last {
                 Some((header, _)) => voided_at_opening(&store, &identity, header).await?,
                 None => Vec::new(),
@@ -114,6 +125,11 @@ impl<S: ObjectStore> Vault<S> {
     /// The term of this writer.
     pub fn term(&self) -> Term {
         self.term
+    }
+
+    /// Whether this writer can append no more, whatever the kind of the error that says why.
+    pub fn is_lost(&self) -> bool {
+        matches!(self.standing, Standing::Lost(_))
     }
 
     /// The end of the chain, as far as this writer has written it.

@@ -2,8 +2,8 @@
 //! neither saving nor restoring holds more than a part in memory. This file knows nothing of what the file holds.
 //!
 //! The invariant: a snapshot counts only by its manifest, which is written last, after every part was read back; and it
-//! is deleted manifest first. So whatever a kill leaves is either a whole snapshot or none. The journal never depends on
-//! one, until pruning makes it.
+//! is deleted manifest first. So whatever a kill leaves is either a whole snapshot or none. The journal never depends
+//! on one, until pruning makes it.
 //!
 //! A snapshot is a folder of objects, not one: every store can create a part in one request, a part that failed is sent
 //! again alone, and `zstdcat snapshots/NAME/*.zst` still gives the file.

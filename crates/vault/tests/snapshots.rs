@@ -230,14 +230,19 @@ fn a_copy_is_the_same_vault_goes_on_where_it_stopped_and_refuses_another() {
 fn who_wrote_last_is_named() {
     run(async {
         let store = fresh().await;
-        assert_eq!(vault::reign(&store).await.unwrap(), None);
+        assert_eq!(vault::reign(&store, None).await.unwrap(), None);
         let mut vault = open(store.clone(), 1).await.unwrap();
-        let reign = vault::reign(&store).await.unwrap().unwrap();
+        let reign = vault::reign(&store, None).await.unwrap().unwrap();
         assert_eq!((reign.term, reign.writer, reign.closed), (vault.term(), Some(writer("host-1")), false));
         vault.append(at(1), vec![text("one")]).await.unwrap();
-        assert!(!vault::reign(&store).await.unwrap().unwrap().closed);
+        assert!(!vault::reign(&store, None).await.unwrap().unwrap().closed);
+        let stands = vault.position();
         vault.close::<Probe>(at(2)).await.unwrap();
-        assert!(vault::reign(&store).await.unwrap().unwrap().closed);
+        assert_eq!(vault::reign(&store, Some(stands)).await, vault::reign(&store, None).await);
+        // Whoever stands on what is not there any more sees what the others see.
+        let gone = Position { ordinal: Ordinal::new(99), ..stands };
+        assert_eq!(vault::reign(&store, Some(gone)).await, vault::reign(&store, None).await);
+        assert!(vault::reign(&store, None).await.unwrap().unwrap().closed);
     });
 }
 

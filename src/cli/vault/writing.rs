@@ -26,8 +26,9 @@ async fn open(call: &Call, take_over: bool) -> Result<Open> {
     let vaulted = wire::vault(&call.settings).await?;
     let mut owned = wire::state_to_write(&call.settings, &vaulted, &|text| call.tell(text)).await?;
     let me = wire::writer();
-    courtesy::wait(call, &vaulted.store, (&me, take_over)).await?;
-    let vault = Vault::open(vaulted.store.clone(), me, wire::nonce()?, live::now()).await?;
+    let from = owned.state.position()?;
+    courtesy::wait(call, (&vaulted.store, from), (&me, take_over)).await?;
+    let vault = Vault::open_from(vaulted.store.clone(), (me, wire::nonce()?), live::now(), from).await?;
     owned.state.catch_up(&vaulted.store).await?;
     Ok(Open { vaulted, owned, vault })
 }
@@ -98,7 +99,7 @@ pub(super) async fn erase(call: &Call, page: &str, take_over: bool) -> Result<Ex
     let state = &mut open.owned.state;
     if !state.is_settled()? || state.reindexing()?.is_some() {
         return Err(Error::new(Kind::Halt, "erasing: there is work under way").hint(
-            "run `highwater pipeline` to its end first, with `--model none` if nobody shall be asked; nothing was erased",
+            "run `highwater pipeline` to its end first (`--model none` asks nobody); nothing was erased",
         ));
     }
     if state.erasable(&page)?.is_none() {
@@ -133,8 +134,8 @@ pub(super) async fn erase(call: &Call, page: &str, take_over: bool) -> Result<Ex
         ))?,
     }
     call.tell(&format!(
-        "what may remain: copies of `{place}` and of state files elsewhere; in a bucket with versions or soft delete, the \
-         deleted objects until its retention ends (delete noncurrent versions under `journal/` and `snapshots/` there)"
+        "what may remain: copies of `{place}` and of state files elsewhere; in a bucket with versions or soft delete, \
+         the deleted objects until its retention ends (delete noncurrent versions under `journal/` and `snapshots/`)"
     ));
     Ok(Exit::Done)
 }
