@@ -251,6 +251,11 @@ fn an_erased_page_is_nowhere_and_is_not_read_again() {
         assert!(!contains(&bytes, b"ylophone"), "`{file}` still holds it");
     }
     assert!(!place.json(&["search", "Xylophone", "--json"]).to_string().contains("Xylophone"));
+    // Killed before it cleaned up, it would be called again; it does what is left, and nothing else.
+    let talk = place.done(&["vault", "erase", &id]);
+    assert!(talk.contains("erased page"), "{talk}");
+    let never = place.run(&["vault", "erase", "no-such-page"]);
+    assert_eq!(never.status.code(), Some(2), "{}", said(&never));
     // What others say stays, and the vault is sound.
     assert!(place.json(&["search", "Ninety", "--json"]).to_string().contains("Ninety"));
     place.done(&["vault", "verify"]);

@@ -377,7 +377,7 @@ fn catch_signals(interrupt: Interrupt, loading: Arc<AtomicBool>) {
             tokio::select! {
                 _ = tokio::signal::ctrl_c() => {}
                 () = world::live::pause(LONGEST_STOP) => {
-                    eprintln!("interrupted, while the vault did not answer: what is not saved is owed again");
+                    eprintln!("interrupted before all was saved; what is not in the vault is owed again");
                 }
             }
         }

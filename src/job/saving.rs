@@ -4,7 +4,7 @@
 //! Invariant: a snapshot is never needed for what was acknowledged. That one could not be saved is said, and tried
 //! again later; it ends no run.
 
-use super::Pulse;
+use super::{Interrupt, Pulse};
 use crate::error::Result;
 use crate::plan::Limits;
 use crate::state::State;
@@ -29,6 +29,7 @@ pub(super) struct Saving {
     due: u64,
     floor: u64,
     pulse: Pulse,
+    interrupt: Interrupt,
 }
 
 impl Drop for Saving {
@@ -131,8 +132,16 @@ impl Saving {
     }
 
     async fn finish<S: ObjectStore>(&mut self, (_, state): (&Vault<S>, &mut State)) -> Result<()> {
-        let Some(task) = self.task.take() else { return Ok(()) };
-        let saved = match task.await {
+        let Some(mut task) = self.task.take() else { return Ok(()) };
+        let ended = tokio::select! {
+            ended = &mut task => ended,
+            // A run that is told to stop has no time for what the next one can do.
+            () = self.interrupt.raised() => {
+                task.abort();
+                return state.thaw();
+            }
+        };
+        let saved = match ended {
             Ok(saved) => saved.map_err(|error| error.to_string()),
             Err(error) => Err(format!("saving a snapshot did not end as it should: {error}")),
         };

@@ -97,12 +97,15 @@ pub(super) async fn erase(call: &Call, page: &str, take_over: bool) -> Result<Ex
     let mut open = open(call, take_over).await?;
     let page = PageId::new(page);
     let state = &mut open.owned.state;
-    if !state.is_settled()? || state.reindexing()?.is_some() {
+    // An erasure that was cut short goes on where it was: retracting, or cleaning up behind it.
+    let begun = state.erasure(&page)?;
+    let is_under_way = begun.as_ref().is_some_and(|erasure| !erasure.is_done);
+    if (!state.is_settled()? && !is_under_way) || state.reindexing()?.is_some() {
         return Err(Error::new(Kind::Halt, "erasing: there is work under way").hint(
             "run `highwater pipeline` to its end first (`--model none` asks nobody); nothing was erased",
         ));
     }
-    if state.erasable(&page)?.is_none() {
+    if state.erasable(&page)?.is_none() && begun.is_none() {
         let text = format!("erasing page `{}`: nothing is held of it", page.as_str());
         return Err(
             Error::new(Kind::Usage, text).hint("`highwater search` and `show` name pages by their ids")
@@ -113,7 +116,8 @@ pub(super) async fn erase(call: &Call, page: &str, take_over: bool) -> Result<Ex
     let world = wire::world_without_wiki();
     job::run(&world, &mut open.vault, state, &limits).await?;
     if !state.erasure(&page)?.is_some_and(|erasure| erasure.is_done) {
-        return Err(Error::new(Kind::Later, "erasing was interrupted").hint("the same command goes on"));
+        return Err(Error::new(Kind::Later, "erasing was interrupted")
+            .hint("run the same command again: until it ends, the vault still holds the page"));
     }
     // What was deleted must not stay in free pages of the file that is saved now.
     state.vacuum()?;

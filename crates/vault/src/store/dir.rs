@@ -201,9 +201,16 @@ pub(super) fn load(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
+/// Removes a file, and its folder if it was the last one there: a bucket has no empty folders either.
 fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
-        Ok(()) => sync_folder(path.parent().unwrap_or(Path::new(""))),
+        Ok(()) => {
+            let folder = path.parent().unwrap_or(Path::new(""));
+            match fs::remove_dir(folder) {
+                Ok(()) => Ok(()),
+                Err(_) => sync_folder(folder),
+            }
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     }
