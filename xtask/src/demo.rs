@@ -54,9 +54,7 @@ impl Chance {
 fn old_way(folder: &Folder, parts: &Parts, mut chance: Chance) -> Done {
     let first = folder.path().join("first.db");
     parts.run("make", &[&first], Some(MEGABYTES))?;
-    say(&format!(
-        "the old way: checkpoint, copy the file ({MEGABYTES} MB) after each batch; killed while copying"
-    ));
+    say(&format!("the old way copies a state of {MEGABYTES} MB after each batch; killed while copying"));
     for kill in 1..=OLD_KILLS {
         let (state, bucket) = (folder.path().join("old.db"), folder.path().join("bucket"));
         fs::remove_dir_all(&bucket).ok();
@@ -67,11 +65,12 @@ fn old_way(folder: &Folder, parts: &Parts, mut chance: Chance) -> Done {
         let found = parts.run("check", &[&copy], None)?;
         let before = number(&parts.run("check", &[&first], None)?, "batches");
         let kept = (number(&found, "batches") - before).max(0.0).min(saved as f64) as u64;
+        let sound = found["integrity"].as_str().unwrap_or_default();
         say(&format!(
-            "  kill {kill}: {saved} batches said to be saved; the copy has {:.1} MB: \"{}\"; {} lost",
+            "  kill {kill}: {saved} batches saved, {} lost; the copy has {:.1} MB: {}",
+            saved - kept,
             bytes as f64 / 1e6,
-            found["integrity"].as_str().unwrap_or_default().lines().next().unwrap_or_default(),
-            saved - kept
+            sound.lines().next().unwrap_or_default()
         ));
     }
     Ok(())
@@ -126,9 +125,7 @@ fn ours(folder: &Folder, (binary, parts): (&Path, &Parts), mut chance: Chance) -
     let whole = undisturbed.run(&["pipeline", &wiki], &settings)?;
     let killed = Bench { binary, folder: folder.path().join("killed") };
     killed.prepare()?;
-    say(
-        "\nours: `highwater pipeline samples/ --vault ...`; killed at random, its state file deleted each time",
-    );
+    say("ours, `highwater pipeline samples/`; killed at random, its state file deleted each time");
     let (mut kills, mut lost, mut acknowledged) = (0, 0, Vec::new());
     let ran = loop {
         let segments = killed.segments();
@@ -154,17 +151,16 @@ fn ours(folder: &Folder, (binary, parts): (&Path, &Parts), mut chance: Chance) -
     let journal = killed.run_alone(&["vault", "verify"])?;
     let graph = |bench: &Bench<'_>| parts.run("graph", &[&bench.state()], None);
     let (first, second) = (graph(&undisturbed)?, graph(&killed)?);
-    say(&format!("  killed {kills} times; records acknowledged by then: {}", acknowledged.join(", ")));
+    let same = first["graph"] == second["graph"] && whole.number("facts") == ran.number("facts");
+    say(&format!("  {kills} kills, with records acknowledged: {}", acknowledged.join(", ")));
     say(&format!("  acknowledged records lost: {lost}"));
     say(&format!(
-        "  finished: {} pages, {} entities, {} facts in {} records; the journal verifies",
+        "  finished: {} pages, {} facts, {} records; the graph equals an undisturbed run's: {}",
         ran.number("pages"),
-        ran.number("entities"),
         ran.number("facts"),
-        journal.number("entries")
+        journal.number("entries"),
+        if same { "yes" } else { "NO" }
     ));
-    let same = first["graph"] == second["graph"] && whole.number("facts") == ran.number("facts");
-    say(&format!("  the graph equals that of an undisturbed run: {}", if same { "yes" } else { "NO" }));
     match same && lost == 0 && kills > 0 {
         true => Ok(()),
         false => Err("what was promised did not happen".into()),
