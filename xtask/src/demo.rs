@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// The old way's database: a wiki of some two thousand pages.
 const MEGABYTES: u64 = 50;
 /// How often the old way is killed, each time from its beginning: a torn copy has nothing to go on from.
-const OLD_KILLS: u32 = 5;
+const OLD_KILLS: u32 = 3;
 /// The old way saves so many batches at most before it is killed.
 const BATCHES: u64 = 10;
 /// How often ours is killed, each time going on from the vault alone.
@@ -61,15 +61,13 @@ fn old_way(folder: &Folder, parts: &Parts, mut chance: Chance) -> Done {
         fs::copy(&first, &state).map_err(|why| format!("`{}`: {why}", state.display()))?;
         let saved = killed_while_copying(parts, (&state, &bucket), 1 + chance.below(BATCHES))?;
         let copy = bucket.join("state.db");
-        let bytes = fs::metadata(&copy).map_or(0, |copy| copy.len());
         let found = parts.run("check", &[&copy], None)?;
         let before = number(&parts.run("check", &[&first], None)?, "batches");
         let kept = (number(&found, "batches") - before).max(0.0).min(saved as f64) as u64;
         let sound = found["integrity"].as_str().unwrap_or_default();
         say(&format!(
-            "  kill {kill}: {saved} batches saved, {} lost; the copy has {:.1} MB: {}",
+            "  kill {kill}: {saved} batches saved, {} lost: {}",
             saved - kept,
-            bytes as f64 / 1e6,
             sound.lines().next().unwrap_or_default()
         ));
     }
