@@ -74,7 +74,7 @@ fn old_way(folder: &Folder, parts: &Parts, mut chance: Chance) -> Done {
     Ok(())
 }
 
-/// Starts the old way, and kills it in the middle of the copy after so many batches. Gives how many it said it had saved.
+/// Starts the old way, and kills it in the middle of the copy after so many batches. Gives how many it said were saved.
 fn killed_while_copying(parts: &Parts, (state, bucket): (&Path, &Path), after: u64) -> Result<u64, String> {
     let failed = |why: std::io::Error| format!("the old way: {why}");
     let mut command = parts.command("copies", &[state, bucket], Some(BATCHES + 2));
@@ -143,15 +143,16 @@ fn ours(folder: &Folder, (binary, parts): (&Path, &Parts), mut chance: Chance) -
         let shown = number(&parts.run("graph", &[&killed.state()], None)?, "applied") as u64;
         let kept = killed.run_alone(&["vault", "verify"])?.number("entries");
         lost += shown.saturating_sub(kept);
-        acknowledged.push(shown.to_string());
+        acknowledged.push(shown);
         killed.forget()?;
     };
     let journal = killed.run_alone(&["vault", "verify"])?;
     let graph = |bench: &Bench<'_>| parts.run("graph", &[&bench.state()], None);
     let (first, second) = (graph(&undisturbed)?, graph(&killed)?);
     let same = first["graph"] == second["graph"] && whole.number("facts") == ran.number("facts");
-    say(&format!("  {kills} kills, with records acknowledged: {}", acknowledged.join(", ")));
-    say(&format!("  acknowledged records lost: {lost}"));
+    let (fewest, most) = (acknowledged.first(), acknowledged.last());
+    let acknowledged = format!("{} to {}", fewest.copied().unwrap_or(0), most.copied().unwrap_or(0));
+    say(&format!("  {kills} kills, with {acknowledged} records acknowledged: {lost} lost"));
     say(&format!(
         "  finished: {} pages, {} facts, {} records; the graph equals an undisturbed run's: {}",
         ran.number("pages"),

@@ -1,6 +1,6 @@
 //! `bench`: the measurements that `docs/benchmarks.md` cites, on this machine. A measurement of the whole binary is
-//! here (`pipeline`, `export`, `graphiti`, `models`, `vault`); those of a part stand beside the part, and this file only knows
-//! how to start them.
+//! here (`pipeline`, `export`, `graphiti`, `models`, `vault`); those of a part stand beside the part, and this file
+//! only knows how to start them.
 
 mod child;
 mod export;
@@ -10,9 +10,9 @@ mod pages;
 mod pipeline;
 mod vault;
 
+pub use self::vault::{Parts, number};
 pub use child::Bench;
 pub use pipeline::{Folder, built, machine};
-pub use vault::{Parts, number};
 
 use crate::tools::{Done, cargo, run};
 
@@ -25,7 +25,7 @@ const WHOLE: [(&str, Whole); 5] = [
     ("export", export::bench),
     ("graphiti", graphiti::bench),
     ("models", models::bench),
-    ("vault", vault::bench),
+    ("vault", self::vault::bench),
 ];
 
 /// A measurement that stands beside the part it measures: how cargo starts it, under which name.
