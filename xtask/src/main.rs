@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod clouds;
+mod demo;
 mod docs;
 mod facts;
 mod real_llm;
@@ -20,7 +21,7 @@ struct Task {
     run: fn(&[String]) -> Done,
 }
 
-const TASKS: [Task; 8] = [
+const TASKS: [Task; 9] = [
     Task {
         name: "test",
         about: "all tests, then 500 simulated lives; with arguments, `cargo test` with them",
@@ -36,6 +37,11 @@ const TASKS: [Task; 8] = [
         name: "bench",
         about: "the measurements of `docs/benchmarks.md`, or the one named",
         run: bench::bench,
+    },
+    Task {
+        name: "demo",
+        about: "kill -9 while saving, in the old way and in ours: what is left",
+        run: demo::demo,
     },
     Task {
         name: "real-llm",

@@ -1,6 +1,6 @@
 //! `bench`: the measurements that `docs/benchmarks.md` cites, on this machine. A measurement of the whole binary is
-//! here (`pipeline`, `export`, `graphiti`, `models`); those of a part stand beside the part, and this file only knows
-//! how to start them.
+//! here (`pipeline`, `export`, `graphiti`, `models`, `vault`); those of a part stand beside the part, and this file
+//! only knows how to start them.
 
 mod child;
 mod export;
@@ -8,7 +8,9 @@ mod graphiti;
 mod models;
 mod pages;
 mod pipeline;
+mod vault;
 
+pub use self::vault::{Parts, number};
 pub use child::Bench;
 pub use pipeline::{Folder, built, machine};
 
@@ -18,11 +20,12 @@ use crate::tools::{Done, cargo, run};
 type Whole = fn(&[String]) -> Done;
 
 /// The measurements of the whole binary.
-const WHOLE: [(&str, Whole); 4] = [
+const WHOLE: [(&str, Whole); 5] = [
     ("pipeline", pipeline::bench),
     ("export", export::bench),
     ("graphiti", graphiti::bench),
     ("models", models::bench),
+    ("vault", self::vault::bench),
 ];
 
 /// A measurement that stands beside the part it measures: how cargo starts it, under which name.

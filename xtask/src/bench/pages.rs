@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
 /// Copies of the wiki that share a space: with a wiki of some hundred pages, a space of some thousand.
@@ -28,6 +28,26 @@ pub(super) fn write(wiki: &Path, target: &Path, wanted: usize) -> Result<(), Str
         writeln!(file, "{line}").map_err(|why| failed(&why))?;
     }
     file.flush().map_err(|why| failed(&why))
+}
+
+/// Adds a sentence to one page in `every`, in the file that `write` made.
+pub(super) fn edit(target: &Path, every: usize) -> Result<(), String> {
+    let failed = |why: &dyn std::fmt::Display| format!("editing `{}`: {why}", target.display());
+    let edited = target.with_extension("edited");
+    let pages = BufReader::new(File::open(target).map_err(|why| failed(&why))?);
+    let mut file = BufWriter::new(File::create(&edited).map_err(|why| failed(&why))?);
+    for (number, line) in pages.lines().enumerate() {
+        let mut line = line.map_err(|why| failed(&why))?;
+        if number.is_multiple_of(every) {
+            let mut page: Page = serde_json::from_str(&line).map_err(|why| failed(&why))?;
+            if let Some(Value::String(body)) = page.get_mut("body_storage") {
+                body.push_str(&format!("<p>Service {number} is owned by the team Changed since today.</p>"));
+            }
+            line = serde_json::to_string(&page).map_err(|why| failed(&why))?;
+        }
+        writeln!(file, "{line}").map_err(|why| failed(&why))?;
+    }
+    file.flush().and_then(|()| std::fs::rename(&edited, target)).map_err(|why| failed(&why))
 }
 
 fn read(wiki: &Path) -> Result<Vec<Page>, String> {
