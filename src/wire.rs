@@ -169,6 +169,10 @@ pub async fn state_to_read(settings: &Settings, vaulted: &Vaulted, tell: &dyn Fn
             "give the `--state` that belongs to this `--vault`, or a new one: it is made from the vault",
         ));
     }
+    if let Some(state) = past(&path, standing == Standing::Ours)? {
+        tell(&format!("`{}` shows record {}, of the past", path.display(), state.applied()?));
+        return Ok(state);
+    }
     match lock(&path) {
         Ok(Some(lock)) => {
             drop(fold(&path, vaulted, tell).await?);
@@ -224,9 +228,24 @@ fn lock(state: &Path) -> Result<Option<File>> {
     }
 }
 
+/// A state file that was restored to a moment of the past: it is looked at as it is.
+fn past(path: &Path, is_ours: bool) -> Result<Option<State>> {
+    let state = if is_ours { State::open_to_read(path)? } else { None };
+    Ok(match state {
+        Some(state) if state.meta("past")?.is_some() => Some(state),
+        _ => None,
+    })
+}
+
 async fn fold(path: &Path, vaulted: &Vaulted, tell: &dyn Fn(&str)) -> Result<State> {
     let id = vaulted.identity.id.to_string();
-    let why = match State::standing(path, &id)? {
+    let standing = State::standing(path, &id)?;
+    if past(path, standing == Standing::Ours)?.is_some() {
+        let text =
+            format!("state file `{}`: it shows the past, and nothing is written to it", path.display());
+        return Err(Error::new(Kind::Halt, text).hint("give another `--state`, or delete this file"));
+    }
+    let why = match standing {
         Standing::Absent => return State::restore(path, &id, &vaulted.store, tell).await,
         Standing::Ours => match catch_up(path, &id, vaulted, tell).await {
             Err(error) if error.kind() == Kind::Foreign => {

@@ -155,7 +155,7 @@ fn a_run_that_is_told_to_stop_while_nothing_can_be_saved_ends_in_time_and_loses_
     let told = Instant::now();
     assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(3));
-    assert!(told.elapsed() < Duration::from_millis(8_500), "it took {:?}", told.elapsed());
+    assert!(told.elapsed() < Duration::from_secs(8), "it took {:?}", told.elapsed());
     place.mount.clear();
     assert!(place.command(&["pipeline", "wiki"]).status().unwrap().success());
     assert!(mock.stats().prompts_twice() <= AT_ONCE, "more was paid for again than was under way");

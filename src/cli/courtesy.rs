@@ -9,7 +9,7 @@ use crate::world::live;
 use jiff::SignedDuration;
 use knowledge::time::Timestamp;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use vault::{ObjectStore, Position, Reign, Writer};
 
 /// A writer that is alive shows itself within 30 seconds; whoever has not for so long is taken for dead.
@@ -26,7 +26,7 @@ pub(super) async fn wait<S: ObjectStore>(
     (store, from): (&S, Option<Position>),
     (me, take_over): (&Writer, bool),
 ) -> Result<()> {
-    let first = live::now();
+    let first = Instant::now();
     let mut seen: Option<Head> = None;
     loop {
         let Some(other) = other((store, from), me).await? else { return Ok(()) };
@@ -35,12 +35,11 @@ pub(super) async fn wait<S: ObjectStore>(
             return Ok(());
         }
         let head = head::read(store).await.filter(|head| head.term == other.term);
-        let now = live::now();
         match (&seen, head) {
             (_, None) => return Ok(()),
             (Some(before), Some(head)) if *before != head => return Err(active(&other)),
             (None, Some(head)) => {
-                if is_silent(now, head.at) {
+                if is_silent(live::now(), head.at) {
                     return Ok(());
                 }
                 call.tell(&format!(
@@ -49,7 +48,7 @@ pub(super) async fn wait<S: ObjectStore>(
                 ));
                 seen = Some(head);
             }
-            (Some(_), Some(_)) if now.duration_since(first) >= SILENCE => return Ok(()),
+            (Some(_), Some(_)) if first.elapsed() >= SILENCE.unsigned_abs() => return Ok(()),
             (Some(_), Some(_)) => {}
         }
         live::pause(LOOK).await;
@@ -67,7 +66,9 @@ async fn other<S: ObjectStore>((store, from): (&S, Option<Position>), me: &Write
     let Some(writer) = &reign.writer else { return Ok(None) };
     let same_job = me.execution.is_some() && writer.execution == me.execution;
     let same_boot = !me.boot.is_empty() && writer.boot == me.boot && writer.host == me.host;
-    let is_dead = same_boot && !Path::new(&format!("/proc/{}", writer.pid)).exists();
+    // A container that is started again in place has the number of the one before.
+    let is_ours = writer.pid == me.pid;
+    let is_dead = same_boot && (is_ours || !Path::new(&format!("/proc/{}", writer.pid)).exists());
     Ok(if same_job || is_dead { None } else { Some(reign) })
 }
 

@@ -93,8 +93,13 @@ impl<S: ObjectStore + Clone + 'static> Beat<S> {
     pub(super) async fn end(&self, durable_seq: u64) {
         self.task.abort();
         let head = Head { standing: "ended".to_owned(), at: live::now(), durable_seq, ..self.head.clone() };
+        let last_word = async {
+            if !is_passed(&self.store, &head).await {
+                write(&self.store, &head).await;
+            }
+        };
         tokio::select! {
-            () = write(&self.store, &head) => {}
+            () = last_word => {}
             () = live::pause(LAST_WORD) => {}
         }
     }
@@ -112,6 +117,9 @@ async fn beat<S: ObjectStore>(store: S, mut head: Head, (mut lookout, pulse): (L
         let before = head.clone();
         look(&mut head, &mut lookout, &pulse);
         if head != before || beats >= LONGEST_BEATS {
+            if is_passed(&store, &head).await {
+                return;
+            }
             head.at = live::now();
             write(&store, &head).await;
             beats = 0;
@@ -119,6 +127,11 @@ async fn beat<S: ObjectStore>(store: S, mut head: Head, (mut lookout, pulse): (L
         beats += 1;
         live::pause(SHORTEST).await;
     }
+}
+
+/// Whether a later writer says what is so; ours finds out at its next append.
+async fn is_passed<S: ObjectStore>(store: &S, head: &Head) -> bool {
+    read(store).await.is_some_and(|other| other.vault == head.vault && other.term > head.term)
 }
 
 fn look(head: &mut Head, lookout: &mut Lookout, pulse: &Pulse) {

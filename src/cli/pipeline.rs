@@ -107,6 +107,8 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let me = (me, wire::nonce()?);
     let mut vault = Vault::open_from(vaulted.store.clone(), me, world::live::now(), from).await?;
     owned.state.catch_up(&vaulted.store).await?;
+    // Whoever wrote while we waited may have been the first.
+    check_wiki(&owned.state, wiki.as_deref())?;
     loading.store(false, Ordering::Relaxed);
     let prices = Prices::of(&call.settings)?;
     let lookout = || {
@@ -116,22 +118,17 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let whose = Whose { vault: vaulted.identity.id, term: vault.term(), writer: whose };
     let beat = Beat::begin(vaulted.store.clone(), whose, (lookout(), limits.pulse.clone()));
     let watch = Watch::begin(call, lookout());
-    let outcome = match job::run(&world, &mut vault, &mut owned.state, &limits).await {
-        // Told to stop while something could not be written: what was not saved is owed again.
-        Err(error) if limits.interrupt.is_raised() && error.kind() == Kind::Later => {
-            call.tell(&format!("interrupted: {error}"));
-            return Ok(Exit::Interrupted);
-        }
-        outcome => outcome?,
-    };
+    let ran = job::run(&world, &mut vault, &mut owned.state, &limits).await;
     drop(watch);
+    let Some(outcome) = unless_stopped(call, &limits, ran)? else { return Ok(Exit::Interrupted) };
     if limits.until == Until::Indexed && !outcome.interrupted {
         fill_vectors(call, &owned.state, &limits, (embeds.is_some(), resumed_from))?;
     }
-    let durable = job::end(&world, &mut vault, &mut owned.state, &limits).await?;
+    let ended = job::end(&world, &mut vault, &mut owned.state, &limits).await;
+    let Some(durable) = unless_stopped(call, &limits, ended)? else { return Ok(Exit::Interrupted) };
     beat.end(durable.get()).await;
     if let Some(why) = limits.pulse.waiting().unsaved {
-        call.tell(&format!("no snapshot could be saved: {why}; the journal has everything"));
+        call.tell(&format!("about snapshots: {why}; the journal has everything"));
     }
     if typed.estimate && !outcome.interrupted {
         return estimate(call, &owned.state, &limits);
@@ -146,6 +143,18 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     match limits.until {
         Until::Indexed => end_of_calls(call, &owned.state, &limits),
         Until::Fetched | Until::Cut => Ok(Exit::Done),
+    }
+}
+
+/// What came of a step; none if the run was told to stop while something could not be written: what was not saved is
+/// owed again.
+fn unless_stopped<T>(call: &Call, limits: &Limits, outcome: Result<T>) -> Result<Option<T>> {
+    match outcome {
+        Err(error) if limits.interrupt.is_raised() && error.kind() == Kind::Later => {
+            call.tell(&format!("interrupted: {error}"));
+            Ok(None)
+        }
+        outcome => outcome.map(Some),
     }
 }
 
@@ -363,7 +372,7 @@ fn announce(call: &Call, state: &State, limits: &Limits) -> Result<()> {
 }
 
 /// Whoever sends SIGTERM kills after ten seconds (Cloud Run): a put that hangs is not waited for longer than this.
-const LONGEST_STOP: std::time::Duration = std::time::Duration::from_secs(8);
+const LONGEST_STOP: std::time::Duration = std::time::Duration::from_millis(7_500);
 
 /// SIGTERM and Ctrl-C stop planning; what has arrived is recorded. While the state is still loading there is nothing to
 /// record, and the process ends at once; so it does at a second Ctrl-C. Nothing acknowledged is lost by either.

@@ -41,7 +41,7 @@ pub async fn run<S: ObjectStore + Clone + 'static>(
     state: &mut State,
     limits: &Limits,
 ) -> Result<Report> {
-    let mut saving = Saving::begin(vault, limits).await?;
+    let mut saving = Saving::begin(vault, limits).await;
     let outcome = turns(world, (vault, state), limits, &mut saving).await;
     saving.abandon(state)?;
     outcome?;
@@ -121,7 +121,7 @@ pub async fn end<S: ObjectStore + Clone + 'static>(
     limits: &Limits,
 ) -> Result<Seq> {
     if !limits.interrupt.is_raised() {
-        Saving::begin(vault, limits).await?.last((vault, state), world.now()).await?;
+        Saving::begin(vault, limits).await.last((vault, state), world.now()).await?;
     }
     appending::close(world, (vault, state), limits).await?;
     state.applied()

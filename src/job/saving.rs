@@ -11,7 +11,7 @@ use crate::state::State;
 use crate::state::snapshots::Frozen;
 use knowledge::time::Timestamp;
 use tokio::task::JoinHandle;
-use vault::snapshot::{self, Snapshot};
+use vault::snapshot::{self, Snapshot, Snapshots};
 use vault::{ObjectStore, Vault};
 
 /// Snapshots that are always kept: the newest may prove damaged.
@@ -22,7 +22,7 @@ const TAIL_AT_END: u64 = 8;
 
 /// The snapshot that is being taken, and what the next one is compared with.
 pub(super) struct Saving {
-    task: Option<JoinHandle<vault::Result<Snapshot>>>,
+    task: Option<JoinHandle<vault::Result<(Snapshot, Option<vault::Error>)>>>,
     /// The last one that counts.
     last: Option<Snapshot>,
     /// The tail at which the next is due.
@@ -43,8 +43,12 @@ impl Drop for Saving {
 
 impl Saving {
     /// Looks at what there is.
-    pub(super) async fn begin<S: ObjectStore>(vault: &Vault<S>, limits: &Limits) -> Result<Self> {
-        let found = snapshot::snapshots(vault.store()).await?;
+    pub(super) async fn begin<S: ObjectStore>(vault: &Vault<S>, limits: &Limits) -> Self {
+        let found = snapshot::snapshots(vault.store()).await.unwrap_or_else(|error| {
+            // No reason to end a run: at worst a snapshot more is saved.
+            limits.pulse.could_not_save(Some(error.to_string()));
+            Snapshots::default()
+        });
         let last = found.whole.into_iter().find(|snapshot| snapshot.base.fold == State::fold());
         let mut saving = Self {
             task: None,
@@ -52,9 +56,10 @@ impl Saving {
             due: 0,
             floor: limits.snapshot_bytes,
             pulse: limits.pulse.clone(),
+            interrupt: limits.interrupt.clone(),
         };
         saving.counts(last);
-        Ok(saving)
+        saving
     }
 
     fn counts(&mut self, snapshot: Option<Snapshot>) {
@@ -125,8 +130,7 @@ impl Saving {
         let (store, nonce) = (vault.store().clone(), vault.nonce());
         self.task = Some(tokio::spawn(async move {
             let saved = snapshot::save(&store, (base, nonce), bytes, frozen).await?;
-            snapshot::rotate(&store, base.fold, KEPT).await?;
-            Ok(saved)
+            Ok((saved, snapshot::rotate(&store, base.fold, KEPT).await.err()))
         }));
         Ok(())
     }
@@ -147,9 +151,9 @@ impl Saving {
         };
         state.thaw()?;
         match saved {
-            Ok(snapshot) => {
+            Ok((snapshot, left)) => {
                 self.counts(Some(snapshot));
-                self.pulse.could_not_save(None);
+                self.pulse.could_not_save(left.map(|why| format!("older ones could not be deleted: {why}")));
             }
             Err(why) => {
                 self.pulse.could_not_save(Some(why));

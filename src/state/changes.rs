@@ -314,7 +314,7 @@ fn date_fact(step: &Step<'_>, fact: FactId, told: bool) -> Result<()> {
 const SHOWN_NAME: &str = "SELECT coalesce(entity.name, node.name) FROM node
     LEFT JOIN entity ON entity.entity = node.entity WHERE node.node = ";
 
-fn index_fact(step: &Step<'_>, fact: FactId) -> Result<()> {
+pub(super) fn index_fact(step: &Step<'_>, fact: FactId) -> Result<()> {
     step.run(
         "DELETE FROM vector_of WHERE kind = 'fact' AND row = (SELECT row FROM fact WHERE fact = ?1)",
         [fact.as_bytes()],

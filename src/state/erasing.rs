@@ -3,10 +3,10 @@
 //!
 //! Invariant: nothing that another page says is lost. A fact, a name or an entity goes only with its last support.
 
-use super::State;
 use super::apply::Step;
+use super::{State, changes};
 use crate::error::Result;
-use knowledge::id::{PageId, SpaceKey, Version};
+use knowledge::id::{FactId, PageId, SpaceKey, Version};
 use knowledge::record::Erasing;
 use rusqlite::{OptionalExtension, params};
 
@@ -19,7 +19,7 @@ pub(super) fn erasing(step: &Step<'_>, erasing: &Erasing) -> Result<()> {
 }
 
 /// What goes, in this order; `?1` is the page. `going_chunk`, `going_fact` and `going_node` hold what stood on it.
-const ERASE: [&str; 37] = [
+const ERASE: [&str; 39] = [
     "DELETE FROM support WHERE page = ?1",
     "DELETE FROM going_fact WHERE fact IN (SELECT fact FROM support)
         OR fact IN (SELECT folded_into FROM fact WHERE folded_into IS NOT NULL)",
@@ -32,7 +32,8 @@ const ERASE: [&str; 37] = [
     "DELETE FROM fact WHERE fact IN (SELECT fact FROM going_fact)",
     "DELETE FROM going_node WHERE node IN (SELECT node FROM mention) OR node IN (SELECT subject FROM fact)
         OR node IN (SELECT object FROM fact WHERE object IS NOT NULL)",
-    "DELETE FROM summary WHERE entity IN (SELECT entity FROM going_entity)",
+    "DELETE FROM summary WHERE entity IN (SELECT entity FROM going_entity)
+        OR EXISTS (SELECT 1 FROM touched_fact WHERE instr(summary.facts, touched_fact.fact) > 0)",
     "DELETE FROM node_text WHERE rowid IN (SELECT row FROM node JOIN going_node USING (node))",
     "DELETE FROM vector_of WHERE kind = 'node' AND row IN (SELECT row FROM node JOIN going_node USING (node))",
     "DELETE FROM name_band WHERE node IN (SELECT node FROM going_node)",
@@ -56,17 +57,23 @@ const ERASE: [&str; 37] = [
     "UPDATE page SET title = '', parent = NULL, link = NULL WHERE page = ?1",
     // What was asked and is understood, or waited for by nobody, is kept as a count alone.
     "UPDATE pack SET matter = NULL, reply = NULL, fault = NULL WHERE standing IN ('understood', 'passed')",
+    // All that is left are summaries, which are sorted again from what is held then.
+    "DELETE FROM pack WHERE standing NOT IN ('understood', 'passed')",
     "UPDATE call SET why = NULL WHERE ended IS NOT NULL",
     "DELETE FROM vector WHERE text_hash NOT IN (SELECT text_hash FROM vector_of)",
     "DELETE FROM owed_vector WHERE text_hash NOT IN (SELECT text_hash FROM vector_of)",
     "DELETE FROM refused_vector WHERE text_hash NOT IN (SELECT text_hash FROM vector_of)",
     "DELETE FROM listed WHERE page = ?1",
+    "DELETE FROM summary WHERE entity NOT IN (SELECT entity FROM entity)",
 ];
 
 /// What stood on the page, before anything goes.
-const GOING: [&str; 4] = [
+const GOING: [&str; 5] = [
     "CREATE TEMP TABLE going_chunk AS SELECT chunk FROM chunk WHERE page = ?1",
     "CREATE TEMP TABLE going_fact AS SELECT DISTINCT fact FROM support WHERE page = ?1",
+    "CREATE TEMP TABLE touched_fact AS SELECT fact FROM temp.going_fact
+        UNION SELECT folded_into FROM fact
+              WHERE folded_into IS NOT NULL AND fact IN (SELECT fact FROM temp.going_fact)",
     "CREATE TEMP TABLE going_node AS
         SELECT node FROM mention WHERE chunk IN (SELECT chunk FROM temp.going_chunk)
         UNION SELECT subject FROM fact WHERE fact IN (SELECT fact FROM temp.going_fact)
@@ -84,7 +91,14 @@ pub(super) fn erased(step: &Step<'_>, page: &PageId) -> Result<()> {
             false => step.transaction.execute(sql, [])?,
         };
     }
-    for table in ["going_chunk", "going_fact", "going_node", "going_entity"] {
+    // What stands on other pages as well may be found by a sentence of this one still.
+    let mut touched =
+        step.transaction.prepare("SELECT fact FROM temp.touched_fact JOIN fact USING (fact)")?;
+    let found = touched.query_map([], |row| row.get(0).map(FactId::from_bytes))?;
+    let facts = found.collect::<rusqlite::Result<Vec<FactId>>>()?;
+    facts.into_iter().try_for_each(|fact| changes::index_fact(step, fact))?;
+    drop(touched);
+    for table in ["going_chunk", "going_fact", "touched_fact", "going_node", "going_entity"] {
         step.transaction.execute(&format!("DROP TABLE temp.{table}"), [])?;
     }
     // The indexes keep words of deleted rows until they are merged.

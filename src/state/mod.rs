@@ -32,7 +32,9 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 use seen::Seen;
 use snapshots::Hold;
 use std::cell::Cell;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use vault::{ObjectStore, Position, Seq};
 
 /// The version of the fold: the schema together with the meaning `apply` gives to records. A file of an older fold is
@@ -51,6 +53,9 @@ pub struct State {
     summarised: Cell<Option<usize>>,
     seen: Seen,
     hold: Hold,
+    /// The file itself, from the first snapshot on. Closed after the connection, which fields above it are: POSIX takes
+    /// a process's locks on a file away when any of its descriptors is closed, SQLite's among them.
+    main: Option<Arc<File>>,
 }
 
 /// What stands at a state file's path.
@@ -133,6 +138,7 @@ impl State {
             summarised: Cell::default(),
             seen: Seen::default(),
             hold: Hold::default(),
+            main: None,
         }
     }
 

@@ -7,8 +7,10 @@
 use super::{FOLD, Found, State, beside, delete, examine, generation, unusable};
 use crate::error::{Error, Kind, Result};
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,13 +43,15 @@ pub struct Frozen {
     pub base: Base,
     /// Its size.
     pub bytes: u64,
-    file: File,
+    file: Arc<File>,
+    read: u64,
     kept: Arc<AtomicBool>,
 }
 
 impl Read for Frozen {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read(into)?;
+        let read = self.file.read_at(into, self.read)?;
+        self.read += read as u64;
         match self.kept.load(Ordering::SeqCst) {
             true => Ok(read),
             false => Err(io::Error::other("the state file was written meanwhile")),
@@ -76,13 +80,16 @@ impl State {
         }
         self.connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         let failed = |error| unusable(&self.path, &error);
-        let file = File::open(&self.path).map_err(failed)?;
+        let file = match &self.main {
+            Some(file) => file.clone(),
+            None => self.main.insert(Arc::new(File::open(&self.path).map_err(failed)?)).clone(),
+        };
         let bytes = file.metadata().map_err(failed)?.len();
         let kept = Arc::new(AtomicBool::new(true));
         let journal_bytes = self.journal_bytes()?;
         let base = Base { seq: self.applied()?, position, fold: State::fold(), journal_bytes, at };
         self.hold = Hold(Some(kept.clone()));
-        Ok(Some(Frozen { base, bytes, file, kept }))
+        Ok(Some(Frozen { base, bytes, file, read: 0, kept }))
     }
 
     /// Lets go of the main file.
@@ -115,20 +122,25 @@ impl State {
         store: &S,
         tell: &dyn Fn(&str),
     ) -> Result<Self> {
-        let found = snapshot::snapshots(store).await?;
-        for error in &found.damaged {
-            tell(&format!("passing over a snapshot: {error}"));
-        }
-        let (ours, others): (Vec<_>, Vec<_>) =
-            found.whole.iter().partition(|snapshot| snapshot.base.fold == State::fold());
-        for snapshot in ours {
-            match Self::from_snapshot((path, vault_id), (store, snapshot), tell).await {
+        let mut tried = BTreeSet::new();
+        // A writer may have deleted what was listed, and saved another, by the time it is read.
+        let others = loop {
+            let found = snapshot::snapshots(store).await?;
+            for error in found.damaged.iter().filter(|_| tried.is_empty()) {
+                tell(&format!("passing over a snapshot: {error}"));
+            }
+            let (ours, others): (Vec<_>, Vec<_>) =
+                found.whole.into_iter().partition(|snapshot| snapshot.base.fold == State::fold());
+            let Some(snapshot) = ours.into_iter().find(|snapshot| tried.insert(snapshot.name.clone())) else {
+                break others;
+            };
+            match Self::from_snapshot((path, vault_id), (store, &snapshot), tell).await {
                 Err(error) if matches!(error.kind(), Kind::Vault | Kind::Foreign) => {
                     tell(&format!("passing over snapshot `{}`: {error}", snapshot.name));
                 }
                 done => return done,
             }
-        }
+        };
         let folded = Self::fold_telling((path, vault_id), store, tell).await;
         match (folded, others.first()) {
             (Err(error), Some(other)) if error.kind() == Kind::Vault => {
@@ -188,12 +200,23 @@ impl State {
                 }
             }
         }
-        let mut state = match state {
-            Some(state) => state,
-            None => Self::create_or_open(path, vault_id)?,
+        let mut state = match (state, vault::start(store).await?) {
+            (Some(state), _) => state,
+            (None, None) => Self::create_or_open(path, vault_id)?,
+            (None, Some(first)) => {
+                let oldest = found.whole.last().map_or(0, |saved| saved.base.seq.get());
+                let text =
+                    format!("restoring the past: the journal was pruned before segment {}", first.ordinal);
+                return Err(Error::new(Kind::Vault, text)
+                    .hint(format!("ask for record {oldest} or a later one: that is the oldest snapshot")));
+            }
         };
         state.catch_up_until(store, until).await?;
         delete(&generation::next_to(path))?;
+        if !matches!(until, Until::Now) {
+            let sql = "INSERT OR REPLACE INTO meta SELECT 'past', value FROM meta WHERE key = 'applied_seq'";
+            state.connection.execute(sql, [])?;
+        }
         Ok(state)
     }
 
@@ -280,6 +303,8 @@ pub enum Until {
     Seq(Seq),
     /// The last record before the first that was written after this moment.
     Time(Timestamp),
+    /// All there is.
+    Now,
 }
 
 impl Until {
@@ -288,6 +313,7 @@ impl Until {
         match self {
             Until::Seq(last) => seq <= last,
             Until::Time(last) => at <= last,
+            Until::Now => true,
         }
     }
 }

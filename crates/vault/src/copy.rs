@@ -32,6 +32,7 @@ pub async fn copy<A: ObjectStore, B: ObjectStore>(
     let mut copied = Copied::default();
     let journal = from.list("journal/", "", usize::MAX).await?;
     let last = journal.iter().rfind(|name| ordinal(name).is_some());
+    check_no_gap(&journal, to).await?;
     let mut snapshots = from.list("snapshots/", "", usize::MAX).await?;
     // A snapshot counts by its manifest, so that goes last.
     snapshots.sort_by_key(|key| key.ends_with("/manifest.json"));
@@ -72,6 +73,21 @@ async fn check_target<A: ObjectStore, B: ObjectStore>(from: &A, to: &B) -> Resul
                 .with_hint("name an empty folder, or a prefix that holds nothing"))
         }
         None => Ok(()),
+    }
+}
+
+/// Where the source was pruned beyond what an earlier copy has, the copy would get a hole.
+async fn check_no_gap<B: ObjectStore>(journal: &[String], to: &B) -> Result<()> {
+    let first = journal.iter().find_map(|name| ordinal(name));
+    let held = to.list("journal/", "", usize::MAX).await?;
+    let last = held.iter().rev().find_map(|name| ordinal(name));
+    match (first, last) {
+        (Some(first), Some(last)) if first > last.next() => {
+            let text =
+                format!("copying: the target ends at segment {last}, the source was pruned before {first}");
+            Err(Error::new(Kind::Halt, text).with_hint("name an empty target"))
+        }
+        _ => Ok(()),
     }
 }
 

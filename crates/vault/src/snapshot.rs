@@ -8,6 +8,7 @@
 //! A snapshot is a folder of objects, not one: every store can create a part in one request, a part that failed is sent
 //! again alone, and `zstdcat snapshots/NAME/*.zst` still gives the file.
 
+use crate::end::end_of_chain;
 use crate::error::{Error, Kind, Result};
 use crate::identity::identity;
 use crate::sealed::{document, read_document, seal, unseal};
@@ -92,9 +93,9 @@ pub async fn snapshots<S: ObjectStore>(store: &S) -> Result<Snapshots> {
             }
             Ok(snapshot) if snapshot.name == name => found.whole.push(snapshot),
             Ok(snapshot) => {
-                found.damaged.push(Error::damaged(&place, format_args!("it names `{}`", snapshot.name)));
+                found.damaged.push(damaged(&place, format_args!("it names `{}`", snapshot.name)));
             }
-            Err(error) => found.damaged.push(error),
+            Err(error) => found.damaged.push(error.with_hint(WAY_OUT)),
         }
     }
     found.whole.sort_by(|a, b| (b.base.seq, &b.name).cmp(&(a.base.seq, &a.name)));
@@ -110,9 +111,8 @@ pub async fn save<S: ObjectStore>(
     mut from: impl Read + Send,
 ) -> Result<Snapshot> {
     let vault = identity(store).await?;
-    let nonce = nonce.to_string();
     // The writer's nonce keeps those apart that two writers take of the same entry.
-    let name = format!("{:012}-{}-{}", base.seq, base.fold, &nonce[..8]);
+    let name = format!("{:012}-{}-{}", base.seq, base.fold, &nonce.to_string()[..8]);
     let mut snapshot = Snapshot {
         format: FORMAT,
         vault: vault.id,
@@ -140,6 +140,12 @@ pub async fn save<S: ObjectStore>(
         left -= length as u64;
     }
     snapshot.digest = Digest::new(*hasher.finalize().as_bytes());
+    // Whoever has taken over since may be deleting what we have put.
+    let end = end_of_chain(store, &vault, Some(base.position.ordinal)).await?;
+    if end.last.is_none_or(|(header, _)| header.nonce != nonce) {
+        let text = format!("saving snapshot `{}`: another writer has taken over the vault", snapshot.name);
+        return Err(Error::new(Kind::Fenced, text));
+    }
     put_part(store, &manifest_key(&snapshot.name), &document(&snapshot, "manifest.json")?).await?;
     Ok(snapshot)
 }
@@ -196,19 +202,26 @@ pub async fn restore<S: ObjectStore, E: From<Error>>(
     }
     let place = store.place(&manifest_key(&snapshot.name));
     if bytes != snapshot.bytes || hasher.finalize().as_bytes() != snapshot.digest.as_bytes() {
-        return Err(Error::damaged(&place, "its parts do not make the file it describes").into());
+        return Err(damaged(&place, "its parts do not make the file it describes").into());
     }
     Ok(())
 }
 
 fn inflate(object: &[u8], expected: Digest, place: &str) -> Result<Vec<u8>> {
     let frame = unseal(object).filter(|_| Digest::of(object) == expected);
-    let frame = frame.ok_or_else(|| Error::damaged(place, "it is not what its manifest says"))?;
-    zstd::bulk::decompress(frame, PART_BYTES).map_err(|error| Error::damaged(place, error))
+    let frame = frame.ok_or_else(|| damaged(place, "it is not what its manifest says"))?;
+    zstd::bulk::decompress(frame, PART_BYTES).map_err(|error| damaged(place, error))
+}
+
+/// The way out of a damaged snapshot.
+const WAY_OUT: &str = "delete its folder: the snapshot before it, or the journal, has what it holds";
+
+fn damaged(place: &str, found: impl std::fmt::Display) -> Error {
+    Error::damaged(place, found).with_hint(WAY_OUT)
 }
 
 fn gone(place: &str) -> Error {
-    Error::damaged(place, "it is missing, but its manifest is there")
+    damaged(place, "it is missing, but its manifest is there")
 }
 
 /// Checks every part of a snapshot.
@@ -231,8 +244,7 @@ pub async fn rotate<S: ObjectStore>(store: &S, fold: u32, keep: usize) -> Result
     let mut deleted = 0;
     for key in names {
         let name = key.strip_prefix(FOLDER).and_then(|rest| rest.split('/').next()).unwrap_or_default();
-        let is_older = name.split('-').next().and_then(|seq| seq.parse().ok()).map(Seq::new);
-        if !kept.contains(&name) && is_older.is_some_and(|seq| seq <= found.whole[0].base.seq) {
+        if !kept.contains(&name) && seq_of(&key).is_some_and(|seq| seq <= found.whole[0].base.seq) {
             store.delete(&key).await?;
             deleted += 1;
         }
@@ -240,17 +252,24 @@ pub async fn rotate<S: ObjectStore>(store: &S, fold: u32, keep: usize) -> Result
     Ok(deleted)
 }
 
-/// Deletes every snapshot but this one, of whatever program: what they hold is to be forgotten.
+/// Deletes every older snapshot, of whatever program: what they hold is to be forgotten.
 pub async fn drop_before<S: ObjectStore>(store: &S, kept: &Snapshot) -> Result<u64> {
     let mut names = store.list(FOLDER, "", usize::MAX).await?;
     names.sort_by_key(|key| !key.ends_with("/manifest.json"));
     let folder = format!("{FOLDER}{}/", kept.name);
     let mut deleted = 0;
-    for key in names.iter().filter(|key| !key.starts_with(&folder)) {
+    let is_older =
+        |key: &&String| seq_of(key).is_some_and(|seq| seq <= kept.base.seq) && !key.starts_with(&folder);
+    for key in names.iter().filter(is_older) {
         store.delete(key).await?;
         deleted += 1;
     }
     Ok(deleted)
+}
+
+/// The entry that a name under `snapshots/` says it is of.
+fn seq_of(key: &str) -> Option<Seq> {
+    key.strip_prefix(FOLDER)?.split('-').next()?.parse().ok().map(Seq::new)
 }
 
 fn part_key(name: &str, number: usize) -> String {

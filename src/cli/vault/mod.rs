@@ -66,7 +66,7 @@ pub(super) enum Verb {
     #[command(after_help = "Example: highwater vault prune --keep-days 30")]
     Prune {
         /// Segments younger than so many days stay
-        #[arg(long, value_name = "D")]
+        #[arg(long, value_name = "D", value_parser = clap::value_parser!(u32).range(..=36_500))]
         keep_days: u32,
         /// Fence a run that is active on this vault
         #[arg(long)]

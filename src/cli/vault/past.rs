@@ -16,7 +16,7 @@ pub(super) async fn restore(call: &Call, to: &Path, until: Option<Until>) -> Res
         let text = format!("restoring to `{}`: there is a file already", to.display());
         return Err(Error::new(Kind::Usage, text).hint("name a file that is not there yet"));
     }
-    let until = until.unwrap_or(Until::Seq(Seq::new(u64::MAX)));
+    let until = until.unwrap_or(Until::Now);
     let id = vaulted.identity.id.to_string();
     let state = State::restore_past((to, &id), &vaulted.store, until, &|text| call.tell(text)).await?;
     let applied = state.applied()?;
@@ -106,7 +106,7 @@ pub(super) async fn verify(call: &Call, quick: bool) -> Result<Exit> {
 
 /// Folds up to the newest snapshot, from the start or from an older one, and compares. Gives the record it is of; none
 /// where there is nothing to compare.
-async fn compare(call: &Call, vaulted: &Vaulted, found: &Verified) -> Result<Option<Seq>> {
+pub(super) async fn compare(call: &Call, vaulted: &Vaulted, found: &Verified) -> Result<Option<Seq>> {
     let mut ours = found.snapshots.iter().filter(|snapshot| snapshot.base.fold == State::fold());
     let Some(newest) = ours.next() else { return Ok(None) };
     let older = ours.next();

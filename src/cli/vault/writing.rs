@@ -55,12 +55,16 @@ pub(super) async fn prune(call: &Call, keep_days: u32, take_over: bool) -> Resul
         )
         .hint("each run that brings much leaves a snapshot; nothing was deleted"));
     };
-    let oldest = live::now().checked_sub(SignedDuration::from_hours(24) * keep_days.cast_signed());
+    let found = vault::verify(&open.vaulted.store).await?;
+    super::past::compare(call, &open.vaulted, &found).await?;
+    let oldest = live::now()
+        .checked_sub(SignedDuration::from_hours(24) * i32::try_from(keep_days).unwrap_or(i32::MAX));
     let old = before(&open.vaulted.store, oldest.unwrap_or(Timestamp::MIN)).await?;
     let before = old.min(covering.base.position.ordinal);
     let (segment, deleted) = open.vault.prune::<Record>(live::now(), before).await?;
     open.owned.state.advance(&segment)?;
     end(&mut open).await?;
+    call.tell(BOUND);
     match call.json {
         true => print_json(&json!({"before_segment": before, "deleted": deleted}))?,
         false => print(&format!(
@@ -70,6 +74,10 @@ pub(super) async fn prune(call: &Call, keep_days: u32, take_over: bool) -> Resul
     }
     Ok(Exit::Done)
 }
+
+/// What pruning means for later versions of the program.
+const BOUND: &str = "without its first segments the vault can be read only by versions of this program that can use \
+                     its snapshots; keep this version, or a copy made before";
 
 /// The first segment that has an entry of this moment or later.
 async fn before(store: &AnyStore, oldest: Timestamp) -> Result<Ordinal> {
@@ -84,7 +92,12 @@ async fn before(store: &AnyStore, oldest: Timestamp) -> Result<Ordinal> {
         Ok::<_, Error>(())
     })
     .await?;
-    Ok(first.unwrap_or(last))
+    let first = first.unwrap_or(last);
+    // The segment that reading begins behind is as old as the one after it says.
+    Ok(match start {
+        Some(start) if first == start.ordinal.next() => start.ordinal,
+        _ => first,
+    })
 }
 
 async fn end(open: &mut Open) -> Result<()> {
@@ -125,7 +138,10 @@ pub(super) async fn erase(call: &Call, page: &str, take_over: bool) -> Result<Ex
     let (segment, deleted) = open.vault.prune::<Record>(live::now(), saved.base.position.ordinal).await?;
     open.owned.state.advance(&segment)?;
     let parts = snapshot::drop_before(&open.vaulted.store, &saved).await?;
+    // One snapshot alone would be all there is.
+    job::save(&open.vault, &mut open.owned.state, live::now()).await?;
     end(&mut open).await?;
+    call.tell(BOUND);
     let place = call.settings.text("vault").to_owned();
     match call.json {
         true => print_json(&json!({
