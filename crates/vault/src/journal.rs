@@ -126,6 +126,11 @@ impl<S: ObjectStore> Vault<S> {
         self.seq
     }
 
+    /// Objects that this opening passed, and the one before it: what [`Vault::salvage`] looks at.
+    pub fn voided(&self) -> &[Voided] {
+        &self.voided
+    }
+
     /// Appends records as one segment. When it returns they are durable, in this order.
     ///
     /// On [`Kind::Later`], or if this future was dropped before it ended, it is unclear whether they are:

@@ -107,8 +107,19 @@ pub async fn save<S: ObjectStore>(
     store: &S,
     (base, nonce): (Base, Nonce),
     bytes: u64,
+    from: impl Read + Send,
+) -> Result<Snapshot> {
+    save_in_parts(store, (base, nonce), (bytes, PART_BYTES), from).await
+}
+
+/// The same in parts of this size, 16 MB at most: for tests, which want many small ones.
+pub async fn save_in_parts<S: ObjectStore>(
+    store: &S,
+    (base, nonce): (Base, Nonce),
+    (bytes, part_bytes): (u64, usize),
     mut from: impl Read + Send,
 ) -> Result<Snapshot> {
+    let part_bytes = part_bytes.clamp(1, PART_BYTES) as u64;
     let vault = identity(store).await?;
     let nonce = nonce.to_string();
     // The writer's nonce keeps those apart that two writers take of the same entry.
@@ -126,7 +137,7 @@ pub async fn save<S: ObjectStore>(
     let mut hasher = blake3::Hasher::new();
     let mut left = bytes;
     while left > 0 {
-        let length = left.min(PART_BYTES as u64) as usize;
+        let length = left.min(part_bytes) as usize;
         let mut raw = vec![0; length];
         from.read_exact(&mut raw).map_err(|error| {
             Error::new(Kind::Later, format!("reading the file of snapshot `{}`: {error}", snapshot.name))
