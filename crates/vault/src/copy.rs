@@ -38,7 +38,7 @@ pub async fn copy<A: ObjectStore, B: ObjectStore>(
     for key in journal.iter().filter(|name| ordinal(name).is_some()).chain(&snapshots) {
         // A writer deletes old snapshots at any time.
         let Some(bytes) = from.get(key).await? else { continue };
-        if Some(key) == last && matches!(inspect(bytes.clone(), from.place(key))?, Object::Torn(_)) {
+        if Some(key) == last && matches!(inspect(bytes.clone(), from.place(key))?, Object::Torn(..)) {
             continue;
         }
         put(to, key, &bytes, &mut copied).await?;

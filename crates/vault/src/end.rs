@@ -31,13 +31,17 @@ pub(crate) async fn end_of_chain<S: ObjectStore>(store: &S, vault: &Identity) ->
         }
         end.next = found.next();
     }
+    let is_atomic = store.is_atomic().await;
     for &ordinal in ordinals.iter().rev() {
         match look(store, vault, ordinal).await? {
             Some(Object::Whole(whole)) => {
                 end.last = Some((whole.header.clone(), whole.digest));
                 break;
             }
-            Some(Object::Torn(digest)) => end.torn.push(Voided { name: key(ordinal), digest }),
+            Some(Object::Torn(digest, size)) => {
+                let bytes = (!is_atomic).then_some(size);
+                end.torn.push(Voided { name: key(ordinal), digest, bytes });
+            }
             None => {
                 let place = store.place(&key(ordinal));
                 return Err(Error::new(

@@ -171,6 +171,13 @@ impl<S: ObjectStore> Vault<S> {
         before: Ordinal,
     ) -> Result<(Segment<R>, u64)> {
         if before > self.position.ordinal {
+            let next = self.position.ordinal.next();
+            if let Some(object) = self.store.get(&key(next)).await? {
+                // Their snapshots are newer than all that we have written.
+                let error = self.taken(next, object).await?;
+                self.standing = Standing::Lost(error.clone());
+                return Err(error);
+            }
             return Err(Error::bug(format!("pruning before segment {before}, which is not written yet")));
         }
         let segment = self.write(now, vec![Event::Pruned { before }]).await?;
@@ -273,7 +280,7 @@ impl<S: ObjectStore> Vault<S> {
                 // A segment that we cannot even read: a newer program has come after us.
                 Err(error) if error.kind() != Kind::Later => break format!("another writer ({error})"),
                 Err(error) => return Err(error),
-                Ok(Some(Object::Torn(_))) => {}
+                Ok(Some(Object::Torn(..))) => {}
                 Ok(None) => {
                     let text =
                         format!("appending to `{place}`: found an object that is not whole, expected none");
@@ -340,22 +347,30 @@ async fn send<S: ObjectStore>(store: &S, vault: &Identity, sealed: &Sealed) -> R
     }))
 }
 
-/// A segment that is whole by now may have been seen before it was, where a store shows parts; whoever saw it so has
-/// passed it, with a segment at the next ordinal.
+/// A segment that is whole by now may have been seen before it was, where a store shows parts. Whoever saw it so may
+/// pass it, but only after something stood behind it ([`Vault::open`]): so it counts if nothing does, or if the next
+/// whole segment does not pass it.
 async fn unless_passed<S: ObjectStore>(store: &S, vault: &Identity, sealed: &Sealed) -> Result<Sent> {
     if store.is_atomic().await {
         return Ok(Sent::Mine);
     }
-    let next = sealed.header.ordinal.next();
-    match look(store, vault, next).await? {
-        None => Ok(Sent::Mine),
-        // Whoever links to ours has seen it whole: it counts, and the next append finds out about them.
-        Some(Object::Whole(whole)) if whole.header.previous == Some(sealed.digest) => Ok(Sent::Mine),
-        Some(Object::Whole(whole)) => Ok(Sent::Taken(next, whole.into_object())),
-        Some(Object::Torn(_)) => {
-            let place = store.place(&key(next));
-            let text = format!("writing `{}`: `{place}` is just being written", key(sealed.header.ordinal));
-            Err(Error::new(Kind::Later, text))
+    let ours = key(sealed.header.ordinal);
+    let first = sealed.header.ordinal.next();
+    let mut next = first;
+    loop {
+        match look(store, vault, next).await? {
+            None if next == first => return Ok(Sent::Mine),
+            None => {
+                let place = store.place(&key(first));
+                let text = format!("writing `{ours}`: `{place}` is just being written");
+                return Err(Error::new(Kind::Later, text));
+            }
+            Some(Object::Whole(whole)) if whole.header.voided.iter().any(|voided| voided.name == ours) => {
+                return Ok(Sent::Taken(next, whole.into_object()));
+            }
+            // They have seen ours whole: it counts, and the next append finds out about them.
+            Some(Object::Whole(_)) => return Ok(Sent::Mine),
+            Some(Object::Torn(..)) => next = next.next(),
         }
     }
 }

@@ -11,7 +11,7 @@ use vault::{Error, Event, Kind, MemoryStore, Nonce, Segment, Vault, Writer};
 type Objects = BTreeMap<String, Vec<u8>>;
 
 /// Opens once more, and compares what is there with what was promised.
-pub fn at_rest(world: &mut World) -> Result<(), String> {
+pub(super) fn at_rest(world: &mut World) -> Result<(), String> {
     one_winner_a_name(world)?;
     fenced_wrote_nothing(world)?;
     let store = MemoryStore::from(lock(&world.sea).objects.clone());
@@ -137,7 +137,7 @@ fn a_copy_is_the_same(store: &MemoryStore) -> Result<(), String> {
 
 /// Damages one object of a vault as it is now, and sees that this is reported by its name; or, behind the end, that it
 /// counts as torn.
-pub fn damage_shows(world: &mut World) -> Result<(), String> {
+pub(super) fn damage_shows(world: &mut World) -> Result<(), String> {
     let objects: Objects = finish(settled(world))?;
     let store = MemoryStore::from(objects.clone());
     if calm(vault::verify(&store)).is_err() {
