@@ -39,6 +39,8 @@ pub struct Sea {
     pub won: BTreeMap<String, Vec<(u32, Vec<u8>)>>,
     /// Creations under `journal/` that a process asked for.
     pub asked: BTreeMap<u32, u64>,
+    /// Processes that were shown a file of their machine which never will be published, since its name is taken.
+    pub deceived: BTreeSet<u32>,
     /// Names that were deleted.
     pub deleted: BTreeSet<String>,
     rng: Option<Rng>,
@@ -109,7 +111,7 @@ impl Sea {
     }
 
     fn publish(&mut self, key: String, bytes: Vec<u8>, machine: u32) {
-        self.born.insert(key.clone(), (self.step, machine));
+        self.born.entry(key.clone()).or_insert((self.step, machine));
         self.objects.insert(key, bytes);
     }
 
@@ -380,7 +382,11 @@ impl ObjectStore for Shore {
         }
         if let Some(wet) = sea.wet.get(&(self.machine, key.to_owned())) {
             let part = wet.bytes[..wet.shown].to_owned();
+            let is_false = !wet.is_out && sea.objects.contains_key(key);
             sea.strikes("a part was seen");
+            if is_false {
+                sea.deceived.insert(self.process);
+            }
             return Ok(Some(part));
         }
         let horizon = sea.horizon(self.machine);
@@ -416,6 +422,7 @@ impl ObjectStore for Shore {
         self.travel().await;
         let mut sea = self.sea();
         if sea.objects.remove(key).is_some() {
+            sea.born.remove(key);
             sea.deleted.insert(key.to_owned());
         }
         Ok(())

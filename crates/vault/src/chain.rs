@@ -310,6 +310,11 @@ impl<'s, S: ObjectStore> Walk<'s, S> {
                 return Err(not_in_chain(self.next));
             }
             let place = self.store.place(&key(self.next));
+            if names.contains(&key(self.next)) {
+                // A mount may know a name before it shows the object.
+                let text = format!("reading `{place}`: it was listed, but is not there");
+                return Err(Error::new(Kind::Later, text));
+            }
             return Err(Error::damaged(&place, "it is missing, but there are segments after it"));
         }
         self.ended = true;

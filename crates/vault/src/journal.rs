@@ -24,6 +24,9 @@ const OPEN_ATTEMPTS: u32 = 64;
 /// affair: it knows its service, and this crate has no clock.
 const PUT_ATTEMPTS: u32 = 3;
 
+/// What stands behind a torn object while an opener looks at it once more: no segment, so the opening passes it, too.
+const STAKE: &[u8] = b"no segment: an opener was here";
+
 /// A vault that is open for writing.
 #[derive(Debug)]
 pub struct Vault<S> {
@@ -69,6 +72,10 @@ impl<S: ObjectStore> Vault<S> {
         let identity = identity(&store).await?;
         for _ in 0..OPEN_ATTEMPTS {
             let end = end_of_chain(&store, &identity).await?;
+            if end.torn.len() == 1 && !store.is_atomic().await {
+                stake(&store, end.next).await?;
+                continue;
+            }
             let before = match &end.last {
                 Some((header, _)) => voided_at_opening(&store, &identity, header).await?,
                 None => Vec::new(),
@@ -316,6 +323,13 @@ impl<S: ObjectStore> Vault<S> {
 fn numbered<R>(first: Seq, at: Timestamp, events: Vec<Event<R>>) -> Vec<Entry<R>> {
     let numbers = (first.get()..).map(Seq::new);
     numbers.zip(events).map(|(seq, event)| Entry { seq, at, event }).collect()
+}
+
+/// Puts something that is no segment behind a torn object, where a store shows parts. The writer of that object may be
+/// alive: it counts its segment as acknowledged once that is whole and nothing is behind it. So the opener must have
+/// seen it torn while something was, or both would be right. Whose the thing is does not matter.
+async fn stake<S: ObjectStore>(store: &S, ordinal: Ordinal) -> Result<()> {
+    store.put_new(&key(ordinal), STAKE).await.map(drop)
 }
 
 /// Puts a segment. An unclear answer is cleared up by looking: only our own bytes carry our nonce.

@@ -10,7 +10,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::identity::identity;
-use crate::sealed::{document, read_document, seal, unseal};
+use crate::sealed::{document, is_cut, read_document, seal, unseal};
 use crate::segment::FORMAT;
 use crate::seq::{Digest, Nonce, Position, Seq, VaultId};
 use crate::store::ObjectStore;
@@ -84,6 +84,10 @@ pub async fn snapshots<S: ObjectStore>(store: &S) -> Result<Snapshots> {
         };
         // Another process may have deleted it since.
         let Some(bytes) = store.get(&key).await? else { continue };
+        if is_cut(&bytes) && !store.is_atomic().await {
+            // Its writer was killed, or is still at it: not a snapshot yet.
+            continue;
+        }
         let place = store.place(&key);
         match read_document::<Snapshot>(&bytes, &place) {
             Ok(snapshot) if snapshot.vault != vault.id => {
@@ -242,8 +246,7 @@ pub async fn rotate<S: ObjectStore>(store: &S, fold: u32, keep: usize) -> Result
     let mut deleted = 0;
     for key in names {
         let name = key.strip_prefix(FOLDER).and_then(|rest| rest.split('/').next()).unwrap_or_default();
-        let is_older = name.split('-').next().and_then(|seq| seq.parse().ok()).map(Seq::new);
-        if !kept.contains(&name) && is_older.is_some_and(|seq| seq <= found.whole[0].base.seq) {
+        if !kept.contains(&name) && seq_of(&key).is_some_and(|seq| seq <= found.whole[0].base.seq) {
             store.delete(&key).await?;
             deleted += 1;
         }
@@ -251,17 +254,26 @@ pub async fn rotate<S: ObjectStore>(store: &S, fold: u32, keep: usize) -> Result
     Ok(deleted)
 }
 
-/// Deletes every snapshot but this one, of whatever program: what they hold is to be forgotten.
+/// Deletes every snapshot but this one and newer ones, of whatever program: what they hold is to be forgotten. A newer
+/// one is of a writer that came after us, and knows what is to be forgotten; what was pruned since may be in it alone.
 pub async fn drop_before<S: ObjectStore>(store: &S, kept: &Snapshot) -> Result<u64> {
     let mut names = store.list(FOLDER, "", usize::MAX).await?;
     names.sort_by_key(|key| !key.ends_with("/manifest.json"));
     let folder = format!("{FOLDER}{}/", kept.name);
     let mut deleted = 0;
     for key in names.iter().filter(|key| !key.starts_with(&folder)) {
+        if seq_of(key).is_some_and(|seq| seq > kept.base.seq) {
+            continue;
+        }
         store.delete(key).await?;
         deleted += 1;
     }
     Ok(deleted)
+}
+
+/// The entry that a snapshot is of, by the name of one of its objects.
+fn seq_of(key: &str) -> Option<Seq> {
+    key.strip_prefix(FOLDER)?.split('-').next()?.parse().ok().map(Seq::new)
 }
 
 fn part_key(name: &str, number: usize) -> String {

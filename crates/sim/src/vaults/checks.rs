@@ -4,7 +4,7 @@
 use super::crew::{End, Process, catch_up};
 use super::fold::Fold;
 use super::{World, finish, quiet};
-use crate::sea::lock;
+use crate::sea::{Shore, lock};
 use std::collections::BTreeMap;
 use vault::{Error, Event, Kind, MemoryStore, Nonce, Segment, Vault, Writer};
 
@@ -14,7 +14,7 @@ type Objects = BTreeMap<String, Vec<u8>>;
 pub(super) fn at_rest(world: &mut World) -> Result<(), String> {
     one_winner_a_name(world)?;
     fenced_wrote_nothing(world)?;
-    let store = MemoryStore::from(lock(&world.sea).objects.clone());
+    let store = quiet(world);
     let offered = salvage_offers_all(world, &store)?;
     lock(&world.ledger).offered.extend(offered);
     let verified = calm(vault::verify(&store)).map_err(|error| format!("the vault does not verify: {error}"))?;
@@ -40,12 +40,12 @@ pub(super) fn at_rest(world: &mut World) -> Result<(), String> {
     a_copy_is_the_same(&store)
 }
 
-/// Runs a call over a store in memory, which never waits.
+/// Runs a call that nobody disturbs.
 fn calm<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, String> {
     finish(future)?.map_err(|error| format!("{:?}: {error}", error.kind()))
 }
 
-fn folds(store: &MemoryStore, fold: &mut Fold, reader: &Process) -> Result<(), String> {
+fn folds(store: &Shore, fold: &mut Fold, reader: &Process) -> Result<(), String> {
     match finish(catch_up(store, fold, reader))? {
         Ok(()) | Err(End::Over) => Ok(()),
         Err(End::Wrong(text)) => Err(text),
@@ -78,14 +78,14 @@ fn fenced_wrote_nothing(world: &World) -> Result<(), String> {
 }
 
 /// Opens, and sees that all that is whole among what the last two openings passed is offered.
-fn salvage_offers_all(world: &mut World, store: &MemoryStore) -> Result<Vec<String>, String> {
+fn salvage_offers_all(world: &mut World, store: &Shore) -> Result<Vec<String>, String> {
     let nonce = Nonce::new(world.rng.bytes());
     let opened = calm(Vault::open(store.clone(), Writer::default(), nonce, jiff::Timestamp::UNIX_EPOCH));
     let mut vault = opened.map_err(|error| format!("opening at the end: {error}"))?;
     let found = calm(vault.salvage::<String>())?;
     let offered: Vec<String> = found.iter().map(|(name, _)| name.clone()).collect();
     for name in vault.voided().iter().map(|voided| &voided.name) {
-        let is_whole = whole(&store.objects()[name]);
+        let is_whole = whole(&store.sea().objects[name]);
         if is_whole != offered.contains(name) {
             return Err(format!("`{name}` was passed, is whole: {is_whole}, and salvage offers {offered:?}"));
         }
@@ -103,7 +103,7 @@ fn whole(object: &[u8]) -> bool {
 }
 
 /// Restored from every snapshot, and followed from there, the fold is the same.
-fn every_snapshot_gives_the_fold(world: &mut World, store: &MemoryStore, all: &Fold) -> Result<(), String> {
+fn every_snapshot_gives_the_fold(world: &mut World, store: &Shore, all: &Fold) -> Result<(), String> {
     let first = calm(vault::start(store))?;
     for snapshot in calm(vault::snapshot::snapshots(store))?.whole {
         let mut file = Vec::new();
@@ -126,10 +126,10 @@ fn every_snapshot_gives_the_fold(world: &mut World, store: &MemoryStore, all: &F
     Ok(())
 }
 
-fn a_copy_is_the_same(store: &MemoryStore) -> Result<(), String> {
+fn a_copy_is_the_same(store: &Shore) -> Result<(), String> {
     let target = MemoryStore::new();
     calm(vault::copy(store, &target, |_| ()))?;
-    match target.objects() == store.objects() {
+    match target.objects() == store.sea().objects {
         true => Ok(()),
         false => Err("a copy is not the same".to_owned()),
     }

@@ -221,6 +221,11 @@ impl World {
                         self.sees("deleted while it was read");
                         Ok(())
                     }
+                    // No vault can know better; it is over when that file is closed.
+                    Kind::Damaged if lock(&self.sea).deceived.contains(&process) => {
+                        self.sees("deceived by its mount");
+                        Ok(())
+                    }
                     kind => Err(format!("process {process}: {kind:?}: {error}")),
                 }
             }
