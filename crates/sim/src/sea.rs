@@ -324,7 +324,11 @@ impl Shore {
 
     fn wins(&self, key: &str, bytes: &[u8], put: Put) -> Put {
         if put == Put::Created {
-            self.sea().won.entry(key.to_owned()).or_default().push((self.process, bytes.to_owned()));
+            let mut sea = self.sea();
+            if key.starts_with("journal/") && sea.deleted.contains(key) {
+                sea.strikes("a pruned name won");
+            }
+            sea.won.entry(key.to_owned()).or_default().push((self.process, bytes.to_owned()));
         }
         put
     }
@@ -424,6 +428,7 @@ impl ObjectStore for Shore {
         if sea.objects.remove(key).is_some() {
             sea.born.remove(key);
             sea.deleted.insert(key.to_owned());
+            sea.won.remove(key);
         }
         Ok(())
     }

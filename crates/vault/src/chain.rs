@@ -6,6 +6,7 @@
 //! damage otherwise. A segment is handed out only after a look at the next one, because a voided object may
 //! have become whole since.
 
+use crate::end::ordinals;
 use crate::error::{Error, Kind, Result};
 use crate::identity::{Identity, identity};
 use crate::segment::{self, Event, Header, Object, Segment, Voided, Whole, decode, inspect, key, last_seq};
@@ -161,17 +162,25 @@ pub async fn start<S: ObjectStore>(store: &S) -> Result<Option<Position>> {
 }
 
 async fn first_whole<S: ObjectStore>(store: &S, vault: &Identity) -> Result<Option<Box<Whole>>> {
-    let names = store.list("journal/", "", usize::MAX).await?;
-    let mut ordinals = names.iter().filter_map(|name| segment::ordinal(name)).peekable();
-    if ordinals.peek().is_none_or(|first| *first == Ordinal::new(1)) {
+    let ordinals = ordinals(store, vault).await?;
+    if ordinals.first().is_none_or(|first| *first == Ordinal::new(1)) {
         return Ok(None);
     }
+    let mut first: Option<Box<Whole>> = None;
     for ordinal in ordinals {
-        if let Some(Object::Whole(whole)) = look(store, vault, ordinal).await? {
-            return Ok(Some(whole));
+        let Some(Object::Whole(whole)) = look(store, vault, ordinal).await? else { continue };
+        match first {
+            // What nothing links to was created for nothing, or is voided.
+            Some(first) if whole.header.previous == Some(first.digest) => return Ok(Some(first)),
+            _ => first = Some(whole),
         }
     }
-    Err(Error::damaged(&store.place("journal/"), "nothing in it is whole, and its start is missing"))
+    match first {
+        Some(first) => Ok(Some(first)),
+        None => {
+            Err(Error::damaged(&store.place("journal/"), "nothing in it is whole, and its start is missing"))
+        }
+    }
 }
 
 /// The end of the chain so far.
@@ -215,11 +224,15 @@ struct Walk<'s, S> {
 impl<'s, S: ObjectStore> Walk<'s, S> {
     async fn begin(store: &'s S, after: Option<Position>) -> Result<Self> {
         let vault = identity(store).await?;
-        let from = after.map(|position| key(position.ordinal)).unwrap_or_default();
-        let names = store.list("journal/", &from, usize::MAX).await?;
-        let mut ordinals = names.iter().filter_map(|name| segment::ordinal(name));
-        let lowest = ordinals.clone().next().unwrap_or(Ordinal::new(1));
-        let highest = ordinals.next_back().unwrap_or_default();
+        let listed = match after {
+            None => ordinals(store, &vault).await?,
+            Some(position) => {
+                let names = store.list("journal/", &key(position.ordinal), usize::MAX).await?;
+                names.iter().filter_map(|name| segment::ordinal(name)).collect()
+            }
+        };
+        let lowest = listed.first().copied().unwrap_or(Ordinal::new(1));
+        let highest = listed.last().copied().unwrap_or_default();
         if after.is_none() && lowest > Ordinal::new(1) {
             let text = format_args!("it is missing: the journal begins at segment {lowest}");
             let hint = "where it was pruned, a snapshot has what is missing: reading goes on from there";
@@ -303,14 +316,13 @@ impl<'s, S: ObjectStore> Walk<'s, S> {
     /// Nothing follows: the last whole one is the last of the chain.
     async fn end(&mut self) -> Result<Option<Box<Whole>>> {
         if self.next <= self.highest {
-            let names = self.store.list("journal/", "", usize::MAX).await?;
-            let lowest = names.iter().find_map(|name| segment::ordinal(name));
-            if lowest.is_some_and(|lowest| lowest > self.next) {
+            let listed = ordinals(self.store, &self.vault).await?;
+            if listed.first().is_some_and(|lowest| *lowest > self.next) {
                 // Pruned while it was read.
                 return Err(not_in_chain(self.next));
             }
             let place = self.store.place(&key(self.next));
-            if names.contains(&key(self.next)) {
+            if listed.contains(&self.next) {
                 // A mount may know a name before it shows the object.
                 let text = format!("reading `{place}`: it was listed, but is not there");
                 return Err(Error::new(Kind::Later, text));

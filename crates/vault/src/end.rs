@@ -18,10 +18,39 @@ pub(crate) struct End {
     pub next: Ordinal,
 }
 
+/// The ordinals that belong to the journal, in order. What lies below a hole is none of it where pruning made the hole: a
+/// writer that slept through the pruning may have created a name that was free again, for nothing.
+pub(crate) async fn ordinals<S: ObjectStore>(store: &S, vault: &Identity) -> Result<Vec<Ordinal>> {
+    let names = store.list("journal/", "", usize::MAX).await?;
+    let mut ordinals: Vec<Ordinal> = names.iter().filter_map(|name| segment::ordinal(name)).collect();
+    if ordinals.windows(2).any(|pair| pair[0].next() != pair[1])
+        && let Some(before) = last_pruned(store, vault, &ordinals).await?
+    {
+        ordinals.retain(|ordinal| *ordinal >= before);
+    }
+    Ok(ordinals)
+}
+
+/// Up to where the journal was pruned, by the last entry that says so.
+async fn last_pruned<S: ObjectStore>(
+    store: &S,
+    vault: &Identity,
+    ordinals: &[Ordinal],
+) -> Result<Option<Ordinal>> {
+    for &ordinal in ordinals.iter().rev() {
+        let Some(Object::Whole(whole)) = look(store, vault, ordinal).await? else { continue };
+        for entry in decode::<IgnoredAny>(&whole)?.entries.into_iter().rev() {
+            if let Event::Pruned { before } = entry.event {
+                return Ok(Some(before));
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// Finds the end of the chain. What pruning has deleted is missing at the start; a hole is damage.
 pub(crate) async fn end_of_chain<S: ObjectStore>(store: &S, vault: &Identity) -> Result<End> {
-    let names = store.list("journal/", "", usize::MAX).await?;
-    let ordinals: Vec<Ordinal> = names.iter().filter_map(|name| segment::ordinal(name)).collect();
+    let ordinals = ordinals(store, vault).await?;
     let mut end = End { last: None, torn: Vec::new(), next: Ordinal::new(1) };
     let first = ordinals.first().map_or(1, |ordinal| ordinal.get());
     for (expected, &found) in (first..).map(Ordinal::new).zip(&ordinals) {

@@ -62,6 +62,8 @@ enum Sent {
     Mine,
     /// The name is taken by another object, or this one was passed by the one at this ordinal.
     Taken(Ordinal, Vec<u8>),
+    /// It is there, and not in the chain: what it follows was pruned, and its name with it, so the name was free again.
+    Pruned,
 }
 
 impl<S: ObjectStore> Vault<S> {
@@ -190,7 +192,10 @@ impl<S: ObjectStore> Vault<S> {
         let segment = self.write(now, vec![Event::Pruned { before }]).await?;
         let names = self.store.list("journal/", "", usize::MAX).await?;
         let mut deleted = 0;
-        for name in names.iter().filter(|name| segment::ordinal(name).is_some_and(|found| found < before)) {
+        let is_old = |name: &&String| segment::ordinal(name).is_some_and(|found| found < before);
+        // The first alone would not be missed: see `unless_left`.
+        let old: Vec<&String> = names.iter().filter(is_old).collect();
+        for name in old.into_iter().filter(|_| before.get() > 2) {
             self.store.delete(name).await?;
             deleted += 1;
         }
@@ -268,6 +273,13 @@ impl<S: ObjectStore> Vault<S> {
                 self.standing = Standing::Open;
                 Ok(())
             }
+            Ok(Sent::Pruned) => {
+                let place = self.store.place(&key(sealed.header.ordinal));
+                let text = format!("appending to `{place}`: others have taken over the vault and pruned it");
+                let error = Error::new(Kind::Fenced, text).with_hint("read the vault afresh, and start again");
+                self.standing = Standing::Lost(error.clone());
+                Err(error)
+            }
             Ok(Sent::Taken(ordinal, object)) => {
                 let error = self.taken(ordinal, object).await?;
                 self.standing = Standing::Lost(error.clone());
@@ -338,7 +350,7 @@ async fn send<S: ObjectStore>(store: &S, vault: &Identity, sealed: &Sealed) -> R
     let mut unclear = None;
     for _ in 0..PUT_ATTEMPTS {
         match store.put_new(&key, &sealed.bytes).await {
-            Ok(Put::Created) => return unless_passed(store, vault, sealed).await,
+            Ok(Put::Created) => return unless_left(store, vault, sealed).await,
             Ok(Put::AlreadyExists) => {}
             Err(error) if error.kind() == Kind::Later => unclear = Some(error),
             Err(error) => return Err(error),
@@ -346,8 +358,8 @@ async fn send<S: ObjectStore>(store: &S, vault: &Identity, sealed: &Sealed) -> R
         match store.get(&key).await {
             Ok(Some(found)) => {
                 return match whose(sealed, found, store.place(&key))? {
-                    Sent::Mine => unless_passed(store, vault, sealed).await,
-                    taken => Ok(taken),
+                    Sent::Mine => unless_left(store, vault, sealed).await,
+                    other => Ok(other),
                 };
             }
             Ok(None) => {}
@@ -359,6 +371,21 @@ async fn send<S: ObjectStore>(store: &S, vault: &Identity, sealed: &Sealed) -> R
         let text = format!("writing `{}`: the store says it exists, but does not show it", store.place(&key));
         Error::new(Kind::Later, text)
     }))
+}
+
+/// Pruning frees names, and a writer that slept through a takeover and a pruning can create one of them. It deletes from
+/// the oldest on: so as long as the object before ours is there, ours was never free. Before the first there is nothing;
+/// but pruning never deletes the first alone, so then the second is missing.
+async fn unless_left<S: ObjectStore>(store: &S, vault: &Identity, sealed: &Sealed) -> Result<Sent> {
+    let ordinal = sealed.header.ordinal.get();
+    let is_left = match ordinal {
+        0 | 1 => {
+            let behind = store.list("journal/", &key(sealed.header.ordinal), 1).await?;
+            behind.first().is_some_and(|name| *name != key(Ordinal::new(2)))
+        }
+        _ => store.get(&key(Ordinal::new(ordinal - 1))).await?.is_none(),
+    };
+    if is_left { Ok(Sent::Pruned) } else { unless_passed(store, vault, sealed).await }
 }
 
 /// A segment that is whole by now may have been seen before it was, where a store shows parts. Whoever saw it so may

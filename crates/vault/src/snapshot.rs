@@ -155,8 +155,31 @@ pub async fn save_in_parts<S: ObjectStore>(
         left -= length as u64;
     }
     snapshot.digest = Digest::new(*hasher.finalize().as_bytes());
-    put_part(store, &manifest_key(&snapshot.name), &document(&snapshot, "manifest.json")?).await?;
-    Ok(snapshot)
+    let manifest = manifest_key(&snapshot.name);
+    has_parts(store, &snapshot).await?;
+    put_part(store, &manifest, &document(&snapshot, "manifest.json")?).await?;
+    match has_parts(store, &snapshot).await {
+        Ok(()) => Ok(snapshot),
+        Err(error) => {
+            store.delete(&manifest).await?;
+            Err(error)
+        }
+    }
+}
+
+/// Sees that nobody has deleted parts. A writer that slept while another took over and rotated has lost them: without a
+/// manifest they looked like what a kill leaves.
+async fn has_parts<S: ObjectStore>(store: &S, snapshot: &Snapshot) -> Result<()> {
+    let folder = format!("{FOLDER}{}/", snapshot.name);
+    let names = store.list(&folder, "", usize::MAX).await?;
+    let missing = (0..snapshot.parts.len()).map(|number| part_key(&snapshot.name, number));
+    match missing.into_iter().find(|key| !names.contains(key)) {
+        None => Ok(()),
+        Some(key) => {
+            let text = format!("saving snapshot `{}`: `{}` is gone", snapshot.name, store.place(&key));
+            Err(Error::new(Kind::Later, text).with_hint("another writer has taken over the vault"))
+        }
+    }
 }
 
 fn compress(raw: &[u8]) -> Result<Vec<u8>> {

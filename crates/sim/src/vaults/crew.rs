@@ -220,8 +220,9 @@ impl Process {
                 self.ledger().sees(if deleted > 0 { "pruned" } else { "pruned nothing" });
                 self.settled(vault, fold, Ok(segment)).await
             }
-            // It may be that the record is written and nothing deleted yet; the next pruning does it.
-            Err(error) => self.settled(vault, fold, Err(error)).await,
+            // It may be that the record is written and nothing deleted yet: whoever comes next reads it.
+            Err(error) if error.kind() == Kind::Fenced => self.stays_fenced(vault, error).await,
+            Err(error) => Err(error.into()),
         }
     }
 
