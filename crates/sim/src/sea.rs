@@ -61,6 +61,8 @@ struct Wet {
     shown: usize,
     /// A part of it was published by another process of this machine, which asked for it.
     is_out: bool,
+    /// Processes it was shown to.
+    viewers: BTreeSet<u32>,
 }
 
 #[derive(Debug)]
@@ -137,13 +139,23 @@ impl Sea {
 
     /// Publishes what this machine holds back under the last name before `key`; false if somebody else has that name.
     fn stand(&mut self, machine: u32, key: &str) -> bool {
+        match self.last_before(machine, key) {
+            Some(name) => self.settles(machine, name),
+            None => true,
+        }
+    }
+
+    /// The last name before this one, if this machine holds it back.
+    fn last_before(&self, machine: u32, key: &str) -> Option<String> {
         let folder = key.rfind('/').map_or("", |at| &key[..=at]).to_owned();
         let before = |name: &&String| name.starts_with(&folder) && name.as_str() < key;
         let of_all = self.objects.keys().filter(before).next_back().cloned();
         let own = self.wet.keys().filter(|(on, _)| *on == machine).map(|(_, name)| name);
-        let Some(name) = own.filter(before).max().cloned().filter(|name| Some(name) >= of_all.as_ref()) else {
-            return true;
-        };
+        own.filter(before).max().cloned().filter(|name| Some(name) >= of_all.as_ref())
+    }
+
+    /// Publishes what this machine holds back under a name; false if somebody else has it.
+    fn settles(&mut self, machine: u32, name: String) -> bool {
         let Some(wet) = self.wet.get_mut(&(machine, name.clone())) else { return true };
         if !wet.is_out && self.objects.contains_key(&name) {
             return false;
@@ -159,6 +171,7 @@ impl Sea {
     fn closes(&mut self, machine: u32, key: &str) -> Put {
         let Some(wet) = self.wet.remove(&(machine, key.to_owned())) else { return Put::AlreadyExists };
         if !wet.is_out && self.objects.contains_key(key) {
+            self.deceived.extend(wet.viewers);
             return Put::AlreadyExists;
         }
         if wet.shown < wet.bytes.len() {
@@ -302,7 +315,10 @@ impl Shore {
                 sea.strikes("a name held back");
                 return Err(unclear(key));
             }
-            let wet = Wet { bytes: bytes.to_owned(), shown: 0, is_out: false };
+            let (bytes, viewers) = (bytes.to_owned(), BTreeSet::new());
+            let wet = Wet { bytes, shown: 0, is_out: false, viewers };
+            let now = sea.step;
+            sea.last_own.insert(self.machine, now);
             sea.wet.insert((self.machine, key.to_owned()), wet);
         }
         let mut under_way = UnderWay { shore: self, key, bytes, is_over: false };
@@ -384,9 +400,11 @@ impl ObjectStore for Shore {
             sea.strikes("unclear look");
             return Err(unclear(key));
         }
-        if let Some(wet) = sea.wet.get(&(self.machine, key.to_owned())) {
+        if let Some(wet) = sea.wet.get_mut(&(self.machine, key.to_owned())) {
+            wet.viewers.insert(self.process);
             let part = wet.bytes[..wet.shown].to_owned();
-            let is_false = !wet.is_out && sea.objects.contains_key(key);
+            let is_out = wet.is_out;
+            let is_false = !is_out && sea.objects.contains_key(key);
             sea.strikes("a part was seen");
             if is_false {
                 sea.deceived.insert(self.process);
@@ -441,6 +459,14 @@ impl ObjectStore for Shore {
 
     async fn is_atomic(&self) -> bool {
         self.sea().deep
+    }
+
+    async fn settle(&self, key: &str) -> Result<()> {
+        self.travel().await;
+        match self.sea().settles(self.machine, key.to_owned()) {
+            true => Ok(()),
+            false => Err(unclear(key)),
+        }
     }
 
     fn place(&self, key: &str) -> String {

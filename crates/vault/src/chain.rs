@@ -322,7 +322,7 @@ impl<'s, S: ObjectStore> Walk<'s, S> {
                 return Err(not_in_chain(self.next));
             }
             let place = self.store.place(&key(self.next));
-            if listed.contains(&self.next) {
+            if listed.contains(&self.next) || listed.last().is_none_or(|last| *last < self.next) {
                 // A mount may know a name before it shows the object.
                 let text = format!("reading `{place}`: it was listed, but is not there");
                 return Err(Error::new(Kind::Later, text));

@@ -65,6 +65,9 @@ pub(crate) async fn end_of_chain<S: ObjectStore>(store: &S, vault: &Identity) ->
         match look(store, vault, ordinal).await? {
             Some(Object::Whole(whole)) => {
                 end.last = Some((whole.header.clone(), whole.digest));
+                if !is_atomic {
+                    stays(store, ordinal, whole.digest).await?;
+                }
                 break;
             }
             Some(Object::Torn(digest, size)) => {
@@ -86,6 +89,20 @@ pub(crate) async fn end_of_chain<S: ObjectStore>(store: &S, vault: &Identity) ->
         return Err(Error::damaged(&place, "nothing from here on is whole, and nothing before it is there"));
     }
     Ok(end)
+}
+
+/// Sees that a segment is there for all: a mount shows its own machine what another process has written and not
+/// published, and may never publish because the name is taken. An opening that links to such a one would break the chain.
+async fn stays<S: ObjectStore>(store: &S, ordinal: Ordinal, digest: Digest) -> Result<()> {
+    let key = key(ordinal);
+    store.settle(&key).await?;
+    match store.get(&key).await? {
+        Some(bytes) if Digest::of(&bytes) == digest => Ok(()),
+        _ => {
+            let text = format!("reading `{}`: it was another object a moment ago", store.place(&key));
+            Err(Error::new(Kind::Later, text).with_hint("another writer was just at it; start again"))
+        }
+    }
 }
 
 /// The last term of a vault.

@@ -74,7 +74,8 @@ impl<S: ObjectStore> Vault<S> {
         let identity = identity(&store).await?;
         for _ in 0..OPEN_ATTEMPTS {
             let end = end_of_chain(&store, &identity).await?;
-            if end.torn.len() == 1 && !store.is_atomic().await {
+            let is_open_ended = end.torn.last().is_some_and(|torn| torn.digest != Digest::of(STAKE));
+            if is_open_ended && !store.is_atomic().await {
                 stake(&store, end.next).await?;
                 continue;
             }
@@ -339,7 +340,8 @@ fn numbered<R>(first: Seq, at: Timestamp, events: Vec<Event<R>>) -> Vec<Entry<R>
 
 /// Puts something that is no segment behind a torn object, where a store shows parts. The writer of that object may be
 /// alive: it counts its segment as acknowledged once that is whole and nothing is behind it. So the opener must have
-/// seen it torn while something was, or both would be right. Whose the thing is does not matter.
+/// seen it torn while something was, or both would be right. A whole stake is nobody's segment in the making, whoever put
+/// it there, so what lies before one is surely passed.
 async fn stake<S: ObjectStore>(store: &S, ordinal: Ordinal) -> Result<()> {
     store.put_new(&key(ordinal), STAKE).await.map(drop)
 }
