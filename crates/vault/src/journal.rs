@@ -181,14 +181,7 @@ impl<S: ObjectStore> Vault<S> {
         before: Ordinal,
     ) -> Result<(Segment<R>, u64)> {
         if before > self.position.ordinal {
-            let next = self.position.ordinal.next();
-            if let Some(object) = self.store.get(&key(next)).await? {
-                // Their snapshots are newer than all that we have written.
-                let error = self.taken(next, object).await?;
-                self.standing = Standing::Lost(error.clone());
-                return Err(error);
-            }
-            return Err(Error::bug(format!("pruning before segment {before}, which is not written yet")));
+            return Err(self.behind(before).await?);
         }
         let segment = self.write(now, vec![Event::Pruned { before }]).await?;
         let names = self.store.list("journal/", "", usize::MAX).await?;
@@ -275,9 +268,7 @@ impl<S: ObjectStore> Vault<S> {
                 Ok(())
             }
             Ok(Sent::Pruned) => {
-                let place = self.store.place(&key(sealed.header.ordinal));
-                let text = format!("appending to `{place}`: others have taken over the vault and pruned it");
-                let error = Error::new(Kind::Fenced, text).with_hint("read the vault afresh, and start again");
+                let error = self.left(sealed.header.ordinal);
                 self.standing = Standing::Lost(error.clone());
                 Err(error)
             }
@@ -287,6 +278,26 @@ impl<S: ObjectStore> Vault<S> {
                 Err(error)
             }
         }
+    }
+
+    /// Pruning was asked for behind our end: because a newer writer's snapshots are newer than all that we have written, or
+    /// by mistake.
+    async fn behind(&mut self, before: Ordinal) -> Result<Error> {
+        let next = self.position.ordinal.next();
+        let error = match self.store.get(&key(next)).await? {
+            Some(object) => self.taken(next, object).await?,
+            None if self.store.get(&key(self.position.ordinal)).await?.is_none() => self.left(next),
+            None => return Ok(Error::bug(format!("pruning before segment {before}, which is not written yet"))),
+        };
+        self.standing = Standing::Lost(error.clone());
+        Ok(error)
+    }
+
+    /// What we wrote last was pruned by others.
+    fn left(&self, ordinal: Ordinal) -> Error {
+        let place = self.store.place(&key(ordinal));
+        let text = format!("appending to `{place}`: others have taken over the vault and pruned it");
+        Error::new(Kind::Fenced, text).with_hint("read the vault afresh, and start again")
     }
 
     /// Somebody else has our ordinal: says who.
