@@ -62,7 +62,9 @@ fn many_vaults(typed: &Typed) -> ExitCode {
         tally.lives, tally.processes, tally.acknowledged
     );
     for (seed, deep, error) in &tally.failures {
-        println!("\nseed {seed} failed (deep: {deep}); `cargo xtask sim --vaults --seed {seed}` repeats it\n{error}");
+        println!(
+            "\nseed {seed} failed (deep: {deep}); `cargo xtask sim --vaults --seed {seed}` repeats it\n{error}"
+        );
     }
     let lacks = tally.lacks();
     lacks.iter().for_each(|lack| println!("{lack}"));

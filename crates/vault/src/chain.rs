@@ -114,6 +114,11 @@ pub async fn verify<S: ObjectStore>(store: &S) -> Result<Verified> {
         snapshot::verify_snapshot(store, snapshot).await?;
         let position = snapshot.base.position;
         let is_pruned = first.as_ref().is_some_and(|first| position.ordinal < first.header.ordinal);
+        let end = found.tail.position.map(|end| end.ordinal).unwrap_or_default();
+        if position.ordinal > end {
+            let text = format_args!("it is not whole, but snapshot `{}` was taken of it", snapshot.name);
+            return Err(Error::damaged(&store.place(&key(position.ordinal)), text));
+        }
         if !is_pruned && chain.get(&position.ordinal) != Some(&position.digest) {
             let text = format!("snapshot `{}` is of another chain than this journal", snapshot.name);
             return Err(Error::new(Kind::Damaged, text).with_hint("delete its folder under `snapshots/`"));

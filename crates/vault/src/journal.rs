@@ -287,7 +287,9 @@ impl<S: ObjectStore> Vault<S> {
         let error = match self.store.get(&key(next)).await? {
             Some(object) => self.taken(next, object).await?,
             None if self.store.get(&key(self.position.ordinal)).await?.is_none() => self.left(next),
-            None => return Ok(Error::bug(format!("pruning before segment {before}, which is not written yet"))),
+            None => {
+                return Ok(Error::bug(format!("pruning before segment {before}, which is not written yet")));
+            }
         };
         self.standing = Standing::Lost(error.clone());
         Ok(error)

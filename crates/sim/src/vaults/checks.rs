@@ -18,7 +18,8 @@ pub(super) fn at_rest(world: &mut World) -> Result<(), String> {
     let offered = salvage_offers_all(world, &store)?;
     lock(&world.ledger).offered.extend(offered);
     without_broken_snapshots(world, &store)?;
-    let verified = calm(vault::verify(&store)).map_err(|error| format!("the vault does not verify: {error}"))?;
+    let verified =
+        calm(vault::verify(&store)).map_err(|error| format!("the vault does not verify: {error}"))?;
     let mut fold = Fold::default();
     let reader = world.process(0, &Default::default());
     folds(&store, &mut fold, &reader)?;
@@ -109,13 +110,16 @@ fn salvage_offers_all(world: &mut World, store: &Shore) -> Result<Vec<String>, S
     calm(vault.append(jiff::Timestamp::UNIX_EPOCH, vec!["the last".to_owned()]))?;
     calm(vault.close::<String>(jiff::Timestamp::UNIX_EPOCH))?;
     let entries = found.into_iter().flat_map(|(_, entries)| entries);
-    Ok(entries.filter_map(|entry| if let Event::Record(text) = entry.event { Some(text) } else { None }).collect())
+    Ok(entries
+        .filter_map(|entry| if let Event::Record(text) = entry.event { Some(text) } else { None })
+        .collect())
 }
 
 /// Whether an object ends in the digest of what is before: the rule, written down a second time.
 fn whole(object: &[u8]) -> bool {
     object.len() >= 32
-        && object.split_at(object.len() - 32).1 == blake3::hash(&object[..object.len().max(40) - 40]).as_bytes()
+        && object.split_at(object.len() - 32).1
+            == blake3::hash(&object[..object.len().max(40) - 40]).as_bytes()
 }
 
 /// Restored from every snapshot, and followed from there, the fold is the same.

@@ -291,8 +291,9 @@ async fn restored<S: ObjectStore>(store: &S, process: &Process) -> Result<Fold, 
     match first {
         None => Ok(Fold::default()),
         Some(first) => {
+            // The list may have been made before the newest was; nobody may meet this at rest.
             let text = format!("the journal begins at segment {}, and no snapshot reaches it", first.ordinal);
-            Err(Error::new(Kind::Damaged, text).into())
+            Err(Error::new(Kind::Later, text).into())
         }
     }
 }
