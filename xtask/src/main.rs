@@ -24,15 +24,16 @@ struct Task {
 const TASKS: [Task; 9] = [
     Task {
         name: "test",
-        about: "all tests, then 500 simulated lives; with arguments, `cargo test` with them",
+        about: "all tests, 500 simulated lives, 500 of vaults, a little fuzz; with arguments, `cargo test` with them",
         run: test::test,
     },
     Task { name: "check", about: "format, lints, and what may be built in", run: check::check },
     Task {
         name: "sim",
-        about: "simulated lives: --seeds N, or --seed S for one with its story",
+        about: "simulated lives: --seeds N, or --seed S for one with its story; --vaults: of vaults",
         run: test::sim,
     },
+    Task { name: "fuzz", about: "damaged objects for the vault: --inputs N, --seed S", run: test::fuzz },
     Task {
         name: "bench",
         about: "the measurements of `docs/benchmarks.md`, or the one named",

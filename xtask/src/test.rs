@@ -1,4 +1,4 @@
-//! `test` and `sim`: everything that can fail by running it.
+//! `test`, `sim` and `fuzz`: everything that can fail by running it.
 //!
 //! Plain `cargo test`, although other runners are faster: it is part of every toolchain, so a bare machine builds no
 //! runner first (minutes, for a suite of minutes); it runs the examples in the documentation too; and there is one way
@@ -23,11 +23,26 @@ pub fn test(filter: &[String]) -> Done {
     let mut tally = Tally::default();
     let tested = run_and_see(command, |line| tally.see(line));
     let lived = match filter.is_empty() {
-        true => sim(&["--seeds".to_owned(), LIVES.to_owned()]),
+        true => lives(),
         false => Ok(()),
     };
     say(&tally.line());
     tested.and(lived)
+}
+
+/// Lives of the main job, lives of the vault alone, and a little fuzz.
+fn lives() -> Done {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let of_jobs = sim(&words(&["--seeds", LIVES]));
+    let of_vaults = sim(&words(&["--vaults", "--seeds", LIVES]));
+    of_jobs.and(of_vaults).and(fuzz(&[]))
+}
+
+/// Feeds damaged and forged objects to what reads a vault: some seconds, unless told otherwise.
+pub fn fuzz(arguments: &[String]) -> Done {
+    let mut command = cargo(&["run", "--quiet", "--release", "--locked", "--package", "fuzz", "--"]);
+    command.args(arguments);
+    run(command)
 }
 
 /// Kills and restarts the main job under virtual time, and compares the graphs.

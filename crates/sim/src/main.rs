@@ -2,7 +2,7 @@
 //! should, or when the lives together did not reach what a crash test must reach.
 
 use clap::Parser;
-use sim::{life, tally};
+use sim::{life, tally, vaults};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -21,13 +21,56 @@ struct Typed {
     /// Threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
+    /// Lives of the vault alone, under many writers: even seeds over a store as the clouds have, odd ones over a mount.
+    #[arg(long)]
+    vaults: bool,
 }
 
 fn main() -> ExitCode {
     let typed = Typed::parse();
-    match typed.seed {
-        Some(seed) => one(seed),
-        None => many(&typed),
+    match (typed.vaults, typed.seed) {
+        (false, Some(seed)) => one(seed),
+        (false, None) => many(&typed),
+        (true, Some(seed)) => one_vault(seed),
+        (true, None) => many_vaults(&typed),
+    }
+}
+
+#[allow(clippy::print_stdout)] // A tool for people: its result is its output.
+fn one_vault(seed: u64) -> ExitCode {
+    match vaults::live(seed, vaults::tally::is_deep(seed)) {
+        Ok(outcome) => {
+            println!("seed {seed}: {} records acknowledged and there", outcome.acknowledged);
+            outcome.log.iter().for_each(|line| println!("  {line}"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            println!("seed {seed}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[allow(clippy::print_stdout)] // A tool for people: its result is its output.
+fn many_vaults(typed: &Typed) -> ExitCode {
+    let began = Instant::now();
+    let tally = vaults::tally::live_all(typed.from..typed.from + typed.seeds, typed.threads);
+    let seconds = began.elapsed().as_secs_f64();
+    println!("{}", tally.table());
+    println!(
+        "{} lives of vaults in {seconds:.1} s, {} processes, {} records acknowledged",
+        tally.lives, tally.processes, tally.acknowledged
+    );
+    for (seed, deep, error) in &tally.failures {
+        println!(
+            "\nseed {seed} failed (deep: {deep}); `cargo xtask sim --vaults --seed {seed}` repeats it\n{error}"
+        );
+    }
+    let lacks = tally.lacks();
+    lacks.iter().for_each(|lack| println!("{lack}"));
+    match tally.failures.is_empty() && lacks.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
     }
 }
 

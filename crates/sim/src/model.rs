@@ -19,7 +19,7 @@ pub const REFUSES_ALL_AT_FIRST: bool = false;
 /// Some providers say absurd numbers of tokens: the largest there are.
 pub const ABSURD_USAGE: bool = true;
 /// Some texts have more tokens than anybody would guess before an answer has told: two characters each.
-pub const DENSE_TEXTS: bool = false;
+pub const DENSE_TEXTS: bool = true;
 
 /// How the model of a seed behaves.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@
 //! damage otherwise. A segment is handed out only after a look at the next one, because a voided object may
 //! have become whole since.
 
+use crate::end::ordinals;
 use crate::error::{Error, Kind, Result};
 use crate::identity::{Identity, identity};
 use crate::segment::{self, Event, Header, Object, Segment, Voided, Whole, decode, inspect, key, last_seq};
@@ -80,9 +81,10 @@ pub async fn verify<S: ObjectStore>(store: &S) -> Result<Verified> {
         return Err(error);
     }
     let first = first_whole(store, &vault).await?;
-    let mut walk = Walk::begin(store, first).await?;
+    let mut walk = Walk::begin(store, first.as_ref().map(|first| first.position())).await?;
     let mut found = Verified { snapshots: listed.whole, ..Verified::default() };
-    let mut chain: BTreeMap<Ordinal, Digest> = first.map(|it| (it.ordinal, it.digest)).into_iter().collect();
+    let mut chain: BTreeMap<Ordinal, Digest> =
+        first.iter().map(|it| (it.header.ordinal, it.digest)).collect();
     let mut pruned = Ordinal::default();
     while let Some(segment) = walk.next::<IgnoredAny>().await? {
         for entry in &segment.entries {
@@ -98,30 +100,25 @@ pub async fn verify<S: ObjectStore>(store: &S) -> Result<Verified> {
         found.bytes += segment.bytes;
     }
     found.voided = walk.voided;
-    for (seen, now) in std::mem::take(&mut walk.changed) {
-        match now {
-            Found::Whole => found.voided_but_whole.push(seen.name),
-            Found::Torn(digest) => {
-                let text = format_args!("it is voided with digest {}, found {digest}", seen.digest);
-                return Err(Error::damaged(&store.place(&seen.name), text));
-            }
+    for seen in std::mem::take(&mut walk.changed) {
+        if is_whole_now(store, &seen).await? {
+            found.voided_but_whole.push(seen.name);
         }
     }
     found.tail = walk.tail();
-    if let Some(first) = first {
-        if first.ordinal > pruned {
-            let missing = Ordinal::new(first.ordinal.get() - 1);
-            return Err(Error::damaged(
-                &store.place(&key(missing)),
-                "it is missing, but there are segments after it",
-            ));
-        }
-        found.pruned_before = Some(first.ordinal);
+    if let Some(first) = &first {
+        starts_as_pruned(store, &first.header, pruned).await?;
+        found.pruned_before = Some(first.header.ordinal);
     }
     for snapshot in &found.snapshots {
         snapshot::verify_snapshot(store, snapshot).await?;
         let position = snapshot.base.position;
-        let is_pruned = first.is_some_and(|first| position.ordinal < first.ordinal);
+        let is_pruned = first.as_ref().is_some_and(|first| position.ordinal < first.header.ordinal);
+        let end = found.tail.position.map(|end| end.ordinal).unwrap_or_default();
+        if position.ordinal > end {
+            let text = format_args!("it is not whole, but snapshot `{}` was taken of it", snapshot.name);
+            return Err(Error::damaged(&store.place(&key(position.ordinal)), text));
+        }
         if !is_pruned && chain.get(&position.ordinal) != Some(&position.digest) {
             let text = format!("snapshot `{}` is of another chain than this journal", snapshot.name);
             return Err(Error::new(Kind::Damaged, text).with_hint("delete its folder under `snapshots/`"));
@@ -130,30 +127,65 @@ pub async fn verify<S: ObjectStore>(store: &S) -> Result<Verified> {
     Ok(found)
 }
 
+/// Whether a voided object is whole by now. Otherwise it must be what its voider saw, or that and more: where a store
+/// shows parts, a writer may have gone on for a while.
+async fn is_whole_now<S: ObjectStore>(store: &S, seen: &Voided) -> Result<bool> {
+    let place = store.place(&seen.name);
+    let Some(bytes) = store.get(&seen.name).await? else {
+        return Err(Error::damaged(&place, "it is missing, but there are segments after it"));
+    };
+    let part = seen.bytes.and_then(|length| bytes.get(..usize::try_from(length).ok()?));
+    let is_grown = part.is_some_and(|part| Digest::of(part) == seen.digest);
+    let found = Digest::of(&bytes);
+    match inspect(bytes, place.clone()) {
+        Ok(Object::Torn(..)) if is_grown || found == seen.digest => Ok(false),
+        Ok(Object::Torn(..)) => {
+            let text = format_args!("it is voided with digest {}, found {found}", seen.digest);
+            Err(Error::damaged(&place, text))
+        }
+        Ok(Object::Whole(_)) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Where the start was pruned: everything from there to the first whole segment must be voided by that one.
+async fn starts_as_pruned<S: ObjectStore>(store: &S, first: &Header, pruned: Ordinal) -> Result<()> {
+    for ordinal in pruned.get().max(1)..first.ordinal.get() {
+        let name = key(Ordinal::new(ordinal));
+        match first.voided.iter().find(|voided| voided.name == name) {
+            Some(seen) => drop(is_whole_now(store, seen).await?),
+            None => return Err(Error::damaged(&store.place(&name), "it is missing, and was not pruned")),
+        }
+    }
+    Ok(())
+}
+
 /// Where reading can begin: none where the journal reaches back to the start; otherwise its first whole segment, whose
 /// own entries, and all before, are in snapshots alone.
 pub async fn start<S: ObjectStore>(store: &S) -> Result<Option<Position>> {
-    first_whole(store, &identity(store).await?).await
+    Ok(first_whole(store, &identity(store).await?).await?.map(|first| first.position()))
 }
 
-async fn first_whole<S: ObjectStore>(store: &S, vault: &Identity) -> Result<Option<Position>> {
-    let names = store.list("journal/", "", usize::MAX).await?;
-    let ordinals: Vec<Ordinal> = names.iter().filter_map(|name| segment::ordinal(name)).collect();
+async fn first_whole<S: ObjectStore>(store: &S, vault: &Identity) -> Result<Option<Box<Whole>>> {
+    let ordinals = ordinals(store, vault).await?;
     if ordinals.first().is_none_or(|first| *first == Ordinal::new(1)) {
         return Ok(None);
     }
+    let mut first: Option<Box<Whole>> = None;
     for ordinal in ordinals {
-        if let Some(Object::Whole(whole)) = look(store, vault, ordinal).await? {
-            return Ok(Some(whole.position()));
+        let Some(Object::Whole(whole)) = look(store, vault, ordinal).await? else { continue };
+        match first {
+            // What nothing links to was created for nothing, or is voided.
+            Some(first) if whole.header.previous == Some(first.digest) => return Ok(Some(first)),
+            _ => first = Some(whole),
         }
     }
-    Err(Error::damaged(&store.place("journal/"), "nothing in it is whole, and its start is missing"))
-}
-
-/// What a voided object is now, if not what its voider saw.
-enum Found {
-    Whole,
-    Torn(Digest),
+    match first {
+        Some(first) => Ok(Some(first)),
+        None => {
+            Err(Error::damaged(&store.place("journal/"), "nothing in it is whole, and its start is missing"))
+        }
+    }
 }
 
 /// The end of the chain so far.
@@ -167,11 +199,11 @@ struct Link {
     closed: bool,
 }
 
-/// A whole segment that the next one has not confirmed yet.
-struct Held {
-    whole: Whole,
-    /// The reader has it already: it is where reading began.
-    known: bool,
+/// What lies behind the last confirmed segment.
+enum Item {
+    /// It links to the last confirmed segment. Nothing has confirmed it yet, and what comes may pass it.
+    Whole(Box<Whole>),
+    Torn(Digest),
 }
 
 /// A walk along the chain.
@@ -180,26 +212,32 @@ struct Walk<'s, S> {
     vault: Identity,
     /// The last confirmed segment.
     link: Option<Link>,
-    held: Option<Held>,
-    /// What follows `held` (or `link`) and is not whole.
-    loose: Vec<(Ordinal, Digest)>,
+    /// The reader has that segment already: it is where reading began.
+    is_known: bool,
+    /// Everything that was found behind it, ordinal by ordinal.
+    pending: Vec<Item>,
     /// The next object to look at.
     next: Ordinal,
     /// The last object that the listing showed; a missing one before it is a hole.
     highest: Ordinal,
     ended: bool,
     voided: u64,
-    changed: Vec<(Voided, Found)>,
+    /// Objects that are not as their voider saw them.
+    changed: Vec<Voided>,
 }
 
 impl<'s, S: ObjectStore> Walk<'s, S> {
     async fn begin(store: &'s S, after: Option<Position>) -> Result<Self> {
         let vault = identity(store).await?;
-        let from = after.map(|position| key(position.ordinal)).unwrap_or_default();
-        let names = store.list("journal/", &from, usize::MAX).await?;
-        let mut ordinals = names.iter().filter_map(|name| segment::ordinal(name));
-        let lowest = ordinals.clone().next().unwrap_or(Ordinal::new(1));
-        let highest = ordinals.next_back().unwrap_or_default();
+        let listed = match after {
+            None => ordinals(store, &vault).await?,
+            Some(position) => {
+                let names = store.list("journal/", &key(position.ordinal), usize::MAX).await?;
+                names.iter().filter_map(|name| segment::ordinal(name)).collect()
+            }
+        };
+        let lowest = listed.first().copied().unwrap_or(Ordinal::new(1));
+        let highest = listed.last().copied().unwrap_or_default();
         if after.is_none() && lowest > Ordinal::new(1) {
             // Where it was pruned, whoever reads begins at a snapshot, or at `start`.
             let missing = store.place(&key(Ordinal::new(lowest.get() - 1)));
@@ -209,8 +247,8 @@ impl<'s, S: ObjectStore> Walk<'s, S> {
             store,
             vault,
             link: None,
-            held: None,
-            loose: Vec::new(),
+            is_known: false,
+            pending: Vec::new(),
             next: Ordinal::new(1),
             highest,
             ended: false,
@@ -227,11 +265,13 @@ impl<'s, S: ObjectStore> Walk<'s, S> {
     async fn stand_on(&mut self, position: Position) -> Result<()> {
         match self.look(position.ordinal).await? {
             Some(Object::Whole(whole)) if whole.digest == position.digest => {
+                let segment = decode::<IgnoredAny>(&whole)?;
                 self.next = position.ordinal.next();
-                self.held = Some(Held { whole: *whole, known: true });
+                self.link = Some(link(&whole, &segment));
+                self.is_known = true;
                 Ok(())
             }
-            Some(Object::Torn(_)) if !self.is_voided(position.ordinal).await? => {
+            Some(Object::Torn(..)) if !self.is_voided(position.ordinal).await? => {
                 let place = self.store.place(&key(position.ordinal));
                 let found = "it was whole when it was read before, and is not any more";
                 Err(Error::damaged(&place, found).with_hint(
@@ -262,108 +302,147 @@ impl<'s, S: ObjectStore> Walk<'s, S> {
     async fn next<R: DeserializeOwned>(&mut self) -> Result<Option<Segment<R>>> {
         while !self.ended {
             let confirmed = match self.look(self.next).await? {
-                Some(Object::Torn(digest)) => {
-                    self.loose.push((self.next, digest));
+                Some(Object::Torn(digest, _)) => {
+                    self.pending.push(Item::Torn(digest));
                     None
                 }
-                Some(Object::Whole(whole)) => self.follow(*whole)?,
-                None => self.end()?,
+                Some(Object::Whole(whole)) if self.came_since(&whole.header).await? => continue,
+                Some(Object::Whole(whole)) => self.follow(whole)?,
+                None => self.end().await?,
             };
             self.next = self.next.next();
-            if let Some(held) = confirmed
-                && let Some(segment) = self.admit(held)?
-            {
-                return Ok(Some(segment));
+            if let Some(whole) = confirmed {
+                return self.admit(*whole).map(Some);
             }
         }
         Ok(None)
     }
 
-    /// Nothing follows: what is held is the last of the chain.
-    fn end(&mut self) -> Result<Option<Held>> {
+    /// Nothing follows: the last whole one is the last of the chain.
+    async fn end(&mut self) -> Result<Option<Box<Whole>>> {
         if self.next <= self.highest {
+            let listed = ordinals(self.store, &self.vault).await?;
+            if listed.first().is_some_and(|lowest| *lowest > self.next) {
+                // Pruned while it was read.
+                return Err(not_in_chain(self.next));
+            }
             let place = self.store.place(&key(self.next));
+            if listed.contains(&self.next) || listed.last().is_none_or(|last| *last < self.next) {
+                // A mount may know a name before it shows the object.
+                let text = format!("reading `{place}`: it was listed, but is not there");
+                return Err(Error::new(Kind::Later, text));
+            }
             return Err(Error::damaged(&place, "it is missing, but there are segments after it"));
         }
         self.ended = true;
-        Ok(self.held.take())
+        let last = self.pending.iter().rposition(|item| matches!(item, Item::Whole(_)));
+        Ok(last.and_then(|last| self.confirm(last)))
     }
 
-    /// Joins a whole segment to the chain, as its header says. Gives back the one before, if that is
-    /// confirmed by it.
-    fn follow(&mut self, whole: Whole) -> Result<Option<Held>> {
-        let voided = &whole.header.voided;
-        let place = self.store.place(&key(whole.header.ordinal));
-        self.check_voided(&whole.header, &place)?;
-        let drops_held = voided.len() > self.loose.len();
-        let confirmed = match self.held.take() {
-            Some(held) if drops_held && held.known => return Err(not_in_chain(held.whole.header.ordinal)),
-            Some(_) if drops_held => {
-                self.changed.push((voided[0].clone(), Found::Whole));
-                None
-            }
-            held => held,
+    fn stand(&self) -> Ordinal {
+        self.link.map(|link| link.position.ordinal).unwrap_or_default()
+    }
+
+    /// Whether the segment that a header links to is another than was seen: its writer was still at it, or a mount showed
+    /// its own machine one that was never published. Then the walk goes back to it; or the reader has it already, and
+    /// must discard it.
+    async fn came_since(&mut self, header: &Header) -> Result<bool> {
+        let before = Ordinal::new(header.ordinal.get().saturating_sub(header.voided.len() as u64 + 1));
+        let Some(distance) = before.get().checked_sub(self.stand().get()) else { return Ok(false) };
+        let seen = match distance.checked_sub(1).map(|index| self.pending.get(index as usize)) {
+            None => self.link.map(|link| link.position.digest),
+            Some(Some(Item::Whole(whole))) => Some(whole.digest),
+            Some(_) => None,
         };
-        let before = confirmed.as_ref().map(|held| held.whole.digest);
-        let before = before.or(self.link.map(|link| link.position.digest));
-        if whole.header.previous != before {
-            let text = format_args!("it does not link to {}", shown(before));
-            return Err(Error::damaged(&place, text));
+        if seen == header.previous {
+            return Ok(false);
         }
-        let loose = std::mem::take(&mut self.loose);
-        self.voided += voided.len() as u64;
-        for (seen, (_, digest)) in voided[usize::from(drops_held)..].iter().zip(loose) {
-            if seen.digest != digest {
-                self.changed.push((seen.clone(), Found::Torn(digest)));
+        let came = match self.look(before).await? {
+            Some(Object::Whole(whole)) => Some(whole.digest) == header.previous,
+            _ => false,
+        };
+        match distance.checked_sub(1) {
+            _ if !came => Ok(false),
+            None => Err(not_in_chain(before)),
+            Some(index) => {
+                self.pending.truncate(index as usize);
+                self.next = before;
+                Ok(true)
             }
         }
-        self.held = Some(Held { whole, known: false });
+    }
+
+    /// Joins a whole segment to what was found, as its header says: it voids, in order, exactly what lies between it and
+    /// the segment it links to. Gives that one back, if this confirms it.
+    fn follow(&mut self, whole: Box<Whole>) -> Result<Option<Box<Whole>>> {
+        let header = &whole.header;
+        let place = self.store.place(&key(header.ordinal));
+        let first = header.ordinal.get().saturating_sub(header.voided.len() as u64);
+        let lies_before = |(ordinal, voided): (u64, &Voided)| voided.name == key(Ordinal::new(ordinal));
+        if first == 0 || !(first..).zip(&header.voided).all(lies_before) {
+            return Err(Error::damaged(&place, "what it voids is not what lies before it"));
+        }
+        let before = Ordinal::new(first - 1);
+        let index = match before.get().checked_sub(self.stand().get()) {
+            Some(0) => None,
+            Some(distance) => Some(distance as usize - 1),
+            None if self.is_known => return Err(not_in_chain(self.stand())),
+            None => return Err(Error::damaged(&place, "it voids a segment that another one has confirmed")),
+        };
+        let expected = match index.map(|index| &self.pending[index]) {
+            None => self.link.map(|link| link.position.digest),
+            Some(Item::Whole(found)) => Some(found.digest),
+            Some(Item::Torn(_)) => {
+                // The one it links to is the culprit: what lies torn before that one may be voided by it.
+                let damaged = self.store.place(&key(before));
+                let text = format_args!("it is not whole, and `{place}` links to it");
+                return Err(Error::damaged(&damaged, text));
+            }
+        };
+        if header.previous != expected {
+            return Err(Error::damaged(&place, format_args!("it does not link to {}", shown(expected))));
+        }
+        let confirmed = index.and_then(|index| self.confirm(index));
+        self.pending.push(Item::Whole(whole));
         Ok(confirmed)
     }
 
-    /// A header voids, in order, exactly what lies between it and the segment it links to: all that is not
-    /// whole, and beyond that at most the one segment that nothing has confirmed yet.
-    fn check_voided(&self, header: &Header, place: &str) -> Result<()> {
-        let count = header.voided.len() as u64;
-        let first = header.ordinal.get().saturating_sub(count);
-        let lies_before = |(ordinal, voided): (u64, &Voided)| voided.name == key(Ordinal::new(ordinal));
-        if !(first..).zip(&header.voided).all(lies_before) {
-            return Err(Error::damaged(place, "what it voids is not what lies before it"));
+    /// Takes a whole segment out of what was found, with all before it, which it voids.
+    fn confirm(&mut self, index: usize) -> Option<Box<Whole>> {
+        let rest = self.pending.split_off(index + 1);
+        let Some(Item::Whole(whole)) = self.pending.pop() else { return None };
+        let passed = std::mem::replace(&mut self.pending, rest);
+        self.voided += passed.len() as u64;
+        for (seen, item) in whole.header.voided.iter().zip(passed) {
+            match item {
+                Item::Torn(digest) if digest == seen.digest => {}
+                _ => self.changed.push(seen.clone()),
+            }
         }
-        if self.loose.first().is_some_and(|(loose, _)| first > loose.get()) {
-            // The one it links to is the culprit: what lies torn before that one may be voided by it.
-            let damaged = self.store.place(&key(Ordinal::new(first.saturating_sub(1))));
-            return Err(Error::damaged(&damaged, format_args!("it is not whole, and `{place}` links to it")));
-        }
-        match &self.held {
-            Some(held) if held.known || first >= held.whole.header.ordinal.get() => Ok(()),
-            None if header.voided.len() == self.loose.len() => Ok(()),
-            _ => Err(Error::damaged(place, "it voids a segment that another one has confirmed")),
-        }
+        Some(whole)
     }
 
     /// Takes a confirmed segment in: checks that it continues the order and the term, and decodes it.
-    fn admit<R: DeserializeOwned>(&mut self, held: Held) -> Result<Option<Segment<R>>> {
-        let Held { whole, known } = held;
-        if known {
-            let segment = decode::<IgnoredAny>(&whole)?;
-            self.link = Some(link(&whole, &segment));
-            return Ok(None);
-        }
+    fn admit<R: DeserializeOwned>(&mut self, whole: Whole) -> Result<Segment<R>> {
         let segment = decode::<R>(&whole)?;
         check_order(self.link.as_ref(), &whole.header, &segment)
             .map_err(|text| Error::damaged(&self.store.place(&key(whole.header.ordinal)), text))?;
         self.link = Some(link(&whole, &segment));
-        Ok(Some(segment))
+        self.is_known = false;
+        Ok(segment)
     }
 
     /// Where the walk has come to.
     fn tail(self) -> Tail {
-        let loose = self.loose.into_iter();
+        let torn = |(ordinal, item)| match item {
+            Item::Torn(digest) => Some(Voided { name: key(Ordinal::new(ordinal)), digest, bytes: None }),
+            Item::Whole(_) => None,
+        };
+        let behind = self.stand().next().get()..;
         Tail {
             position: self.link.map(|link| link.position),
             seq: self.link.map(|link| link.seq).unwrap_or_default(),
-            torn: loose.map(|(ordinal, digest)| Voided { name: key(ordinal), digest }).collect(),
+            torn: behind.zip(self.pending).filter_map(torn).collect(),
         }
     }
 }

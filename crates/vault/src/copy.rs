@@ -4,6 +4,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::identity::{IDENTITY, identity};
 use crate::segment::{Object, inspect, ordinal};
+use crate::seq::Ordinal;
 use crate::store::{ObjectStore, Put};
 
 /// What was copied.
@@ -20,7 +21,7 @@ pub struct Copied {
 /// Copies all objects of a vault, but `HEAD.json`, which says what a writer does. `each` is told after every object.
 /// What is there already must have the same bytes: that of an earlier copy, or of an earlier state of the same vault.
 ///
-/// What a writer adds meanwhile is copied the next time. A last segment that is not whole was never acknowledged, or
+/// What a writer adds meanwhile is copied the next time. What follows the last whole segment was never acknowledged, or
 /// is just being written: it is left out.
 pub async fn copy<A: ObjectStore, B: ObjectStore>(
     from: &A,
@@ -31,17 +32,15 @@ pub async fn copy<A: ObjectStore, B: ObjectStore>(
     check_target(from, to).await?;
     let mut copied = Copied::default();
     let journal = from.list("journal/", "", usize::MAX).await?;
-    let last = journal.iter().rfind(|name| ordinal(name).is_some());
+    let last = last_whole(from, &journal).await?;
     check_no_gap(&journal, to).await?;
     let mut snapshots = from.list("snapshots/", "", usize::MAX).await?;
     // A snapshot counts by its manifest, so that goes last.
     snapshots.sort_by_key(|key| key.ends_with("/manifest.json"));
-    for key in journal.iter().filter(|name| ordinal(name).is_some()).chain(&snapshots) {
+    let is_kept = |name: &&String| ordinal(name).is_some_and(|ordinal| Some(ordinal) <= last);
+    for key in journal.iter().filter(is_kept).chain(&snapshots) {
         // A writer deletes old snapshots at any time.
         let Some(bytes) = from.get(key).await? else { continue };
-        if Some(key) == last && matches!(inspect(bytes.clone(), from.place(key))?, Object::Torn(_)) {
-            continue;
-        }
         put(to, key, &bytes, &mut copied).await?;
         each(&copied);
     }
@@ -53,6 +52,17 @@ pub async fn copy<A: ObjectStore, B: ObjectStore>(
     Ok(copied)
 }
 
+async fn last_whole<A: ObjectStore>(from: &A, journal: &[String]) -> Result<Option<Ordinal>> {
+    for key in journal.iter().rev() {
+        let Some(number) = ordinal(key) else { continue };
+        let Some(bytes) = from.get(key).await? else { continue };
+        if let Object::Whole(_) = inspect(bytes, from.place(key))? {
+            return Ok(Some(number));
+        }
+    }
+    Ok(None)
+}
+
 /// A target is empty, or holds this very vault, or an unfinished copy.
 async fn check_target<A: ObjectStore, B: ObjectStore>(from: &A, to: &B) -> Result<()> {
     match (from.get(IDENTITY).await?, to.get(IDENTITY).await?) {
@@ -60,7 +70,8 @@ async fn check_target<A: ObjectStore, B: ObjectStore>(from: &A, to: &B) -> Resul
             let text = format!("copying to `{}`: another vault is there", to.place(IDENTITY));
             return Err(Error::new(Kind::Halt, text).with_hint("name an empty target"));
         }
-        _ => {}
+        (Some(_), Some(_)) => {}
+        _ => check_unfinished(from, to).await?,
     }
     let others = to.list("", "", usize::MAX).await?.into_iter().find(|key| {
         let ours = ["journal/", "snapshots/", IDENTITY, "HEAD.json"];
@@ -89,6 +100,25 @@ async fn check_no_gap<B: ObjectStore>(journal: &[String], to: &B) -> Result<()> 
         }
         _ => Ok(()),
     }
+}
+
+/// An unfinished copy has no identity yet, but every segment in it says whose it is.
+async fn check_unfinished<A: ObjectStore, B: ObjectStore>(from: &A, to: &B) -> Result<()> {
+    let vault = identity(from).await?;
+    for name in to.list("journal/", "", usize::MAX).await? {
+        if ordinal(&name).is_none() {
+            continue;
+        }
+        let Some(bytes) = to.get(&name).await? else { continue };
+        let place = to.place(&name);
+        let Object::Whole(whole) = inspect(bytes, place.clone())? else { continue };
+        if whole.header.vault != vault.id {
+            let text = format!("copying: `{place}` belongs to vault `{}`", whole.header.vault);
+            return Err(Error::new(Kind::Halt, text).with_hint("name an empty target"));
+        }
+        return Ok(());
+    }
+    Ok(())
 }
 
 async fn put<B: ObjectStore>(to: &B, key: &str, bytes: &[u8], copied: &mut Copied) -> Result<()> {

@@ -19,6 +19,36 @@ pub(crate) struct End {
     pub next: Ordinal,
 }
 
+/// The ordinals that belong to the journal, in order. What lies below a hole is none of it where pruning made the hole: a
+/// writer that slept through the pruning may have created a name that was free again, for nothing.
+pub(crate) async fn ordinals<S: ObjectStore>(store: &S, vault: &Identity) -> Result<Vec<Ordinal>> {
+    let names = store.list("journal/", "", usize::MAX).await?;
+    let mut ordinals: Vec<Ordinal> = names.iter().filter_map(|name| segment::ordinal(name)).collect();
+    if ordinals.windows(2).any(|pair| pair[0].next() != pair[1])
+        && let Some(before) = last_pruned(store, vault, &ordinals).await?
+    {
+        ordinals.retain(|ordinal| *ordinal >= before);
+    }
+    Ok(ordinals)
+}
+
+/// Up to where the journal was pruned, by the last entry that says so.
+async fn last_pruned<S: ObjectStore>(
+    store: &S,
+    vault: &Identity,
+    ordinals: &[Ordinal],
+) -> Result<Option<Ordinal>> {
+    for &ordinal in ordinals.iter().rev() {
+        let Some(Object::Whole(whole)) = look(store, vault, ordinal).await? else { continue };
+        for entry in decode::<IgnoredAny>(&whole)?.entries.into_iter().rev() {
+            if let Event::Pruned { before } = entry.event {
+                return Ok(Some(before));
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// Finds the end of the chain. What pruning has deleted is missing at the start; a hole is damage. Whoever has read up
 /// to `from` need not see the names before it.
 pub(crate) async fn end_of_chain<S: ObjectStore>(
@@ -26,9 +56,14 @@ pub(crate) async fn end_of_chain<S: ObjectStore>(
     vault: &Identity,
     from: Option<Ordinal>,
 ) -> Result<End> {
-    let before = from.map(|from| key(Ordinal::new(from.get().saturating_sub(1)))).unwrap_or_default();
-    let names = store.list("journal/", &before, usize::MAX).await?;
-    let ordinals: Vec<Ordinal> = names.iter().filter_map(|name| segment::ordinal(name)).collect();
+    let ordinals = match from {
+        None => ordinals(store, vault).await?,
+        Some(from) => {
+            let before = key(Ordinal::new(from.get().saturating_sub(1)));
+            let names = store.list("journal/", &before, usize::MAX).await?;
+            names.iter().filter_map(|name| segment::ordinal(name)).collect()
+        }
+    };
     if from.is_some() && ordinals.first() != from.as_ref() {
         // What was read is not there any more: it takes a look at all there is to say what that means.
         return Box::pin(end_of_chain(store, vault, None)).await;
@@ -42,13 +77,20 @@ pub(crate) async fn end_of_chain<S: ObjectStore>(
         }
         end.next = found.next();
     }
+    let is_atomic = store.is_atomic().await;
     for &ordinal in ordinals.iter().rev() {
         match look(store, vault, ordinal).await? {
             Some(Object::Whole(whole)) => {
                 end.last = Some((whole.header.clone(), whole.digest));
+                if !is_atomic {
+                    stays(store, ordinal, whole.digest).await?;
+                }
                 break;
             }
-            Some(Object::Torn(digest)) => end.torn.push(Voided { name: key(ordinal), digest }),
+            Some(Object::Torn(digest, size)) => {
+                let bytes = (!is_atomic).then_some(size);
+                end.torn.push(Voided { name: key(ordinal), digest, bytes });
+            }
             None => {
                 let place = store.place(&key(ordinal));
                 return Err(Error::new(
@@ -63,19 +105,41 @@ pub(crate) async fn end_of_chain<S: ObjectStore>(
     }
     end.torn.reverse();
     if first > 1 && from.is_none() {
-        check_covered(store, Ordinal::new(first), &end).await?;
+        check_covered(store, vault, (&ordinals, &end)).await?;
     }
     Ok(end)
 }
 
-/// A journal may lack its start only where a snapshot stands on what is left of it.
-async fn check_covered<S: ObjectStore>(store: &S, first: Ordinal, end: &End) -> Result<()> {
+/// A journal may lack its start only where a snapshot stands on what is left of it, or pruning says so.
+async fn check_covered<S: ObjectStore>(
+    store: &S,
+    vault: &Identity,
+    (ordinals, end): (&[Ordinal], &End),
+) -> Result<()> {
+    let first = ordinals.first().copied().unwrap_or_default();
     let covers = |saved: &Snapshot| saved.base.position.ordinal >= first;
-    if end.last.is_some() && snapshots(store).await?.whole.iter().any(covers) {
+    if end.last.is_some()
+        && (snapshots(store).await?.whole.iter().any(covers)
+            || last_pruned(store, vault, ordinals).await?.is_some_and(|before| before >= first))
+    {
         return Ok(());
     }
     let place = store.place(&key(Ordinal::new(first.get() - 1)));
     Err(Error::damaged(&place, "it is missing, but there are segments after it"))
+}
+
+/// Sees that a segment is there for all: a mount shows its own machine what another process has written and not
+/// published, and may never publish because the name is taken. An opening that links to such a one would break the chain.
+async fn stays<S: ObjectStore>(store: &S, ordinal: Ordinal, digest: Digest) -> Result<()> {
+    let key = key(ordinal);
+    store.settle(&key).await?;
+    match store.get(&key).await? {
+        Some(bytes) if Digest::of(&bytes) == digest => Ok(()),
+        _ => {
+            let text = format!("reading `{}`: it was another object a moment ago", store.place(&key));
+            Err(Error::new(Kind::Later, text).with_hint("another writer was just at it; start again"))
+        }
+    }
 }
 
 /// The last term of a vault.

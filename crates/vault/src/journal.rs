@@ -24,6 +24,9 @@ const OPEN_ATTEMPTS: u32 = 64;
 /// affair: it knows its service, and this crate has no clock.
 const PUT_ATTEMPTS: u32 = 3;
 
+/// What stands behind a torn object while an opener looks at it once more: no segment, so the opening passes it, too.
+const STAKE: &[u8] = b"no segment: an opener was here";
+
 /// A vault that is open for writing.
 #[derive(Debug)]
 pub struct Vault<S> {
@@ -59,6 +62,8 @@ enum Sent {
     Mine,
     /// The name is taken by another object, or this one was passed by the one at this ordinal.
     Taken(Ordinal, Vec<u8>),
+    /// It is there, and not in the chain: what it follows was pruned, and its name with it, so the name was free again.
+    Pruned,
 }
 
 impl<S: ObjectStore> Vault<S> {
@@ -80,6 +85,11 @@ impl<S: ObjectStore> Vault<S> {
         let identity = identity(&store).await?;
         for _ in 0..OPEN_ATTEMPTS {
             let end = end_of_chain(&store, &identity, from).await?;
+            let is_open_ended = end.torn.last().is_some_and(|torn| torn.digest != Digest::of(STAKE));
+            if is_open_ended && !store.is_atomic().await {
+                stake(&store, end.next).await?;
+                continue;
+            }
             let before = match &end.last {
                 Some((header, _)) => voided_at_opening(&store, &identity, header).await?,
                 None => Vec::new(),
@@ -142,6 +152,11 @@ impl<S: ObjectStore> Vault<S> {
         self.seq
     }
 
+    /// Objects that this opening passed, and the one before it: what [`Vault::salvage`] looks at.
+    pub fn voided(&self) -> &[Voided] {
+        &self.voided
+    }
+
     /// Appends records as one segment. When it returns they are durable, in this order.
     ///
     /// On [`Kind::Later`], or if this future was dropped before it ended, it is unclear whether they are:
@@ -182,12 +197,15 @@ impl<S: ObjectStore> Vault<S> {
         before: Ordinal,
     ) -> Result<(Segment<R>, u64)> {
         if before > self.position.ordinal {
-            return Err(Error::bug(format!("pruning before segment {before}, which is not written yet")));
+            return Err(self.behind(before).await?);
         }
         let segment = self.write(now, vec![Event::Pruned { before }]).await?;
         let names = self.store.list("journal/", "", usize::MAX).await?;
         let mut deleted = 0;
-        for name in names.iter().filter(|name| segment::ordinal(name).is_some_and(|found| found < before)) {
+        let is_old = |name: &&String| segment::ordinal(name).is_some_and(|found| found < before);
+        // The first alone would not be missed: see `unless_left`.
+        let old: Vec<&String> = names.iter().filter(is_old).collect();
+        for name in old.into_iter().filter(|_| before.get() > 2) {
             self.store.delete(name).await?;
             deleted += 1;
         }
@@ -265,12 +283,39 @@ impl<S: ObjectStore> Vault<S> {
                 self.standing = Standing::Open;
                 Ok(())
             }
+            Ok(Sent::Pruned) => {
+                let error = self.left(sealed.header.ordinal);
+                self.standing = Standing::Lost(error.clone());
+                Err(error)
+            }
             Ok(Sent::Taken(ordinal, object)) => {
                 let error = self.taken(ordinal, object).await?;
                 self.standing = Standing::Lost(error.clone());
                 Err(error)
             }
         }
+    }
+
+    /// Pruning was asked for behind our end: because a newer writer's snapshots are newer than all that we have written, or
+    /// by mistake.
+    async fn behind(&mut self, before: Ordinal) -> Result<Error> {
+        let next = self.position.ordinal.next();
+        let error = match self.store.get(&key(next)).await? {
+            Some(object) => self.taken(next, object).await?,
+            None if self.store.get(&key(self.position.ordinal)).await?.is_none() => self.left(next),
+            None => {
+                return Ok(Error::bug(format!("pruning before segment {before}, which is not written yet")));
+            }
+        };
+        self.standing = Standing::Lost(error.clone());
+        Ok(error)
+    }
+
+    /// What we wrote last was pruned by others.
+    fn left(&self, ordinal: Ordinal) -> Error {
+        let place = self.store.place(&key(ordinal));
+        let text = format!("appending to `{place}`: others have taken over the vault and pruned it");
+        Error::new(Kind::Fenced, text).with_hint("read the vault afresh, and start again")
     }
 
     /// Somebody else has our ordinal: says who.
@@ -284,7 +329,7 @@ impl<S: ObjectStore> Vault<S> {
                 // A segment that we cannot even read: a newer program has come after us.
                 Err(error) if error.kind() != Kind::Later => break format!("another writer ({error})"),
                 Err(error) => return Err(error),
-                Ok(Some(Object::Torn(_))) => {}
+                Ok(Some(Object::Torn(..))) => {}
                 Ok(None) => {
                     let text =
                         format!("appending to `{place}`: found an object that is not whole, expected none");
@@ -322,13 +367,21 @@ fn numbered<R>(first: Seq, at: Timestamp, events: Vec<Event<R>>) -> Vec<Entry<R>
     numbers.zip(events).map(|(seq, event)| Entry { seq, at, event }).collect()
 }
 
+/// Puts something that is no segment behind a torn object, where a store shows parts. The writer of that object may be
+/// alive: it counts its segment as acknowledged once that is whole and nothing is behind it. So the opener must have
+/// seen it torn while something was, or both would be right. A whole stake is nobody's segment in the making, whoever put
+/// it there, so what lies before one is surely passed.
+async fn stake<S: ObjectStore>(store: &S, ordinal: Ordinal) -> Result<()> {
+    store.put_new(&key(ordinal), STAKE).await.map(drop)
+}
+
 /// Puts a segment. An unclear answer is cleared up by looking: only our own bytes carry our nonce.
 async fn send<S: ObjectStore>(store: &S, vault: &Identity, sealed: &Sealed) -> Result<Sent> {
     let key = key(sealed.header.ordinal);
     let mut unclear = None;
     for _ in 0..PUT_ATTEMPTS {
         match store.put_new(&key, &sealed.bytes).await {
-            Ok(Put::Created) => return unless_passed(store, vault, sealed).await,
+            Ok(Put::Created) => return unless_left(store, vault, sealed).await,
             Ok(Put::AlreadyExists) => {}
             Err(error) if error.kind() == Kind::Later => unclear = Some(error),
             Err(error) => return Err(error),
@@ -336,8 +389,8 @@ async fn send<S: ObjectStore>(store: &S, vault: &Identity, sealed: &Sealed) -> R
         match store.get(&key).await {
             Ok(Some(found)) => {
                 return match whose(sealed, found, store.place(&key))? {
-                    Sent::Mine => unless_passed(store, vault, sealed).await,
-                    taken => Ok(taken),
+                    Sent::Mine => unless_left(store, vault, sealed).await,
+                    other => Ok(other),
                 };
             }
             Ok(None) => {}
@@ -351,22 +404,45 @@ async fn send<S: ObjectStore>(store: &S, vault: &Identity, sealed: &Sealed) -> R
     }))
 }
 
-/// A segment that is whole by now may have been seen before it was, where a store shows parts; whoever saw it so has
-/// passed it, with a segment at the next ordinal.
+/// Pruning frees names, and a writer that slept through a takeover and a pruning can create one of them. It deletes from
+/// the oldest on: so as long as the object before ours is there, ours was never free. Before the first there is nothing;
+/// but pruning never deletes the first alone, so then the second is missing.
+async fn unless_left<S: ObjectStore>(store: &S, vault: &Identity, sealed: &Sealed) -> Result<Sent> {
+    let ordinal = sealed.header.ordinal.get();
+    let is_left = match ordinal {
+        0 | 1 => {
+            let behind = store.list("journal/", &key(sealed.header.ordinal), 1).await?;
+            behind.first().is_some_and(|name| *name != key(Ordinal::new(2)))
+        }
+        _ => store.get(&key(Ordinal::new(ordinal - 1))).await?.is_none(),
+    };
+    if is_left { Ok(Sent::Pruned) } else { unless_passed(store, vault, sealed).await }
+}
+
+/// A segment that is whole by now may have been seen before it was, where a store shows parts. Whoever saw it so may
+/// pass it, but only after something stood behind it ([`Vault::open`]): so it counts if nothing does, or if the next
+/// whole segment does not pass it.
 async fn unless_passed<S: ObjectStore>(store: &S, vault: &Identity, sealed: &Sealed) -> Result<Sent> {
     if store.is_atomic().await {
         return Ok(Sent::Mine);
     }
-    let next = sealed.header.ordinal.next();
-    match look(store, vault, next).await? {
-        None => Ok(Sent::Mine),
-        // Whoever links to ours has seen it whole: it counts, and the next append finds out about them.
-        Some(Object::Whole(whole)) if whole.header.previous == Some(sealed.digest) => Ok(Sent::Mine),
-        Some(Object::Whole(whole)) => Ok(Sent::Taken(next, whole.into_object())),
-        Some(Object::Torn(_)) => {
-            let place = store.place(&key(next));
-            let text = format!("writing `{}`: `{place}` is just being written", key(sealed.header.ordinal));
-            Err(Error::new(Kind::Later, text))
+    let ours = key(sealed.header.ordinal);
+    let first = sealed.header.ordinal.next();
+    let mut next = first;
+    loop {
+        match look(store, vault, next).await? {
+            None if next == first => return Ok(Sent::Mine),
+            None => {
+                let place = store.place(&key(first));
+                let text = format!("writing `{ours}`: `{place}` is just being written");
+                return Err(Error::new(Kind::Later, text));
+            }
+            Some(Object::Whole(whole)) if whole.header.voided.iter().any(|voided| voided.name == ours) => {
+                return Ok(Sent::Taken(next, whole.into_object()));
+            }
+            // They have seen ours whole: it counts, and the next append finds out about them.
+            Some(Object::Whole(_)) => return Ok(Sent::Mine),
+            Some(Object::Torn(..)) => next = next.next(),
         }
     }
 }

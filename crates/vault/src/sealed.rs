@@ -59,6 +59,11 @@ pub(crate) fn read_document<T: DeserializeOwned>(bytes: &[u8], place: &str) -> R
     serde_json::from_slice(bytes).map_err(|error| Error::damaged(place, error))
 }
 
+/// Whether a document lacks its end, as a killed writer leaves it where a store shows parts.
+pub(crate) fn is_cut(bytes: &[u8]) -> bool {
+    !bytes.ends_with(DOCUMENT_SEAL.1.as_bytes())
+}
+
 fn is_sealed(bytes: &[u8]) -> bool {
     let tail = DOCUMENT_SEAL.0.len() + 64 + DOCUMENT_SEAL.1.len();
     let Some((content, seal)) = bytes.len().checked_sub(tail).map(|at| bytes.split_at(at)) else {

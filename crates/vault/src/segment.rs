@@ -109,6 +109,9 @@ pub struct Voided {
     pub name: String,
     /// The BLAKE3 of what was there.
     pub digest: Digest,
+    /// How much was there, where a store shows parts: more may have come since, and the digest is of so much of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
 }
 
 /// The first line of a segment. Fields are only ever added, with a default; a change of meaning raises
@@ -240,14 +243,14 @@ impl Whole {
 /// What an object turned out to be.
 pub(crate) enum Object {
     Whole(Box<Whole>),
-    /// It does not end in the digest of what is before: the digest of all of it.
-    Torn(Digest),
+    /// It does not end in the digest of what is before: the digest of all of it, and its size.
+    Torn(Digest, u64),
 }
 
 /// Tells whether an object is whole, and reads the header if it is.
 pub(crate) fn inspect(object: Vec<u8>, place: String) -> Result<Object> {
     let digest = Digest::of(&object);
-    let Some(frame) = unseal(&object) else { return Ok(Object::Torn(digest)) };
+    let Some(frame) = unseal(&object) else { return Ok(Object::Torn(digest, object.len() as u64)) };
     let header = header(&mut Lines::new(frame, &place, INFLATED_CAP)?)?;
     Ok(Object::Whole(Box::new(Whole { header, digest, place, object })))
 }
@@ -395,7 +398,7 @@ mod tests {
     fn whole(bytes: Vec<u8>) -> Whole {
         match inspect(bytes, "here".to_owned()) {
             Ok(Object::Whole(whole)) => *whole,
-            Ok(Object::Torn(_)) => panic!("it is torn"),
+            Ok(Object::Torn(..)) => panic!("it is torn"),
             Err(error) => panic!("{error}"),
         }
     }

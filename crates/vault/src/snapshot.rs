@@ -11,7 +11,7 @@
 use crate::end::end_of_chain;
 use crate::error::{Error, Kind, Result};
 use crate::identity::identity;
-use crate::sealed::{document, read_document, seal, unseal};
+use crate::sealed::{document, is_cut, read_document, seal, unseal};
 use crate::segment::FORMAT;
 use crate::seq::{Digest, Nonce, Position, Seq, VaultId};
 use crate::store::ObjectStore;
@@ -85,6 +85,10 @@ pub async fn snapshots<S: ObjectStore>(store: &S) -> Result<Snapshots> {
         };
         // Another process may have deleted it since.
         let Some(bytes) = store.get(&key).await? else { continue };
+        if is_cut(&bytes) && !store.is_atomic().await {
+            // Its writer was killed, or is still at it: not a snapshot yet.
+            continue;
+        }
         let place = store.place(&key);
         match read_document::<Snapshot>(&bytes, &place) {
             Ok(snapshot) if snapshot.vault != vault.id => {
@@ -108,8 +112,19 @@ pub async fn save<S: ObjectStore>(
     store: &S,
     (base, nonce): (Base, Nonce),
     bytes: u64,
+    from: impl Read + Send,
+) -> Result<Snapshot> {
+    save_in_parts(store, (base, nonce), (bytes, PART_BYTES), from).await
+}
+
+/// The same in parts of this size, 16 MB at most: for tests, which want many small ones.
+pub async fn save_in_parts<S: ObjectStore>(
+    store: &S,
+    (base, nonce): (Base, Nonce),
+    (bytes, part_bytes): (u64, usize),
     mut from: impl Read + Send,
 ) -> Result<Snapshot> {
+    let part_bytes = part_bytes.clamp(1, PART_BYTES) as u64;
     let vault = identity(store).await?;
     // The writer's nonce keeps those apart that two writers take of the same entry.
     let name = format!("{:012}-{}-{}", base.seq, base.fold, &nonce.to_string()[..8]);
@@ -126,7 +141,7 @@ pub async fn save<S: ObjectStore>(
     let mut hasher = blake3::Hasher::new();
     let mut left = bytes;
     while left > 0 {
-        let length = left.min(PART_BYTES as u64) as usize;
+        let length = left.min(part_bytes) as usize;
         let mut raw = vec![0; length];
         from.read_exact(&mut raw).map_err(|error| {
             Error::new(Kind::Later, format!("reading the file of snapshot `{}`: {error}", snapshot.name))
@@ -146,8 +161,31 @@ pub async fn save<S: ObjectStore>(
         let text = format!("saving snapshot `{}`: another writer has taken over the vault", snapshot.name);
         return Err(Error::new(Kind::Fenced, text));
     }
-    put_part(store, &manifest_key(&snapshot.name), &document(&snapshot, "manifest.json")?).await?;
-    Ok(snapshot)
+    let manifest = manifest_key(&snapshot.name);
+    has_parts(store, &snapshot).await?;
+    put_part(store, &manifest, &document(&snapshot, "manifest.json")?).await?;
+    match has_parts(store, &snapshot).await {
+        Ok(()) => Ok(snapshot),
+        Err(error) => {
+            store.delete(&manifest).await?;
+            Err(error)
+        }
+    }
+}
+
+/// Sees that nobody has deleted parts. A writer that slept while another took over and rotated has lost them: without a
+/// manifest they looked like what a kill leaves.
+async fn has_parts<S: ObjectStore>(store: &S, snapshot: &Snapshot) -> Result<()> {
+    let folder = format!("{FOLDER}{}/", snapshot.name);
+    let names = store.list(&folder, "", usize::MAX).await?;
+    let missing = (0..snapshot.parts.len()).map(|number| part_key(&snapshot.name, number));
+    match missing.into_iter().find(|key| !names.contains(key)) {
+        None => Ok(()),
+        Some(key) => {
+            let text = format!("saving snapshot `{}`: `{}` is gone", snapshot.name, store.place(&key));
+            Err(Error::new(Kind::Later, text).with_hint("another writer has taken over the vault"))
+        }
+    }
 }
 
 fn compress(raw: &[u8]) -> Result<Vec<u8>> {
@@ -252,22 +290,24 @@ pub async fn rotate<S: ObjectStore>(store: &S, fold: u32, keep: usize) -> Result
     Ok(deleted)
 }
 
-/// Deletes every older snapshot, of whatever program: what they hold is to be forgotten.
+/// Deletes every snapshot but this one and newer ones, of whatever program: what they hold is to be forgotten. A newer
+/// one is of a writer that came after us, and knows what is to be forgotten; what was pruned since may be in it alone.
 pub async fn drop_before<S: ObjectStore>(store: &S, kept: &Snapshot) -> Result<u64> {
     let mut names = store.list(FOLDER, "", usize::MAX).await?;
     names.sort_by_key(|key| !key.ends_with("/manifest.json"));
     let folder = format!("{FOLDER}{}/", kept.name);
     let mut deleted = 0;
-    let is_older =
-        |key: &&String| seq_of(key).is_some_and(|seq| seq <= kept.base.seq) && !key.starts_with(&folder);
-    for key in names.iter().filter(is_older) {
+    for key in names.iter().filter(|key| !key.starts_with(&folder)) {
+        if seq_of(key).is_some_and(|seq| seq > kept.base.seq) {
+            continue;
+        }
         store.delete(key).await?;
         deleted += 1;
     }
     Ok(deleted)
 }
 
-/// The entry that a name under `snapshots/` says it is of.
+/// The entry that a snapshot is of, by the name of one of its objects.
 fn seq_of(key: &str) -> Option<Seq> {
     key.strip_prefix(FOLDER)?.split('-').next()?.parse().ok().map(Seq::new)
 }

@@ -49,6 +49,10 @@ impl ObjectStore for AnyStore {
         each!(self, store => store.is_atomic().await)
     }
 
+    async fn settle(&self, key: &str) -> Result<()> {
+        each!(self, store => store.settle(key).await)
+    }
+
     fn place(&self, key: &str) -> String {
         each!(self, store => store.place(key))
     }

@@ -106,6 +106,17 @@ impl ObjectStore for DirStore {
         blocking(move || Ok(ground.surely_has_links(&root))).await.unwrap_or(false)
     }
 
+    async fn settle(&self, key: &str) -> Result<()> {
+        check_key(key)?;
+        let path = self.root.join(key);
+        let (root, ground) = (Arc::clone(&self.root), Arc::clone(&self.ground));
+        blocking(move || match ground.has_links(&root)? {
+            true => Ok(()),
+            false => ground.settled(&path).map(drop),
+        })
+        .await
+    }
+
     fn place(&self, key: &str) -> String {
         self.root.join(key).display().to_string()
     }

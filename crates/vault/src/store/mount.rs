@@ -169,7 +169,7 @@ impl Ground {
     }
 
     /// Whether there is a file, which is published now in any case.
-    fn settled(&self, path: &Path) -> Result<bool> {
+    pub fn settled(&self, path: &Path) -> Result<bool> {
         let end = settle(path).map_err(|error| match error.kind() {
             ErrorKind::StaleNetworkFileHandle => Error::new(
                 Kind::Later,
