@@ -1,6 +1,6 @@
 //! `fuzz`: feeds mutated objects of small vaults to all that reads a vault. An input follows from the seed and its
-//! number, so a failure is repeated with `--seed S --from N --inputs 1`. Exit code 1 when something was accepted that must
-//! not be, when a reader panicked, or when memory was not bounded.
+//! number, so a failure is repeated with `--seed S --from N --inputs 1`. Exit code 1 when something was accepted that
+//! must not be, when a reader panicked, or when memory was not bounded.
 
 mod judge;
 mod mutate;

@@ -1,5 +1,5 @@
-//! What is done to objects: damage as it happens, and forgeries whose digest is right, so that what lies behind the digest
-//! is reached. The seals are written down here a second time, from `docs/vault-format.md`.
+//! What is done to objects: damage as it happens, and forgeries whose digest is right, so that what lies behind the
+//! digest is reached. The seals are written down here a second time, from `docs/vault-format.md`.
 
 use crate::rng::Rng;
 use crate::vaults::Objects;

@@ -1,5 +1,5 @@
-//! Numbers made of a seed and the number of an input (splitmix64). The simulator has the same in its own crate, with the
-//! whole product under it; a fuzzer is built in seconds.
+//! Numbers made of a seed and the number of an input (splitmix64). The simulator has the same in its own crate, with
+//! the whole product under it; a fuzzer is built in seconds.
 
 /// A stream of numbers.
 pub struct Rng(u64);

@@ -343,9 +343,9 @@ impl<'s, S: ObjectStore> Walk<'s, S> {
         self.link.map(|link| link.position.ordinal).unwrap_or_default()
     }
 
-    /// Whether the segment that a header links to is another than was seen: its writer was still at it, or a mount showed
-    /// its own machine one that was never published. Then the walk goes back to it; or the reader has it already, and
-    /// must discard it.
+    /// Whether the segment that a header links to is another than was seen: its writer was still at it, or a mount
+    /// showed its own machine one that was never published. Then the walk goes back to it; or the reader has it
+    /// already, and must discard it.
     async fn came_since(&mut self, header: &Header) -> Result<bool> {
         let before = Ordinal::new(header.ordinal.get().saturating_sub(header.voided.len() as u64 + 1));
         let Some(distance) = before.get().checked_sub(self.stand().get()) else { return Ok(false) };
@@ -372,8 +372,8 @@ impl<'s, S: ObjectStore> Walk<'s, S> {
         }
     }
 
-    /// Joins a whole segment to what was found, as its header says: it voids, in order, exactly what lies between it and
-    /// the segment it links to. Gives that one back, if this confirms it.
+    /// Joins a whole segment to what was found, as its header says: it voids, in order, exactly what lies between it
+    /// and the segment it links to. Gives that one back, if this confirms it.
     fn follow(&mut self, whole: Box<Whole>) -> Result<Option<Box<Whole>>> {
         let header = &whole.header;
         let place = self.store.place(&key(header.ordinal));

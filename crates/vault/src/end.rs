@@ -19,8 +19,8 @@ pub(crate) struct End {
     pub next: Ordinal,
 }
 
-/// The ordinals that belong to the journal, in order. What lies below a hole is none of it where pruning made the hole: a
-/// writer that slept through the pruning may have created a name that was free again, for nothing.
+/// The ordinals that belong to the journal, in order. What lies below a hole is none of it where pruning made the hole:
+/// a writer that slept through the pruning may have created a name that was free again, for nothing.
 pub(crate) async fn ordinals<S: ObjectStore>(store: &S, vault: &Identity) -> Result<Vec<Ordinal>> {
     let names = store.list("journal/", "", usize::MAX).await?;
     let mut ordinals: Vec<Ordinal> = names.iter().filter_map(|name| segment::ordinal(name)).collect();
@@ -129,7 +129,8 @@ async fn check_covered<S: ObjectStore>(
 }
 
 /// Sees that a segment is there for all: a mount shows its own machine what another process has written and not
-/// published, and may never publish because the name is taken. An opening that links to such a one would break the chain.
+/// published, and may never publish because the name is taken. An opening that links to such a one would break the
+/// chain.
 async fn stays<S: ObjectStore>(store: &S, ordinal: Ordinal, digest: Digest) -> Result<()> {
     let key = key(ordinal);
     store.settle(&key).await?;

@@ -296,8 +296,8 @@ impl<S: ObjectStore> Vault<S> {
         }
     }
 
-    /// Pruning was asked for behind our end: because a newer writer's snapshots are newer than all that we have written, or
-    /// by mistake.
+    /// Pruning was asked for behind our end: because a newer writer's snapshots are newer than all that we have
+    /// written, or by mistake.
     async fn behind(&mut self, before: Ordinal) -> Result<Error> {
         let next = self.position.ordinal.next();
         let error = match self.store.get(&key(next)).await? {
@@ -369,8 +369,8 @@ fn numbered<R>(first: Seq, at: Timestamp, events: Vec<Event<R>>) -> Vec<Entry<R>
 
 /// Puts something that is no segment behind a torn object, where a store shows parts. The writer of that object may be
 /// alive: it counts its segment as acknowledged once that is whole and nothing is behind it. So the opener must have
-/// seen it torn while something was, or both would be right. A whole stake is nobody's segment in the making, whoever put
-/// it there, so what lies before one is surely passed.
+/// seen it torn while something was, or both would be right. A whole stake is nobody's segment in the making, whoever
+/// put it there, so what lies before one is surely passed.
 async fn stake<S: ObjectStore>(store: &S, ordinal: Ordinal) -> Result<()> {
     store.put_new(&key(ordinal), STAKE).await.map(drop)
 }
@@ -404,9 +404,9 @@ async fn send<S: ObjectStore>(store: &S, vault: &Identity, sealed: &Sealed) -> R
     }))
 }
 
-/// Pruning frees names, and a writer that slept through a takeover and a pruning can create one of them. It deletes from
-/// the oldest on: so as long as the object before ours is there, ours was never free. Before the first there is nothing;
-/// but pruning never deletes the first alone, so then the second is missing.
+/// Pruning frees names, and a writer that slept through a takeover and a pruning can create one of them. It deletes
+/// from the oldest on: so as long as the object before ours is there, ours was never free. Before the first there is
+/// nothing; but pruning never deletes the first alone, so then the second is missing.
 async fn unless_left<S: ObjectStore>(store: &S, vault: &Identity, sealed: &Sealed) -> Result<Sent> {
     let ordinal = sealed.header.ordinal.get();
     let is_left = match ordinal {

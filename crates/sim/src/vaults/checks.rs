@@ -42,8 +42,8 @@ pub(super) fn at_rest(world: &mut World) -> Result<(), String> {
     a_copy_is_the_same(&store)
 }
 
-/// A saver that slept through a rotation, and died before it saw that its parts are gone, leaves a manifest without them:
-/// until the next rotation `verify` names it, and restoring passes it over. Deletes such.
+/// A saver that slept through a rotation, and died before it saw that its parts are gone, leaves a manifest without
+/// them: until the next rotation `verify` names it, and restoring passes it over. Deletes such.
 fn without_broken_snapshots(world: &World, store: &Shore) -> Result<(), String> {
     for snapshot in calm(vault::snapshot::snapshots(store))?.whole {
         let Err(error) = calm(vault::snapshot::verify_snapshot(store, &snapshot)) else { continue };

@@ -71,8 +71,8 @@ pub trait ObjectStore: Send + Sync {
         async { true }
     }
 
-    /// Sees to it that what is shown under a name is there for all, where a store may show its own machine what it has not
-    /// published: before anybody builds on it.
+    /// Sees to it that what is shown under a name is there for all, where a store may show its own machine what it has
+    /// not published: before anybody builds on it.
     fn settle(&self, _key: &str) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }
     }
