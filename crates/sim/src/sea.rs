@@ -149,7 +149,7 @@ impl Sea {
     fn last_before(&self, machine: u32, key: &str) -> Option<String> {
         let folder = key.rfind('/').map_or("", |at| &key[..=at]).to_owned();
         let before = |name: &&String| name.starts_with(&folder) && name.as_str() < key;
-        let of_all = self.objects.keys().filter(before).next_back().cloned();
+        let of_all = self.objects.keys().rfind(before).cloned();
         let own = self.wet.keys().filter(|(on, _)| *on == machine).map(|(_, name)| name);
         own.filter(before).max().cloned().filter(|name| Some(name) >= of_all.as_ref())
     }

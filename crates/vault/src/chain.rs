@@ -107,7 +107,7 @@ pub async fn verify<S: ObjectStore>(store: &S) -> Result<Verified> {
     }
     found.tail = walk.tail();
     if let Some(first) = &first {
-        starts_as_pruned(store, &first.header, pruned).await?;
+        starts_as_pruned(store, &vault, (&first.header, pruned)).await?;
         found.pruned_before = Some(first.header.ordinal);
     }
     for snapshot in &found.snapshots {
@@ -148,16 +148,28 @@ async fn is_whole_now<S: ObjectStore>(store: &S, seen: &Voided) -> Result<bool> 
     }
 }
 
-/// Where the start was pruned: everything from there to the first whole segment must be voided by that one.
-async fn starts_as_pruned<S: ObjectStore>(store: &S, first: &Header, pruned: Ordinal) -> Result<()> {
-    for ordinal in pruned.get().max(1)..first.ordinal.get() {
-        let name = key(Ordinal::new(ordinal));
-        match first.voided.iter().find(|voided| voided.name == name) {
+/// Where the start was pruned: everything from there to the first segment that others link to must be voided by that one.
+async fn starts_as_pruned<S: ObjectStore>(
+    store: &S,
+    vault: &Identity,
+    (first, pruned): (&Header, Ordinal),
+) -> Result<()> {
+    let mut unlinked = None;
+    for ordinal in (pruned.get().max(1)..first.ordinal.get()).map(Ordinal::new) {
+        let place = store.place(&key(ordinal));
+        match first.voided.iter().find(|voided| voided.name == key(ordinal)) {
             Some(seen) => drop(is_whole_now(store, seen).await?),
-            None => return Err(Error::damaged(&store.place(&name), "it is missing, and was not pruned")),
+            None => match look(store, vault, ordinal).await? {
+                None => return Err(Error::damaged(&place, "it is missing, and was not pruned")),
+                Some(Object::Torn(..)) => return Err(Error::damaged(&place, "it is not whole")),
+                Some(Object::Whole(_)) => unlinked = Some(place),
+            },
         }
     }
-    Ok(())
+    match unlinked {
+        Some(place) => Err(Error::damaged(&place, "the segment after it does not link to it")),
+        None => Ok(()),
+    }
 }
 
 /// Where reading can begin: none where the journal reaches back to the start; otherwise its first whole segment, whose

@@ -263,6 +263,20 @@ fn a_name_that_pruning_freed_is_won_for_nothing() {
 }
 
 #[test]
+fn the_second_segment_after_a_pruning_is_missed_by_its_name() {
+    run(async {
+        let (store, _, mut second) = overtaken().await;
+        second.prune::<Probe>(at(3), Ordinal::new(4)).await.unwrap();
+        for lost in 4..7 {
+            let mut objects = store.objects();
+            objects.remove(&name(lost));
+            let error = vault::verify(&MemoryStore::from(objects)).await.unwrap_err();
+            assert!(error.to_string().contains(&name(lost)), "{lost}: {error}");
+        }
+    });
+}
+
+#[test]
 fn an_opener_that_slept_through_a_pruning_opens_at_the_end() {
     run(async {
         for (ordinal, before) in [(1, 4), (3, 6), (4, 6), (5, 6)] {

@@ -153,10 +153,8 @@ impl Process {
     /// Whoever was fenced writes nothing any more, whatever it tries.
     async fn stays_fenced(&self, vault: &mut Vault<Shore>, error: Error) -> Done {
         let asked = self.shore.sea().asked.get(&self.shore.process).copied().unwrap_or(0);
-        let mut ledger = self.ledger();
-        ledger.sees("fenced");
-        ledger.fenced.insert(self.shore.process, asked);
-        drop(ledger);
+        self.ledger().sees("fenced");
+        self.ledger().fenced.insert(self.shore.process, asked);
         let again = vault.append(self.now(), vec!["after the end".to_owned()]).await;
         let closed = vault.close::<String>(self.now()).await;
         match (again, closed) {
