@@ -21,7 +21,7 @@ struct Task {
     run: fn(&[String]) -> Done,
 }
 
-const TASKS: [Task; 9] = [
+const TASKS: [Task; 10] = [
     Task {
         name: "test",
         about: "all tests, 500 simulated lives, 500 of vaults, a little fuzz; with arguments, `cargo test` with them",
