@@ -20,9 +20,12 @@ const KEPT: usize = 2;
 /// incremental run over a hundredth of a wiki does not upload all of it again.
 const TAIL_AT_END: u64 = 8;
 
+/// A snapshot that was saved, and why older ones could not be deleted, if they could not.
+type Saved = (Snapshot, Option<vault::Error>);
+
 /// The snapshot that is being taken, and what the next one is compared with.
 pub(super) struct Saving {
-    task: Option<JoinHandle<vault::Result<(Snapshot, Option<vault::Error>)>>>,
+    task: Option<JoinHandle<vault::Result<Saved>>>,
     /// The last one that counts.
     last: Option<Snapshot>,
     /// The tail at which the next is due.

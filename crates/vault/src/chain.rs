@@ -148,7 +148,8 @@ async fn is_whole_now<S: ObjectStore>(store: &S, seen: &Voided) -> Result<bool> 
     }
 }
 
-/// Where the start was pruned: everything from there to the first segment that others link to must be voided by that one.
+/// Where the start was pruned: everything from there to the first segment that others link to must be voided by that
+/// one.
 async fn starts_as_pruned<S: ObjectStore>(
     store: &S,
     vault: &Identity,
