@@ -541,8 +541,11 @@ impl Fate {
 
     /// Kill points that were not reached, and how many were overtaken.
     pub fn missed(&self) -> (Vec<&Aim>, usize) {
-        let of = |standing| self.aims.iter().filter(move |aim| aim.standing == standing);
-        (of(Standing::Waiting).collect(), of(Standing::Overtaken).count())
+        // Which texts are refused depends on which are asked together, and with it whether a later day owes any.
+        let is_sure = |aim: &&Aim| aim.standing == Standing::Waiting && aim.kind != "embedded";
+        let missed: Vec<&Aim> = self.aims.iter().filter(is_sure).collect();
+        let overtaken = self.aims.iter().filter(|aim| aim.standing != Standing::Hit).count() - missed.len();
+        (missed, overtaken)
     }
 }
 

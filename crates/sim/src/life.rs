@@ -189,6 +189,8 @@ enum End {
     Killed,
     /// It was told to stop, or found everything refused, and ended by itself.
     Stopped,
+    /// It was told to stop and could not save what had arrived: whoever told it kills it in the end.
+    GaveUp,
 }
 
 /// Lives one seed twice, undisturbed and disturbed, and compares.
@@ -310,7 +312,7 @@ impl<'a> Life<'a> {
             if matches!(end, End::Done) && left > 0 {
                 return Err(format!("day {day}: the run ended with {left} calls under way"));
             }
-            if matches!(end, End::Stopped) && stopping > TO_STOP {
+            if matches!(end, End::Done | End::Stopped) && stopping > TO_STOP {
                 return Err(format!("day {day}: the run took {stopping:?} to stop"));
             }
             let broken = std::mem::take(&mut self.fates.lock().broken);
@@ -320,7 +322,7 @@ impl<'a> Life<'a> {
             match end {
                 End::Done => return self.has_vectors().map_err(|error| format!("day {day}: {error}")),
                 End::Killed => self.suffer()?,
-                End::Stopped => {}
+                End::Stopped | End::GaveUp => {}
             }
         }
         Err(format!("day {day}: no end after {PROCESSES} processes"))
@@ -366,6 +368,11 @@ impl<'a> Life<'a> {
             ended = tokio::time::timeout(LONGEST, &mut process) => Some(ended),
             () = interrupt(interrupted, &self.fates) => None,
         };
+        let doomed = self.fates.lock().doomed;
+        let uproot = || self.disk.uproot().map_err(|error| format!("day {day}, after {doomed:?}: {error}"));
+        if doomed.is_some() {
+            uproot()?;
+        }
         // Taken while the process still holds its files, as a kill finds them.
         let image = ended.is_none().then(|| self.disk.image());
         drop(process);
@@ -374,8 +381,7 @@ impl<'a> Life<'a> {
             self.images.push(image);
             return Ok(End::Killed);
         }
-        let doomed = self.fates.lock().doomed;
-        self.disk.uproot().map_err(|error| format!("day {day}, after {doomed:?}: {error}"))?;
+        uproot()?;
         match (ended, doomed) {
             (Some(Ok(Err(_))), Some(_)) => Ok(End::Killed),
             (Some(Ok(Ok(_))), None)
@@ -384,11 +390,11 @@ impl<'a> Life<'a> {
                 Err(format!("day {day}: the run went on although everything was refused"))
             }
             (Some(Ok(Ok(report))), None) if report.interrupted => Ok(End::Stopped),
-            (Some(Ok(Ok(_))), None) if told.is_raised() => {
-                Err(format!("day {day}: the run was told to stop and does not say so"))
-            }
             (Some(Ok(Ok(_))), None) => Ok(End::Done),
             (Some(Ok(Err(error))), None) if refuses_all && error.kind() == Kind::Halt => Ok(End::Stopped),
+            (Some(Ok(Err(error))), None) if told.is_raised() && error.kind() == Kind::Later => {
+                Ok(End::GaveUp)
+            }
             (Some(Ok(Err(error))), None) => Err(format!("day {day}: the run ended with an error: {error}")),
             (_, Some(manner)) => Err(format!("day {day}: the run went on through {}", manner.word())),
             _ => Err(format!("day {day}: the run waited for thirty days")),
@@ -528,6 +534,10 @@ async fn work(
     let mut vault = Vault::open(store.clone(), writer, nonce, world.now()).await?;
     state.catch_up(store).await?;
     let report = job::run(world, &mut vault, &mut state, limits).await?;
+    // Later it has come to its end, and only the last word is missing.
+    if report.interrupted != limits.interrupt.is_raised() {
+        return Err(Error::new(Kind::Bug, "the run was told to stop and does not say so"));
+    }
     let durable = job::end(world, &mut vault, &mut state, limits).await?;
     Ok(Report { durable, ..report })
 }

@@ -158,6 +158,7 @@ impl Sea {
     fn settles(&mut self, machine: u32, name: String) -> bool {
         let Some(wet) = self.wet.get_mut(&(machine, name.clone())) else { return true };
         if !wet.is_out && self.objects.contains_key(&name) {
+            self.strikes("a name held back");
             return false;
         }
         wet.is_out = true;
@@ -312,7 +313,6 @@ impl Shore {
                 return Ok(Put::AlreadyExists);
             }
             if !sea.stand(self.machine, key) {
-                sea.strikes("a name held back");
                 return Err(unclear(key));
             }
             let (bytes, viewers) = (bytes.to_owned(), BTreeSet::new());

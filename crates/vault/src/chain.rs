@@ -181,9 +181,10 @@ pub async fn start<S: ObjectStore>(store: &S) -> Result<Option<Position>> {
 
 async fn first_whole<S: ObjectStore>(store: &S, vault: &Identity) -> Result<Option<Box<Whole>>> {
     let ordinals = ordinals(store, vault).await?;
-    if ordinals.first().is_none_or(|first| *first == Ordinal::new(1)) {
-        return Ok(None);
-    }
+    let missing = match ordinals.first() {
+        Some(first) if *first > Ordinal::new(1) => Ordinal::new(first.get() - 1),
+        _ => return Ok(None),
+    };
     let mut first: Option<Box<Whole>> = None;
     for ordinal in ordinals {
         let Some(Object::Whole(whole)) = look(store, vault, ordinal).await? else { continue };
@@ -193,12 +194,9 @@ async fn first_whole<S: ObjectStore>(store: &S, vault: &Identity) -> Result<Opti
             _ => first = Some(whole),
         }
     }
-    match first {
-        Some(first) => Ok(Some(first)),
-        None => {
-            Err(Error::damaged(&store.place("journal/"), "nothing in it is whole, and its start is missing"))
-        }
-    }
+    first.map(Some).ok_or_else(|| {
+        Error::damaged(&store.place(&key(missing)), "it is missing, and nothing after it is whole")
+    })
 }
 
 /// The end of the chain so far.

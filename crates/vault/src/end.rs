@@ -79,12 +79,13 @@ pub(crate) async fn end_of_chain<S: ObjectStore>(
     }
     let is_atomic = store.is_atomic().await;
     for &ordinal in ordinals.iter().rev() {
-        match look(store, vault, ordinal).await? {
+        let object = match is_atomic {
+            true => look(store, vault, ordinal).await?,
+            false => look_for_all(store, vault, ordinal).await?,
+        };
+        match object {
             Some(Object::Whole(whole)) => {
                 end.last = Some((whole.header.clone(), whole.digest));
-                if !is_atomic {
-                    stays(store, ordinal, whole.digest).await?;
-                }
                 break;
             }
             Some(Object::Torn(digest, size)) => {
@@ -128,19 +129,30 @@ async fn check_covered<S: ObjectStore>(
     Err(Error::damaged(&place, "it is missing, but there are segments after it"))
 }
 
-/// Sees that a segment is there for all: a mount shows its own machine what another process has written and not
-/// published, and may never publish because the name is taken. An opening that links to such a one would break the
-/// chain.
-async fn stays<S: ObjectStore>(store: &S, ordinal: Ordinal, digest: Digest) -> Result<()> {
+/// How often an object is looked at that changes from one look to the next: its writer is at it, and writes a few parts.
+const LOOKS: u32 = 4;
+
+/// Looks at an object as all see it: a mount shows its own machine what another process has written and not published,
+/// and may never publish because the name is taken. An opening that links to such a one would break the chain; one that
+/// passes it would pass what another machine has published and counts on. What was settled between two equal looks is
+/// no such thing.
+pub(crate) async fn look_for_all<S: ObjectStore>(
+    store: &S,
+    vault: &Identity,
+    ordinal: Ordinal,
+) -> Result<Option<Object>> {
     let key = key(ordinal);
-    store.settle(&key).await?;
-    match store.get(&key).await? {
-        Some(bytes) if Digest::of(&bytes) == digest => Ok(()),
-        _ => {
-            let text = format!("reading `{}`: it was another object a moment ago", store.place(&key));
-            Err(Error::new(Kind::Later, text).with_hint("another writer was just at it; start again"))
+    let mut seen = look(store, vault, ordinal).await?;
+    for _ in 0..LOOKS {
+        store.settle(&key).await?;
+        let again = look(store, vault, ordinal).await?;
+        if again.as_ref().map(Object::digest) == seen.as_ref().map(Object::digest) {
+            return Ok(again);
         }
+        seen = again;
     }
+    let text = format!("reading `{}`: it was another object a moment ago", store.place(&key));
+    Err(Error::new(Kind::Later, text).with_hint("another writer was just at it; start again"))
 }
 
 /// The last term of a vault.

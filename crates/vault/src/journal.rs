@@ -5,7 +5,7 @@
 //! as they were.
 
 use crate::chain::look;
-use crate::end::{End, end_of_chain};
+use crate::end::{End, end_of_chain, look_for_all};
 use crate::error::{Error, Kind, Result};
 use crate::identity::{Identity, identity};
 use crate::segment::{self, Entry, Event, FORMAT, Header, Object, Sealed, Segment, Voided, Writer};
@@ -430,7 +430,11 @@ async fn unless_passed<S: ObjectStore>(store: &S, vault: &Identity, sealed: &Sea
     let first = sealed.header.ordinal.next();
     let mut next = first;
     loop {
-        match look(store, vault, next).await? {
+        let found = match look(store, vault, next).await? {
+            None => None,
+            Some(_) => look_for_all(store, vault, next).await?,
+        };
+        match found {
             None if next == first => return Ok(Sent::Mine),
             None => {
                 let place = store.place(&key(first));

@@ -247,6 +247,16 @@ pub(crate) enum Object {
     Torn(Digest, u64),
 }
 
+impl Object {
+    /// The digest of all of it.
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::Whole(whole) => whole.digest,
+            Self::Torn(digest, _) => *digest,
+        }
+    }
+}
+
 /// Tells whether an object is whole, and reads the header if it is.
 pub(crate) fn inspect(object: Vec<u8>, place: String) -> Result<Object> {
     let digest = Digest::of(&object);
