@@ -85,6 +85,8 @@ impl From<rusqlite::Error> for Error {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Error::new(Kind::Later, text)
                 .hint("make room on the disk that holds the state file, then run the same command again"),
+            Some(ErrorCode::SystemIoFailure) => Error::new(Kind::Later, text)
+                .hint("see that the disk that holds the state file works and has room, then go on"),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::new(Kind::Later, text).hint(
                 "another process is writing to this state file; wait for it, or give another `--state`",
             ),

@@ -9,7 +9,7 @@ mod mock;
 use bucketfs::{Bucket, Errno, Fault, Mount, Operation, is_available};
 use highwater::state::State;
 use mock::Mock;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -159,4 +159,92 @@ fn a_run_that_is_told_to_stop_while_nothing_can_be_saved_ends_in_time_and_loses_
     place.mount.clear();
     assert!(place.command(&["pipeline", "wiki"]).status().unwrap().success());
     assert!(mock.stats().prompts_twice() <= AT_ONCE, "more was paid for again than was under way");
+}
+
+/// A small disk in memory, gone with the test.
+struct Disk {
+    folder: TempDir,
+}
+
+impl Disk {
+    fn new(bytes: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (none, flags) = (None::<&Path>, nix::mount::MsFlags::empty());
+        let size = format!("size={bytes}");
+        nix::mount::mount(none, folder.path(), Some("tmpfs"), flags, Some(size.as_str())).unwrap();
+        Self { folder }
+    }
+
+    fn state(&self) -> PathBuf {
+        self.folder.path().join("state.db")
+    }
+
+    fn used(&self) -> u64 {
+        std::fs::read_dir(self.folder.path())
+            .unwrap()
+            .map(|file| file.unwrap().metadata().unwrap().len())
+            .sum()
+    }
+
+    /// Takes all room but so much.
+    fn fill(&self, left: u64) -> PathBuf {
+        let path = self.folder.path().join("filler");
+        std::fs::write(&path, vec![0; usize::try_from(DISK - left).unwrap()]).unwrap();
+        path
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        nix::mount::umount2(self.folder.path(), nix::mount::MntFlags::MNT_DETACH).ok();
+    }
+}
+
+const DISK: u64 = 64 << 20;
+
+/// Wherever the disk of the state file is full, in the loop or while vectors are made: the run waits for room.
+#[test]
+fn a_disk_of_the_state_that_is_full_is_waited_for_wherever_that_is() {
+    if !is_available() {
+        return;
+    }
+    let Some(mock) = Mock::start(&[]) else { return };
+    let run = |place: &Place, disk: &Disk| {
+        let mut command = place.command(&["pipeline", "wiki"]);
+        command.env("HIGHWATER_STATE", disk.state()).env("HIGHWATER_EMBEDDING", "builtin");
+        command.stderr(Stdio::piped());
+        command
+    };
+    let dump =
+        |disk: &Disk| State::open_to_read(&disk.state()).unwrap().expect("a state file").dump().unwrap();
+    let (calm, disk) = (Place::new(&mock), Disk::new(DISK));
+    let mut child = run(&calm, &disk).spawn().unwrap();
+    let mut most = 0;
+    while child.try_wait().unwrap().is_none() {
+        most = most.max(disk.used());
+        pass();
+    }
+    for percent in [20, 60, 75, 85, 95] {
+        let (place, small) = (Place::new(&mock), Disk::new(DISK));
+        let filler = small.fill(most * percent / 100);
+        let mut child = run(&place, &small).spawn().unwrap();
+        // It waits once nothing has been written for a while; or ends at once, where even a beginning had no room.
+        let (mut size, mut since) = (0, Instant::now());
+        while child.try_wait().unwrap().is_none() && since.elapsed() < Duration::from_secs(2) {
+            if small.used() != size {
+                (size, since) = (small.used(), Instant::now());
+            }
+            pass();
+        }
+        let waits = child.try_wait().unwrap().is_none();
+        std::fs::remove_file(filler).unwrap();
+        let ended = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.success(), waits, "{percent} %: {said}");
+        if !waits {
+            assert!(said.contains("make room"), "{percent} %: {said}");
+            assert!(run(&place, &small).status().unwrap().success(), "{percent} %");
+        }
+        assert_eq!(dump(&small), dump(&disk), "{percent} %");
+    }
 }

@@ -122,7 +122,11 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     drop(watch);
     let Some(outcome) = unless_stopped(call, &limits, ran)? else { return Ok(Exit::Interrupted) };
     if limits.until == Until::Indexed && !outcome.interrupted {
-        fill_vectors(call, &owned.state, &limits, (embeds.is_some(), resumed_from))?;
+        let filled =
+            fill_vectors(call, &owned.state, (&world, &limits), (embeds.is_some(), resumed_from)).await;
+        if unless_stopped(call, &limits, filled)?.is_none() {
+            return Ok(Exit::Interrupted);
+        }
     }
     let ended = job::end(&world, &mut vault, &mut owned.state, &limits).await;
     let Some(durable) = unless_stopped(call, &limits, ended)? else { return Ok(Exit::Interrupted) };
@@ -178,17 +182,17 @@ fn world_of(
 }
 
 /// What is done behind the loop, so that search works on text before: vectors that are made here.
-fn fill_vectors(
+async fn fill_vectors(
     call: &Call,
     state: &State,
-    limits: &Limits,
+    (world, limits): (&Live, &Limits),
     (wanted, resumed_from): (bool, Seq),
 ) -> Result<()> {
     match &limits.embeds {
         Some(asked) if state.embedding_took(resumed_from)?.texts > 0 => {
-            state.note_alike(&asked.model).map(drop)
+            job::patiently(world, limits, || state.note_alike(&asked.model)).await.map(drop)
         }
-        None if wanted => embed::fill(call, state, &limits.interrupt),
+        None if wanted => embed::fill(call, state, (world, limits)).await,
         _ => Ok(()),
     }
 }

@@ -4,17 +4,13 @@
 //! Invariant: nothing is dropped. What was sent and not answered clearly is sent again, the same bytes, until it is
 //! clear.
 
+use super::patience::Pauses;
 use crate::error::{Error, Kind, Result};
 use crate::plan::Limits;
 use crate::state::State;
 use crate::world::World;
-use jiff::SignedDuration;
 use knowledge::record::{Record, Salvaged};
 use vault::{Event, ObjectStore, Segment, Vault};
-
-/// Pauses between attempts: a short hiccup costs a second, an outage of hours a request each half minute.
-const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(1);
-const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 
 /// Appends records and folds them in.
 pub(super) async fn append<S: ObjectStore>(
@@ -126,39 +122,4 @@ async fn advance(
     }
     limits.pulse.is_in_trouble(None);
     Ok(())
-}
-
-/// Growing pauses.
-struct Pauses {
-    next: SignedDuration,
-    /// Attempts that are left once the run is told to stop.
-    left: u32,
-}
-
-/// Attempts of a run that is told to stop, a second apart: whoever stops it kills it a few seconds later.
-const LAST_ATTEMPTS: u32 = 3;
-
-impl Default for Pauses {
-    fn default() -> Self {
-        Self { next: FIRST_PAUSE, left: LAST_ATTEMPTS }
-    }
-}
-
-impl Pauses {
-    /// Waits before the next attempt; when there is none, `error` is what the run ends with.
-    async fn pause(&mut self, world: &impl World, limits: &Limits, error: Error) -> Result<()> {
-        let is_told = limits.interrupt.is_raised();
-        let length = if is_told { FIRST_PAUSE } else { self.next };
-        if is_told {
-            self.left = self.left.checked_sub(1).ok_or(error)?;
-        }
-        self.next = (self.next * 2).min(LONGEST_PAUSE);
-        let now = world.now();
-        let over = world.wait_until(now.checked_add(length).unwrap_or(now));
-        tokio::select! {
-            () = over => {}
-            () = limits.interrupt.raised(), if !is_told => {}
-        }
-        Ok(())
-    }
 }

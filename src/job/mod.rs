@@ -4,10 +4,12 @@
 //! the state owes it. A kill at any point loses at most what was under way.
 
 mod appending;
+mod patience;
 mod pulse;
 mod running;
 mod saving;
 
+pub use patience::patiently;
 pub use pulse::{Interrupt, Pulse};
 pub use running::Running;
 
@@ -72,7 +74,8 @@ async fn turns<S: ObjectStore + Clone + 'static>(
             running.let_go();
         }
         if plan.owes_nothing() && running.is_empty() {
-            match running.failure.is_none() && plan::note(state, limits)? {
+            let owes = || plan::note(state, limits);
+            match running.failure.is_none() && patiently(world, limits, owes).await? {
                 true => continue,
                 false => break,
             }

@@ -5,7 +5,7 @@
 //! again later; it ends no run.
 
 use super::{Interrupt, Pulse};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::plan::Limits;
 use crate::state::State;
 use crate::state::snapshots::Frozen;
@@ -128,7 +128,15 @@ impl Saving {
         (vault, state): (&Vault<S>, &mut State),
         now: Timestamp,
     ) -> Result<()> {
-        let Some(frozen) = state.freeze(now)? else { return self.postpone(state) };
+        let frozen = match state.freeze(now) {
+            // Another reads the file, or its disk is full.
+            Err(error) if error.kind() == Kind::Later => {
+                self.pulse.could_not_save(Some(error.to_string()));
+                None
+            }
+            held => held?,
+        };
+        let Some(frozen) = frozen else { return self.postpone(state) };
         let Frozen { base, bytes, .. } = frozen;
         let (store, nonce) = (vault.store().clone(), vault.nonce());
         self.task = Some(tokio::spawn(async move {

@@ -225,7 +225,12 @@ impl State {
     pub fn take_the_place_of(self, path: &Path) -> Result<Self> {
         let (from, vault_id) = (self.path.clone(), self.vault_id()?);
         drop(self.hold);
-        self.connection.pragma_update(None, "wal_checkpoint", "TRUNCATE").ok();
+        // The log beside a file that moves is deleted: nothing may be in it alone.
+        let busy: bool =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if busy {
+            return Err(Error::new(Kind::Later, format!("{}: another process reads it", at(&from))));
+        }
         self.connection.close().map_err(|(_, error)| Error::from(error))?;
         delete(path)?;
         std::fs::rename(&from, path).map_err(|error| unusable(path, &error))?;

@@ -129,7 +129,8 @@ async fn check_covered<S: ObjectStore>(
     Err(Error::damaged(&place, "it is missing, but there are segments after it"))
 }
 
-/// How often an object is looked at that changes from one look to the next: its writer is at it, and writes a few parts.
+/// How often an object is looked at that changes from one look to the next: its writer is at it, and writes a few
+/// parts.
 const LOOKS: u32 = 4;
 
 /// Looks at an object as all see it: a mount shows its own machine what another process has written and not published,
