@@ -40,3 +40,12 @@ pub struct Layer {
     /// Who passes.
     pub rule: Rule,
 }
+
+/// A group and who belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Group {
+    /// The name, as rules use it.
+    pub name: String,
+    /// Its members, those of groups inside it included.
+    pub members: BTreeSet<PersonKey>,
+}

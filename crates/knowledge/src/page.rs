@@ -53,6 +53,34 @@ pub enum PageKind {
         /// For an inline comment, the words it is attached to.
         quoted: Option<String>,
     },
+    /// The text of an attached file: its own document, seen by whoever sees the page it is attached to.
+    Attachment {
+        /// The page or blog post it is attached to.
+        on: PageId,
+        /// The media type, such as `application/pdf`, where known.
+        media_type: Option<String>,
+    },
+}
+
+impl PageKind {
+    /// The page or blog post this stands on, for what stands on one.
+    pub fn on(&self) -> Option<&PageId> {
+        match self {
+            Self::Page | Self::BlogPost => None,
+            Self::Comment { on, .. } | Self::Attachment { on, .. } => Some(on),
+        }
+    }
+}
+
+/// A place in the tree of pages that is no page: a folder, a whiteboard, a database. It has no text; pages stand below
+/// it, and restrictions hang on it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Folder {
+    /// Its id, of the same numbers as those of pages.
+    pub id: PageId,
+    /// What it stands below, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<PageId>,
 }
 
 /// A file attached to a page. Bytes are never kept.

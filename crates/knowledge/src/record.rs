@@ -1,13 +1,13 @@
 //! Everything that can have happened. A record is durable in the journal before anybody acts on it; the state file is a
 //! fold of these and nothing else. Fields are only ever added, with a default, so that an old journal stays readable.
 
-use crate::audience::Layer;
+use crate::audience::{Group, Layer};
 use crate::chunk::Chunk;
 use crate::document::Warning;
 use crate::graph::{Change, Mention, Reading};
 use crate::id::{BatchKey, ChunkId, NodeId, PackId, PageId, QuestionId, SpaceKey, Version};
 use crate::judge::{Finding, Question};
-use crate::page::{PageRef, Person, RawPage, Space};
+use crate::page::{Folder, PageRef, Person, RawPage, Space};
 use crate::prompt::Reply;
 use crate::summary::{Subject, Summary};
 use crate::time::Timestamp;
@@ -114,6 +114,12 @@ pub struct Listed {
     /// Layers of restrictions that the source knows by now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<Layer>,
+    /// Places in the tree of pages that are no pages, that the source knows by now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub folders: Vec<Folder>,
+    /// Groups that the rules name and who belongs to them, where the source can tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
     /// What the source passed over, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Warning>,

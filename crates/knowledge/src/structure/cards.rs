@@ -43,6 +43,7 @@ fn place(page: &RawPage) -> Option<(Chunk, Reading)> {
         PageKind::Page => "page",
         PageKind::BlogPost => "blog post",
         PageKind::Comment { .. } => "comment",
+        PageKind::Attachment { .. } => "file",
     };
     let first = format!("{} is a {what} in space {}.", line(&this_page(page).name), page.space);
     let under = page.ancestors.iter().map(|title| line(title)).collect::<Vec<_>>().join(" > ");
@@ -51,6 +52,7 @@ fn place(page: &RawPage) -> Option<(Chunk, Reading)> {
             Some(words) => format!("It comments on page {on}, on the words: {}", line(words)),
             None => format!("It comments on page {on}."),
         },
+        (PageKind::Attachment { on, .. }, ..) => format!("It is attached to page {on}."),
         (_, "", Some(parent)) => format!("It is a child of page {parent}."),
         (_, "", None) => String::new(),
         (_, under, Some(parent)) => format!("It is under: {under} (page {parent})"),
@@ -65,9 +67,13 @@ fn place(page: &RawPage) -> Option<(Chunk, Reading)> {
         };
         let space = saying.mention(space);
         saying.claim(Stated::new(this, "in_space", Object::Named(space), &first));
-        if let PageKind::Comment { on, .. } = &page.kind {
+        if let Some(on) = page.kind.on() {
+            let relation = match page.kind {
+                PageKind::Attachment { .. } => "attached_to",
+                _ => "comments_on",
+            };
             let on = saying.mention(page_by_id(on, on.as_str()));
-            saying.claim(Stated::new(this, "comments_on", Object::Named(on), &second));
+            saying.claim(Stated::new(this, relation, Object::Named(on), &second));
             return;
         }
         let named = saying.mention(by_title(page, &page.title));

@@ -107,6 +107,7 @@ pub(super) fn this_page(page: &RawPage) -> Mention {
     let (kind, name) = match (&page.kind, page.title.trim()) {
         (PageKind::Comment { .. }, "") => (Kind::new("Comment"), format!("comment {}", page.id)),
         (PageKind::Comment { .. }, title) => (Kind::new("Comment"), title.to_owned()),
+        (PageKind::Attachment { .. }, name) => (Kind::new("File"), name.to_owned()),
         (_, "") => (Kind::PAGE, format!("page {}", page.id)),
         (_, title) => (Kind::PAGE, title.to_owned()),
     };
