@@ -44,11 +44,43 @@ pub struct Key {
 }
 
 /// Every setting there is.
-pub const KEYS: [Key; 39] = [
+pub const KEYS: [Key; 45] = [
     Key {
         name: "source",
         default: "samples",
-        about: "the wiki to index: an export (ZIP or folder) or a folder of pages",
+        about: "the wiki to index: an export (ZIP or folder), a folder of pages, or the address of a Confluence, such as \
+                `https://SITE.atlassian.net/wiki`",
+    },
+    Key {
+        name: "confluence_user",
+        default: "",
+        about: "who we are to Confluence: the e-mail of an API token, or a user name; empty for a personal access token",
+    },
+    Key {
+        name: "confluence_token",
+        default: "",
+        about: "where the API token, personal access token or password is: `env:NAME` or `file:PATH`; empty for \
+                `CONFLUENCE_TOKEN`, if it is set",
+    },
+    Key {
+        name: "confluence_oauth",
+        default: "",
+        about: "a file with OAuth 2.0 tokens (mode 0600), which is rewritten as they are renewed; empty for none",
+    },
+    Key {
+        name: "confluence_deployment",
+        default: "",
+        about: "`cloud` or `data-center`; empty to tell by the address",
+    },
+    Key {
+        name: "confluence_spaces",
+        default: "",
+        about: "the keys of the spaces to read, with `,` between; empty for all but personal ones",
+    },
+    Key {
+        name: "confluence_history",
+        default: "0",
+        about: "versions before the current one that are read of each page, for looking back (0 to 1000)",
     },
     Key {
         name: "vault",

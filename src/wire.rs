@@ -2,6 +2,7 @@
 
 #[cfg(feature = "cloud")]
 mod buckets;
+pub mod confluence;
 pub mod embedding;
 mod models;
 pub mod stores;
@@ -40,6 +41,7 @@ pub fn check(settings: &Settings) -> Result<()> {
         return Err(Error::new(Kind::Usage, found)
             .hint("give a `--state` outside: the vault holds nothing but the journal"));
     }
+    confluence::check(settings)?;
     models::check(settings)?;
     embedding::check(settings)
 }
@@ -290,6 +292,9 @@ fn busy(path: &Path) -> Error {
 
 /// The world with the wiki that the settings name.
 pub fn world(settings: &Settings) -> Result<(Live, String)> {
+    if confluence::is_address(settings.text("source")) {
+        return confluence::world(settings);
+    }
     let path = settings.path("source");
     let (files, tree) = Files::open(&path)?;
     let source: Arc<dyn sources::Source> = sources::recognise(&tree)?.into();

@@ -3,6 +3,7 @@
 mod calls;
 mod config;
 mod courtesy;
+mod doctor;
 mod embed;
 mod estimate;
 mod head;
@@ -84,6 +85,9 @@ enum Verb {
     Search(search::Typed),
     /// Show an entity, a page, a fact or a chunk
     Show(show::Typed),
+    /// Check the way to a live Confluence: address, login, rights, limits, clock
+    #[command(after_help = doctor::EXAMPLE)]
+    Doctor(doctor::Typed),
     /// Make, check or fold a vault
     #[command(subcommand)]
     Vault(vault::Verb),
@@ -157,6 +161,9 @@ fn dispatch(typed: Typed) -> Result<Exit> {
         flags.push(("source", pipeline.source()));
         flags.push(("model", pipeline.model()));
     }
+    if let Verb::Doctor(doctor) = &verb {
+        flags.push(("source", doctor.source()));
+    }
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let settings = Settings::load(common.config.as_deref(), environment, &flags)?;
@@ -178,6 +185,7 @@ fn dispatch(typed: Typed) -> Result<Exit> {
             Verb::Status => status::run(&call).await,
             Verb::Search(typed) => search::run(&call, &typed).await,
             Verb::Show(typed) => show::run(&call, &typed).await,
+            Verb::Doctor(_) => doctor::run(&call).await,
             Verb::Vault(verb) => vault::run(&call, &verb).await,
             Verb::Config => config::run(&call),
         }

@@ -110,6 +110,7 @@ impl Source for Folder {
             Err(need) => return Ok(Step::Need(need)),
         };
         match ask {
+            Ask::Together(_) => Ok(Step::Records(Vec::new())),
             Ask::List { sweep, cursor } => {
                 let reference = |i: usize| catalogue.pages[i].reference();
                 let listed = slice(cursor.as_deref(), catalogue.pages.len(), &catalogue.around, reference)?;
@@ -143,7 +144,7 @@ impl Folder {
         // Reading happens outside the lock: another conversation may read the same file meanwhile, to the
         // same end.
         let read = match input {
-            Input::Start => None,
+            Input::Start | Input::Response { .. } => None,
             Input::Bytes { path, bytes } => {
                 self.files.get(path).map(|shape| (path.to_owned(), read_page(path, *shape, &bytes)))
             }

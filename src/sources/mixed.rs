@@ -139,6 +139,7 @@ impl Source for Mixed {
 
     fn step(&self, ask: &Ask, input: Input<'_>) -> Result<Step, SourceError> {
         match ask {
+            Ask::Together(_) => Ok(Step::Records(Vec::new())),
             Ask::List { sweep, cursor } => self.list(*sweep, cursor.as_deref(), input),
             Ask::Fetch { page, version, locator, fingerprint } => {
                 let Some((part, inner)) = self.part_of(locator) else {

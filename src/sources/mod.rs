@@ -6,6 +6,7 @@
 //! the path it was read from, and taking it in twice changes nothing, so several conversations with one
 //! source may run at once.
 
+pub mod confluence;
 pub mod export;
 pub mod folder;
 mod mixed;
@@ -42,6 +43,21 @@ pub enum Ask {
         /// The fingerprint the listing showed.
         fingerprint: String,
     },
+    /// Several fetches of one lot (see [`Source::lot`]) at once: gives the records of those that could be answered
+    /// together. The others are asked again, each alone.
+    Together(Vec<Ask>),
+}
+
+/// A request to the server of a wiki.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Get {
+    /// What is asked for, from the base address of the wiki on: it begins with `/`. Whoever performs it never takes it
+    /// for an address, so no answer can lead elsewhere.
+    pub path: String,
+    /// It asks for many things, and may ask for fewer: a server that breaks down over it is not asked the same again.
+    pub may_shrink: bool,
+    /// It asks for a file, which may lie on another host, where we are nobody; no more than so many bytes of it.
+    pub file_bytes: Option<u64>,
 }
 
 /// What a source needs to have read for it. Paths are those of the `Tree` it was recognised in.
@@ -66,12 +82,15 @@ pub enum Need {
         /// The file.
         path: String,
     },
+    /// An answer of the wiki's server.
+    Get(Get),
 }
 
 impl Need {
     /// The file that is needed.
     pub fn path(&self) -> &str {
         match self {
+            Need::Get(get) => &get.path,
             Need::Whole { path } | Need::Part { path, .. } | Need::Stream { path } => path,
         }
     }
@@ -95,6 +114,15 @@ pub enum Input<'a> {
         /// Its bytes, from the first one on.
         reader: &'a mut dyn BufRead,
     },
+    /// The answer to a `Need::Get`, of whatever status.
+    Response {
+        /// What was asked.
+        get: &'a Get,
+        /// The status.
+        status: u16,
+        /// The body.
+        body: Vec<u8>,
+    },
 }
 
 /// What a source says to an ask or an input.
@@ -114,6 +142,11 @@ pub trait Source: Send + Sync {
     /// Goes on with the conversation about `ask`. It begins with `Input::Start`; each `Need` is answered by
     /// its input.
     fn step(&self, ask: &Ask, input: Input<'_>) -> Result<Step, SourceError>;
+
+    /// Fetches of one lot may be asked `Together`; none for an ask that stands alone.
+    fn lot(&self, _ask: &Ask) -> Option<&'static str> {
+        None
+    }
 }
 
 /// A file as a walk saw it.

@@ -1,8 +1,8 @@
 //! Long listings in records of bounded size, and the fingerprint of a page. Must not know any kind of source.
 
 use super::{Kind, Skipped, SourceError};
-use knowledge::audience::Layer;
-use knowledge::page::{PageRef, Person, RawPage, Space};
+use knowledge::audience::{Group, Layer};
+use knowledge::page::{Folder, PageRef, Person, RawPage, Space};
 use knowledge::record::Listed;
 
 /// Pages (and people, and layers) in one `Listed`: a record of about 200 kB, small enough to append often and
@@ -15,6 +15,8 @@ pub(crate) struct Around {
     pub(crate) people: Vec<Person>,
     pub(crate) spaces: Vec<Space>,
     pub(crate) layers: Vec<Layer>,
+    pub(crate) folders: Vec<Folder>,
+    pub(crate) groups: Vec<Group>,
     pub(crate) skipped: Skipped,
 }
 
@@ -34,7 +36,8 @@ pub(crate) fn slice(
             )
         })?,
     };
-    let total = pages.max(around.people.len()).max(around.layers.len()).max(around.spaces.len());
+    let around_it = [around.people.len(), around.layers.len(), around.spaces.len(), around.folders.len()];
+    let total = around_it.into_iter().fold(pages.max(around.groups.len()), usize::max);
     let from = number.saturating_mul(SLICE);
     let range = |length: usize| from.min(length)..from.saturating_add(SLICE).min(length);
     Ok(Listed {
@@ -42,6 +45,8 @@ pub(crate) fn slice(
         people: around.people[range(around.people.len())].to_vec(),
         spaces: around.spaces[range(around.spaces.len())].to_vec(),
         layers: around.layers[range(around.layers.len())].to_vec(),
+        folders: around.folders[range(around.folders.len())].to_vec(),
+        groups: around.groups[range(around.groups.len())].to_vec(),
         skipped: if number == 0 { around.skipped.warnings() } else { Vec::new() },
         incomplete: around.skipped.is_incomplete(),
         next: (from.saturating_add(SLICE) < total).then(|| (number + 1).to_string()),

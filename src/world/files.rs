@@ -226,6 +226,10 @@ fn give(source: &dyn Source, ask: &Ask, files: &Files, need: &Need) -> Result<St
         Need::Stream { path } => {
             files.stream(path, |reader| source.step(ask, Input::Stream { path, reader }))
         }
+        Need::Get(get) => {
+            let text = format!("asking for `{}`: a wiki in files has no server", get.path);
+            Err(SourceError::new(Kind::Halt, text))
+        }
     }
 }
 

@@ -170,7 +170,9 @@ impl Http {
         }
         let secrets = private.into_iter().map(|(_, secret)| {
             // A server repeats the token, not always the word before it.
-            Secret::new(secret.expose().strip_prefix("Bearer ").unwrap_or(secret.expose()))
+            let text = secret.expose();
+            let bare = text.strip_prefix("Bearer ").or_else(|| text.strip_prefix("Basic "));
+            Secret::new(bare.unwrap_or(text))
         });
         Ok((headers, secrets.collect()))
     }

@@ -2,6 +2,7 @@
 
 use super::embeds::{self, Embeds};
 use super::files::{Files, answer};
+use super::web::Web;
 use super::http::Http;
 use super::{Question, Task, World, batches};
 use crate::error::{Error, Kind, Result};
@@ -13,11 +14,18 @@ use knowledge::time::Timestamp;
 use std::future::Future;
 use std::sync::Arc;
 
-/// Performs tasks against a wiki on disk.
+/// Performs tasks against a wiki on disk or on a server.
 pub struct Live {
-    wiki: Option<(Arc<dyn Source>, Arc<Files>)>,
+    wiki: Option<(Arc<dyn Source>, Way)>,
     models: Option<Arc<Models>>,
     embeds: Option<Arc<Embeds>>,
+}
+
+/// The way to a wiki.
+#[derive(Clone)]
+enum Way {
+    Files(Arc<Files>),
+    Web(Arc<Web>),
 }
 
 /// The models that may be asked, and the way to them.
@@ -33,7 +41,12 @@ pub struct Models {
 impl Live {
     /// A world that reads this source from these files.
     pub fn new(source: Arc<dyn Source>, files: Arc<Files>) -> Self {
-        Self { wiki: Some((source, files)), models: None, embeds: None }
+        Self { wiki: Some((source, Way::Files(files))), models: None, embeds: None }
+    }
+
+    /// A world that reads this source from a server.
+    pub fn on_a_server(source: Arc<dyn Source>, web: Arc<Web>) -> Self {
+        Self { wiki: Some((source, Way::Web(web))), models: None, embeds: None }
     }
 
     /// A world without a wiki: for a run that reads only what is kept.
@@ -70,14 +83,19 @@ impl World for Live {
                     return embeds::embed(&*embeds.ok_or_else(nobody)?, *texts).await;
                 }
             };
-            let Some((source, files)) = wiki else {
+            let Some((source, way)) = wiki else {
                 return Err(Error::new(Kind::Halt, "the last run left pages that are not fetched yet")
                     .hint("run `highwater pipeline` to its end first"));
             };
-            // Reading blocks: it runs beside the loop, so that an append never waits for a disk.
-            let asked = ask.clone();
-            let reading = tokio::task::spawn_blocking(move || answer(&*source, &asked, &files));
-            let read = reading.await.map_err(|error| Error::new(Kind::Bug, format!("reading: {error}")))?;
+            let read = match way {
+                Way::Web(web) => web.answer(&source, &ask).await,
+                Way::Files(files) => {
+                    // Reading blocks: it runs beside the loop, so that an append never waits for a disk.
+                    let asked = ask.clone();
+                    let reading = tokio::task::spawn_blocking(move || answer(&*source, &asked, &files));
+                    reading.await.map_err(|error| Error::new(Kind::Bug, format!("reading: {error}")))?
+                }
+            };
             read.or_else(|error| park(&ask, error))
         }
     }

@@ -8,6 +8,8 @@ pub mod files;
 pub(crate) mod google;
 pub mod http;
 pub mod live;
+pub mod oauth;
+pub mod web;
 
 use crate::error::Result;
 use crate::sources::Ask;

@@ -83,6 +83,7 @@ impl Source for Export {
             (None, _) => return Ok(Step::Need(Need::Stream { path: self.entities.clone() })),
         };
         match ask {
+            Ask::Together(_) => Ok(Step::Records(Vec::new())),
             Ask::List { sweep, cursor } => {
                 let reference = |i: usize| wiki.reference(&wiki.pages[i]);
                 let listed = slice(cursor.as_deref(), wiki.pages.len(), &wiki.around, reference)?;

@@ -1,0 +1,256 @@
+//! What a crawl has found so far, and the listing that it makes: pages with all that is known but their bodies, the
+//! tree above them, who may see what. It must not know by which requests it was found.
+//!
+//! Invariant: a rule that was not read denies. Whoever is above a page and was not seen stays its parent by id, and the
+//! state denies below a parent it holds nothing of.
+
+use crate::sources::Skipped;
+use crate::sources::slices::{Around, fingerprint};
+use knowledge::audience::{Group, Layer, LayerId, Rule};
+use knowledge::id::{PageId, PersonKey, SpaceKey, Version};
+use knowledge::page::{Attachment, BodyFormat, Folder, PageKind, PageRef, Person, RawPage, Space};
+use knowledge::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Deeper trees are circles: real ones are some dozens deep.
+const DEPTH: usize = 100;
+
+/// Something with text, as a list shows it.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) kind: Kind,
+    pub(super) space: String,
+    pub(super) title: String,
+    pub(super) version: u32,
+    pub(super) created: Option<Timestamp>,
+    pub(super) modified: Option<Timestamp>,
+    pub(super) author: Option<PersonKey>,
+    pub(super) editor: Option<PersonKey>,
+    /// The page or folder above a page; the comment that a comment answers.
+    pub(super) parent: Option<String>,
+    /// What a comment or a file stands on.
+    pub(super) on: Option<String>,
+    pub(super) quoted: Option<String>,
+    pub(super) link: Option<String>,
+    pub(super) media_type: Option<String>,
+    pub(super) size_bytes: Option<u64>,
+}
+
+/// What kind of content it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Page,
+    Blog,
+    Comment,
+    File,
+}
+
+/// What has been found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The keys of the spaces that are read; none for all.
+    pub(super) wanted: BTreeSet<String>,
+    /// As which kinds of place (see `cloud::folders`) an id was asked for in vain.
+    pub(super) place_kinds: BTreeMap<String, usize>,
+    /// By the server's own id.
+    pub(super) spaces: BTreeMap<String, Space>,
+    pub(super) space_rules: BTreeMap<String, Rule>,
+    pub(super) nodes: BTreeMap<String, Node>,
+    /// Places in the tree that are no pages: what they are called, and what they stand below.
+    pub(super) folders: BTreeMap<String, (String, Option<String>)>,
+    pub(super) rules: BTreeMap<String, Rule>,
+    pub(super) labels: BTreeMap<String, Vec<String>>,
+    pub(super) people: BTreeMap<PersonKey, Person>,
+    /// Names of groups by the server's own id.
+    pub(super) group_names: BTreeMap<String, String>,
+    /// Members of groups; none for one that could not be read.
+    pub(super) members: BTreeMap<String, BTreeSet<PersonKey>>,
+    pub(super) skipped: Skipped,
+}
+
+/// A complete listing.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    pub(super) pages: Vec<PageRef>,
+    pub(super) around: Around,
+}
+
+impl Found {
+    /// The key of a space, by the server's id.
+    pub(super) fn key_of(&self, space: Option<&str>) -> Option<String> {
+        self.spaces.get(space?).map(|space| space.key.to_string())
+    }
+
+    /// The space's key of what a comment or a file stands on; none if that was not listed.
+    pub(super) fn space_of(&self, on: Option<&str>) -> Option<String> {
+        self.nodes.get(on?).map(|node| node.space.clone())
+    }
+
+    /// Parents that nothing is known of yet, sorted.
+    pub(super) fn unknown_parents(&self) -> BTreeSet<String> {
+        let pages = self.nodes.values().filter(|node| node.kind == Kind::Page).filter_map(|node| node.parent.as_ref());
+        let folders = self.folders.values().filter_map(|(_, parent)| parent.as_ref());
+        let is_unknown = |id: &&String| !self.nodes.contains_key(*id) && !self.folders.contains_key(*id);
+        pages.chain(folders).filter(is_unknown).cloned().collect()
+    }
+
+    /// Groups that any rule names.
+    pub(super) fn groups_in_rules(&self) -> BTreeSet<String> {
+        let rules = self.rules.values().chain(self.space_rules.values());
+        let named = rules.filter_map(|rule| match rule {
+            Rule::Only { groups, .. } => Some(groups),
+            _ => None,
+        });
+        named.flatten().cloned().collect()
+    }
+
+    /// People that are named somewhere and of whom nothing is known.
+    pub(super) fn unknown_people(&self) -> BTreeSet<PersonKey> {
+        let of_nodes = self.nodes.values().flat_map(|node| [&node.author, &node.editor]).flatten();
+        let of_groups = self.members.values().flatten();
+        let rules = self.rules.values().chain(self.space_rules.values());
+        let of_rules = rules.filter_map(|rule| match rule {
+            Rule::Only { users, .. } => Some(users),
+            _ => None,
+        });
+        let all = of_nodes.chain(of_groups).chain(of_rules.flatten());
+        all.filter(|key| !self.people.contains_key(*key)).cloned().collect()
+    }
+
+    /// The listing.
+    pub(super) fn listing(mut self, history: u32) -> Listing {
+        let files = self.files();
+        let pages: Vec<PageRef> =
+            self.nodes.iter().filter_map(|(id, node)| self.page_ref(id, node, &files, history)).collect();
+        let folders = self.folders.iter().map(|(id, (_, parent))| Folder {
+            id: PageId::new(id.as_str()),
+            parent: parent.as_ref().map(PageId::new),
+        });
+        let around = Around {
+            spaces: self.spaces.values().cloned().collect(),
+            layers: self.layers(),
+            folders: folders.collect(),
+            groups: self.groups(),
+            people: std::mem::take(&mut self.people).into_values().collect(),
+            skipped: self.skipped,
+        };
+        Listing { pages, around }
+    }
+
+    fn groups(&self) -> Vec<Group> {
+        let group = |(name, members): (&String, &BTreeSet<PersonKey>)| Group {
+            name: name.clone(),
+            members: members.clone(),
+        };
+        self.members.iter().map(group).collect()
+    }
+
+    fn layers(&self) -> Vec<Layer> {
+        let spaces = self.spaces.values().map(|space| Layer {
+            id: LayerId::Space(space.key.clone()),
+            rule: self.space_rules.get(space.key.as_str()).cloned().unwrap_or(Rule::Unknown),
+        });
+        let has_rule = |node: &Node| matches!(node.kind, Kind::Page | Kind::Blog);
+        let pages = self.nodes.iter().filter(|(_, node)| has_rule(node)).map(|(id, _)| id);
+        let pages = pages.chain(self.folders.keys()).map(|id| Layer {
+            id: LayerId::Page(PageId::new(id.as_str())),
+            rule: self.rules.get(id).cloned().unwrap_or(Rule::Unknown),
+        });
+        // That nothing is restricted is what a missing layer says.
+        spaces.chain(pages.filter(|layer| layer.rule != Rule::Everyone)).collect()
+    }
+
+    /// Files by what they are attached to, sorted by name.
+    fn files(&self) -> BTreeMap<&str, Vec<Attachment>> {
+        let mut files: BTreeMap<&str, Vec<Attachment>> = BTreeMap::new();
+        for node in self.nodes.values().filter(|node| node.kind == Kind::File) {
+            let Some(on) = &node.on else { continue };
+            files.entry(on).or_default().push(Attachment {
+                name: node.title.clone(),
+                media_type: node.media_type.clone(),
+                size_bytes: node.size_bytes,
+                uploaded: node.modified,
+                by: node.editor.clone(),
+            });
+        }
+        files.values_mut().for_each(|files| files.sort_by(|one, other| one.name.cmp(&other.name)));
+        files
+    }
+
+    /// Titles from the top of the space down to the parent.
+    fn ancestors(&self, parent: Option<&str>) -> Vec<String> {
+        let (mut titles, mut at) = (Vec::new(), parent);
+        while let Some(id) = at.filter(|_| titles.len() < DEPTH) {
+            let found = self.nodes.get(id).map(|node| (&node.title, &node.parent));
+            let Some((title, parent)) =
+                found.or_else(|| self.folders.get(id).map(|(title, parent)| (title, parent)))
+            else {
+                break;
+            };
+            titles.push(title.clone());
+            at = parent.as_deref();
+        }
+        titles.reverse();
+        titles
+    }
+
+    fn page_ref(
+        &self,
+        id: &str,
+        node: &Node,
+        files: &BTreeMap<&str, Vec<Attachment>>,
+        history: u32,
+    ) -> Option<PageRef> {
+        let page = self.shell(id, node, files)?;
+        let locator = serde_json::to_string(&page).ok()?;
+        let oldest = node.version.saturating_sub(history).max(1);
+        let is_page = matches!(node.kind, Kind::Page | Kind::Blog);
+        Some(PageRef {
+            id: page.id.clone(),
+            space: page.space.clone(),
+            version: Some(page.version),
+            history: (oldest..node.version).filter(|_| is_page).map(Version).collect(),
+            // The version stands for the body.
+            fingerprint: fingerprint(&page, &[0; 32]),
+            locator,
+        })
+    }
+
+    /// A page with everything but its body.
+    fn shell(&self, id: &str, node: &Node, files: &BTreeMap<&str, Vec<Attachment>>) -> Option<RawPage> {
+        let on = node.on.as_ref().map(PageId::new);
+        let kind = match node.kind {
+            Kind::Page => PageKind::Page,
+            Kind::Blog => PageKind::BlogPost,
+            Kind::Comment => PageKind::Comment { on: on?, quoted: node.quoted.clone() },
+            Kind::File => return None,
+        };
+        let above = match node.kind {
+            Kind::Comment => node.on.as_deref(),
+            _ => node.parent.as_deref(),
+        };
+        let mut ancestors = self.ancestors(above);
+        if node.kind == Kind::Blog {
+            ancestors.clear();
+        }
+        Some(RawPage {
+            id: PageId::new(id),
+            space: SpaceKey::new(node.space.as_str()),
+            kind,
+            version: Version(node.version),
+            title: node.title.clone(),
+            format: BodyFormat::Storage,
+            body: String::new(),
+            created: node.created,
+            modified: node.modified,
+            author: node.author.clone(),
+            editor: node.editor.clone(),
+            parent: node.parent.as_ref().map(PageId::new),
+            ancestors,
+            labels: self.labels.get(id).cloned().unwrap_or_default(),
+            attachments: files.get(id).cloned().unwrap_or_default(),
+            link: node.link.clone(),
+            historical: false,
+        })
+    }
+}

@@ -1,0 +1,256 @@
+//! The way to a live wiki: requests are paced for the whole client, sent again when a server asks for patience, and
+//! fetches that are owed at once travel together. It must not know what an answer means; that is the source's.
+//!
+//! Invariant: a request goes below the base address of the wiki and nowhere else. The one redirect that is followed is
+//! that of a file, and whoever is redirected to is shown no login.
+
+mod pace;
+
+use super::http::Http;
+use super::oauth::Tokens;
+use crate::models::{self, Auth, Method, Refusal, Request, Response};
+use crate::secret::Secret;
+use crate::sources::{Ask, Get, Input, Kind, Need, Source, SourceError, Step};
+use knowledge::id::{PageId, Version};
+use knowledge::record::Record;
+use pace::Pace;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Semaphore, oneshot};
+
+/// How often a request is sent that a server breaks down over.
+const BREAKDOWNS: u32 = 5;
+/// The same, when it may ask for less instead.
+const BREAKDOWNS_OF_MANY: u32 = 2;
+/// How often a server may ask for patience before it is taken for gone: with the longest pauses, some hours.
+const PATIENCE: u32 = 200;
+/// Bodies asked for at once: some of them have a megabyte, and servers break down over fewer.
+const LOT: usize = 50;
+/// Requests under way at once: servers for people bear few.
+const AT_ONCE: usize = 4;
+/// How long fetches wait for company.
+const GATHERING: Duration = Duration::from_millis(5);
+
+/// What lets us in.
+#[derive(Clone)]
+pub enum Login {
+    /// Nothing.
+    Nobody,
+    /// A name and a token (Cloud) or password.
+    Basic(Secret),
+    /// A personal access token.
+    Bearer(Secret),
+    /// Tokens that a file holds and that are renewed.
+    OAuth(Arc<Tokens>),
+}
+
+/// A way to a wiki's server. It is shared by all who ask.
+pub struct Web {
+    http: Http,
+    base: String,
+    login: Login,
+    pace: Pace,
+    at_once: Semaphore,
+    waiting: Mutex<BTreeMap<&'static str, VecDeque<Waiting>>>,
+}
+
+struct Waiting {
+    ask: Ask,
+    told: oneshot::Sender<Option<Record>>,
+}
+
+impl Web {
+    /// A way to the server whose interfaces begin at this address.
+    pub fn new(http: Http, base: &str, login: Login) -> Self {
+        let (pace, at_once) = (Pace::default(), Semaphore::new(AT_ONCE));
+        Self { http, base: base.to_owned(), login, pace, at_once, waiting: Mutex::default() }
+    }
+
+    /// Answers an ask: asks the server what the source needs until it has its records.
+    pub async fn answer(self: &Arc<Self>, source: &Arc<dyn Source>, ask: &Ask) -> Result<Vec<Record>, SourceError> {
+        if let Some(lot) = source.lot(ask)
+            && let Some(record) = self.together(source, lot, ask).await?
+        {
+            return Ok(vec![record]);
+        }
+        self.converse(source, ask).await
+    }
+
+    async fn converse(&self, source: &Arc<dyn Source>, ask: &Ask) -> Result<Vec<Record>, SourceError> {
+        let mut step = source.step(ask, Input::Start)?;
+        loop {
+            let get = match step {
+                Step::Records(records) => return Ok(records),
+                Step::Need(Need::Get(get)) => get,
+                Step::Need(need) => {
+                    let text = format!("reading `{}`: a wiki on a server has no files", need.path());
+                    return Err(SourceError::new(Kind::Halt, text));
+                }
+            };
+            let Response { status, body, .. } = self.get(&get).await?;
+            step = source.step(ask, Input::Response { get: &get, status, body })?;
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<&'static str, VecDeque<Waiting>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks together with whoever else asks for the same lot just now. Whoever finds nobody there gathers, and asks for
+    /// all. None for an ask that no answer for many holds: it is asked alone.
+    async fn together(
+        self: &Arc<Self>,
+        source: &Arc<dyn Source>,
+        lot: &'static str,
+        ask: &Ask,
+    ) -> Result<Option<Record>, SourceError> {
+        let (told, hears) = oneshot::channel();
+        let gathers = {
+            let mut waiting = self.waiting();
+            let queue = waiting.entry(lot).or_default();
+            queue.push_back(Waiting { ask: ask.clone(), told });
+            queue.len() == 1
+        };
+        if gathers {
+            let (web, source) = (self.clone(), source.clone());
+            tokio::spawn(async move { web.gather(&source, lot).await });
+        }
+        // Whoever gathers may be gone, and everybody asks alone.
+        Ok(hears.await.unwrap_or(None))
+    }
+
+    async fn gather(&self, source: &Arc<dyn Source>, lot: &'static str) {
+        tokio::time::sleep(GATHERING).await;
+        let Ok(_turn) = self.at_once.acquire().await else { return };
+        loop {
+            let some: Vec<Waiting> = {
+                let mut waiting = self.waiting();
+                let queue = waiting.entry(lot).or_default();
+                let count = queue.len().min(LOT);
+                queue.drain(..count).filter(|one| !one.told.is_closed()).collect()
+            };
+            if some.is_empty() {
+                return;
+            }
+            self.ask_for(source, some).await;
+        }
+    }
+
+    /// Asks for some at once; while a server breaks down over it, for each half of them.
+    async fn ask_for(&self, source: &Arc<dyn Source>, some: Vec<Waiting>) {
+        let mut lots = VecDeque::from([some]);
+        while let Some(mut some) = lots.pop_front() {
+            let asks = some.iter().map(|one| one.ask.clone()).collect();
+            let records = match some.len() {
+                // One alone is asked as such, by whoever waits for it.
+                1 => Ok(Vec::new()),
+                _ => self.converse(source, &Ask::Together(asks)).await,
+            };
+            let records = records.unwrap_or_default();
+            if records.is_empty() && some.len() > 1 {
+                let half = some.split_off(some.len() / 2);
+                lots.extend([some, half]);
+                continue;
+            }
+            let mut found: BTreeMap<(PageId, Version), Record> =
+                records.into_iter().filter_map(|record| Some((named(&record)?, record))).collect();
+            for Waiting { ask, told } in some {
+                let record = match ask {
+                    Ask::Fetch { page, version, .. } => found.remove(&(page, version)),
+                    _ => None,
+                };
+                // Whoever waited may be gone: the run was told to stop.
+                told.send(record).ok();
+            }
+        }
+    }
+
+    /// Sends a request until there is an answer that means something.
+    ///
+    /// # Errors
+    /// The server is not there, or does not let us in.
+    pub async fn get(&self, get: &Get) -> Result<Response, SourceError> {
+        let (mut patience, mut breakdowns, mut renewed) = (0, 0, false);
+        loop {
+            self.pace.wait().await;
+            let sent = self.send(get).await;
+            let response = match sent {
+                Ok(response) => response,
+                Err(refusal) => {
+                    breakdowns += 1;
+                    if breakdowns >= BREAKDOWNS || matches!(refusal.kind, models::Kind::Halt) {
+                        return Err(SourceError::new(Kind::Halt, refusal.text)
+                            .hint("see that the wiki is there, then run the same command again"));
+                    }
+                    self.pace.rest(None, breakdowns, &get.path);
+                    continue;
+                }
+            };
+            self.pace.heeds(&response);
+            match response.status {
+                401 if !renewed && self.renew().await? => renewed = true,
+                401 => return Err(self.refused()),
+                _ if asks_for_patience(&response) && patience < PATIENCE => {
+                    patience += 1;
+                    self.pace.rest(pace::retry_after(&response), patience, &get.path);
+                }
+                500.. if breakdowns + 1 < if get.may_shrink { BREAKDOWNS_OF_MANY } else { BREAKDOWNS } => {
+                    breakdowns += 1;
+                    self.pace.rest(None, breakdowns, &get.path);
+                }
+                _ => return Ok(response),
+            }
+        }
+    }
+
+    async fn send(&self, get: &Get) -> Result<Response, Refusal> {
+        let auth = match &self.login {
+            Login::Nobody => Auth::None,
+            Login::Basic(secret) => Auth::Header("authorization", secret.clone()),
+            Login::Bearer(token) => Auth::Bearer(token.clone()),
+            Login::OAuth(tokens) => Auth::Bearer(tokens.access(&self.http).await?),
+        };
+        let request = Request {
+            method: Method::Get,
+            url: format!("{}{}", self.base, get.path),
+            headers: vec![("accept", "application/json".to_owned())],
+            private: Vec::new(),
+            auth,
+            body: Vec::new(),
+        };
+        self.http.send(&request).await
+    }
+
+    /// Tokens that were refused are renewed, where they can be.
+    async fn renew(&self) -> Result<bool, SourceError> {
+        let Login::OAuth(tokens) = &self.login else { return Ok(false) };
+        tokens.renew(&self.http).await.map_err(|refusal| SourceError::new(Kind::Halt, refusal.text))?;
+        Ok(true)
+    }
+
+    fn refused(&self) -> SourceError {
+        let text = format!("asking `{}`: the server does not accept our login (status 401)", self.base);
+        SourceError::new(Kind::Halt, text)
+            .hint("see `confluence_user` and `confluence_token`; `highwater doctor` says what is missing")
+    }
+}
+
+/// The page and version a record is about.
+fn named(record: &Record) -> Option<(PageId, Version)> {
+    match record {
+        Record::Fetched(page) => Some((page.id.clone(), page.version)),
+        _ => None,
+    }
+}
+
+/// Whether an answer says no more than `later`. Data Center under load sends pages for people, whatever the status.
+fn asks_for_patience(response: &Response) -> bool {
+    let is_for_people = response.header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
+    match response.status {
+        429 => true,
+        503 => response.header("retry-after").is_some(),
+        200..300 | 403 => is_for_people,
+        _ => false,
+    }
+}

@@ -1,0 +1,116 @@
+//! The pace of a whole client. One request that is told to wait holds up all, since the limit is the client's.
+
+use crate::models::Response;
+use jiff::{SignedDuration, Timestamp};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The first pause where a server names none, and the longest.
+const FIRST: Duration = Duration::from_secs(2);
+const LONGEST: Duration = Duration::from_secs(60);
+/// A server that names a longer pause than this has its clock wrong, or means never.
+const LONGEST_NAMED: Duration = Duration::from_secs(3_600);
+/// Between requests, while a server says that its limit is near.
+const NEAR_LIMIT: Duration = Duration::from_millis(1_000);
+
+/// When the next request may be sent.
+#[derive(Debug, Default)]
+pub(super) struct Pace(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Nothing is sent before.
+    until: Option<Instant>,
+    /// What lies between two requests.
+    between: Duration,
+}
+
+impl Pace {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for its turn.
+    pub(super) async fn wait(&self) {
+        loop {
+            let until = {
+                let mut state = self.state();
+                let now = Instant::now();
+                match state.until.filter(|until| *until > now) {
+                    Some(until) => until,
+                    None => {
+                        state.until = Some(now + state.between);
+                        return;
+                    }
+                }
+            };
+            tokio::time::sleep_until(until).await;
+        }
+    }
+
+    /// Nobody sends anything for a while: as long as the server says, or longer each time.
+    pub(super) fn rest(&self, named: Option<Duration>, attempt: u32, path: &str) {
+        let length = named.map_or_else(|| pause(attempt, path), |named| named.min(LONGEST_NAMED));
+        let mut state = self.state();
+        state.until = state.until.max(Some(Instant::now() + length));
+    }
+
+    /// Slows down near a limit, and no longer.
+    pub(super) fn heeds(&self, response: &Response) {
+        let is_near = response.header("x-ratelimit-nearlimit").is_some_and(|near| near.eq_ignore_ascii_case("true"))
+            || response.header("x-ratelimit-remaining") == Some("0");
+        self.state().between = if is_near { NEAR_LIMIT } else { Duration::ZERO };
+    }
+}
+
+/// Twice as long each time, and a little apart for each request, so that several clients do not come back at once.
+fn pause(attempt: u32, path: &str) -> Duration {
+    let doubled = FIRST.saturating_mul(1 << attempt.saturating_sub(1).min(10)).min(LONGEST);
+    let share = u32::from(blake3::hash(path.as_bytes()).as_bytes()[0]);
+    doubled.mul_f64(0.75 + f64::from(share) / 1_024.0)
+}
+
+/// How long a server wants to be left alone: in seconds, or until a moment, by its own clock.
+pub(super) fn retry_after(response: &Response) -> Option<Duration> {
+    let text = response.header("retry-after")?.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = moment(text)?;
+    let now = response.header("date").and_then(moment)?;
+    let left: SignedDuration = until.duration_since(now);
+    Some(Duration::try_from(left).unwrap_or_default())
+}
+
+/// A moment as HTTP writes it (RFC 9110, section 5.6.7).
+fn moment(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::parse(text).ok().map(|zoned| zoned.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(headers: &[(&str, &str)]) -> Option<Duration> {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        retry_after(&Response { status: 429, headers, body: Vec::new() })
+    }
+
+    #[test]
+    fn both_forms_of_retry_after_are_read() {
+        assert_eq!(told(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
+        assert_eq!(told(&[("retry-after", "0")]), Some(Duration::ZERO));
+        let date = ("date", "Fri, 27 Nov 2026 15:00:00 GMT");
+        assert_eq!(told(&[date, ("retry-after", "Fri, 27 Nov 2026 15:00:30 GMT")]), Some(Duration::from_secs(30)));
+        assert_eq!(told(&[date, ("retry-after", "Fri, 27 Nov 2026 14:00:30 GMT")]), Some(Duration::ZERO));
+        assert_eq!(told(&[("retry-after", "soon")]), None);
+        assert_eq!(told(&[]), None);
+    }
+
+    #[test]
+    fn pauses_grow_and_have_an_end() {
+        let lengths: Vec<Duration> = (1..12).map(|attempt| pause(attempt, "/x")).collect();
+        assert!(lengths.is_sorted() && lengths[0] >= FIRST.mul_f64(0.75) && lengths[10] <= LONGEST);
+    }
+}
