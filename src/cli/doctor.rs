@@ -82,7 +82,8 @@ async fn examine(call: &Call, wiki: &Wiki, web: &Web) -> Vec<Finding> {
     let response = match ask(web, doctor::LOGIN).await {
         Ok(response) => response,
         Err(error) => {
-            let hint = error.hint.unwrap_or_else(|| "see that the address is right and can be reached".to_owned());
+            let hint =
+                error.hint.unwrap_or_else(|| "see that the address is right and can be reached".to_owned());
             return vec![Finding::bad("address", error.text, hint)];
         }
     };
@@ -107,7 +108,11 @@ fn login(call: &Call, response: &Response, findings: &mut Vec<Finding>) -> bool 
     match doctor::login(&response.body).filter(|_| response.is_success()) {
         None => {
             let found = format!("who we are is answered with status {}", response.status);
-            findings.push(Finding::bad("login", found, "see that the address ends where the wiki begins (`/wiki` on Cloud)"));
+            findings.push(Finding::bad(
+                "login",
+                found,
+                "see that the address ends where the wiki begins (`/wiki` on Cloud)",
+            ));
             return false;
         }
         Some(login) if login.is_nobody => {
@@ -115,12 +120,16 @@ fn login(call: &Call, response: &Response, findings: &mut Vec<Finding>) -> bool 
         }
         Some(login) => {
             findings.push(Finding::good("login", format!("`{}`", login.name)));
-            findings.push(Finding::good("zone", login.zone.unwrap_or_else(|| "not said; a day of overlap covers it".to_owned())));
+            findings.push(Finding::good(
+                "zone",
+                login.zone.unwrap_or_else(|| "not said; a day of overlap covers it".to_owned()),
+            ));
         }
     }
     if !call.settings.text("confluence_oauth").is_empty() {
         let found = "the tokens in the file change with each renewal";
-        let hint = "on a disk that does not last, use an API token: a renewed token that is lost locks us out";
+        let hint =
+            "on a disk that does not last, use an API token: a renewed token that is lost locks us out";
         findings.push(Finding { hint: Some(hint.to_owned()), ..Finding::good("tokens", found) });
     }
     true
@@ -132,7 +141,11 @@ fn clock(response: &Response) -> Finding {
     let apart = world::live::now().duration_since(said.timestamp());
     match apart.abs() <= SKEW {
         true => Finding::good("clock", format!("{} s apart from the server's", apart.as_secs())),
-        false => Finding::bad("clock", format!("{} s apart from the server's", apart.as_secs()), "set this machine's clock"),
+        false => Finding::bad(
+            "clock",
+            format!("{} s apart from the server's", apart.as_secs()),
+            "set this machine's clock",
+        ),
     }
 }
 
@@ -164,7 +177,11 @@ async fn reach(wiki: &Wiki, web: &Web) -> Vec<Finding> {
         findings.push(Finding::bad("spaces", text, "see `confluence_spaces`, and the account's rights"));
     }
     let Some(first) = keys.first() else {
-        findings.push(Finding::bad("spaces", "none that is read", "see `confluence_spaces`, and the account's rights"));
+        findings.push(Finding::bad(
+            "spaces",
+            "none that is read",
+            "see `confluence_spaces`, and the account's rights",
+        ));
         return findings;
     };
     findings.push(Finding::good("spaces", format!("{} are read, such as `{first}`", keys.len())));

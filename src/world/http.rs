@@ -248,7 +248,7 @@ fn insert(headers: &mut HeaderMap, name: &str, value: &str, sensitive: bool) -> 
     Ok(())
 }
 
-fn is_inside(url: &reqwest::Url) -> bool {
+pub(super) fn is_inside(url: &reqwest::Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -2,8 +2,8 @@
 
 use super::embeds::{self, Embeds};
 use super::files::{Files, answer};
-use super::web::Web;
 use super::http::Http;
+use super::web::Web;
 use super::{Question, Task, World, batches};
 use crate::error::{Error, Kind, Result};
 use crate::models::batch::Pauses;

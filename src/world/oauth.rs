@@ -72,7 +72,8 @@ impl Tokens {
             }
         }
         // What stands in the file is not repeated: it may be a token.
-        let held = serde_json::from_str(&text).map_err(|error| wrong(format!("line {}: not as expected", error.line())))?;
+        let held = serde_json::from_str(&text)
+            .map_err(|error| wrong(format!("line {}: not as expected", error.line())))?;
         Ok(Self { path: path.to_owned(), held: Mutex::new(held) })
     }
 
@@ -108,9 +109,13 @@ impl Tokens {
             body: body.to_string().into_bytes(),
         };
         let response = http.send(&request).await?;
-        let halt = |why: String| Refusal::new(models::Kind::Halt, format!("renewing the access token: {why}"));
+        let halt =
+            |why: String| Refusal::new(models::Kind::Halt, format!("renewing the access token: {why}"));
         if !response.is_success() {
-            return Err(halt(format!("status {}; log in anew and write the new token file", response.status)));
+            return Err(halt(format!(
+                "status {}; log in anew and write the new token file",
+                response.status
+            )));
         }
         let granted: Granted = serde_json::from_slice(&response.body)
             .map_err(|_| halt("the answer holds no token".to_owned()))?;
@@ -128,7 +133,8 @@ impl Tokens {
     }
 
     fn keep(&self, held: &Held) -> std::io::Result<()> {
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder =
+            self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         // Made with mode 0600.
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(serde_json::to_string_pretty(held)?.as_bytes())?;

@@ -29,6 +29,8 @@ const PATIENCE: u32 = 200;
 const LOT: usize = 50;
 /// Requests under way at once: servers for people bear few.
 const AT_ONCE: usize = 4;
+/// Redirects of a file: to the media host, and once more inside it.
+const REDIRECTS: u32 = 4;
 /// How long fetches wait for company.
 const GATHERING: Duration = Duration::from_millis(5);
 
@@ -68,7 +70,11 @@ impl Web {
     }
 
     /// Answers an ask: asks the server what the source needs until it has its records.
-    pub async fn answer(self: &Arc<Self>, source: &Arc<dyn Source>, ask: &Ask) -> Result<Vec<Record>, SourceError> {
+    pub async fn answer(
+        self: &Arc<Self>,
+        source: &Arc<dyn Source>,
+        ask: &Ask,
+    ) -> Result<Vec<Record>, SourceError> {
         if let Some(lot) = source.lot(ask)
             && let Some(record) = self.together(source, lot, ask).await?
         {
@@ -177,10 +183,21 @@ impl Web {
             let sent = self.send(get).await;
             let response = match sent {
                 Ok(response) => response,
+                Err(refusal) if refusal.kind == models::Kind::Never => {
+                    return Err(SourceError::new(Kind::Never, refusal.text));
+                }
                 Err(refusal) => {
                     breakdowns += 1;
-                    if breakdowns >= BREAKDOWNS || matches!(refusal.kind, models::Kind::Halt) {
-                        return Err(SourceError::new(Kind::Halt, refusal.text)
+                    if get.may_shrink
+                        && breakdowns >= BREAKDOWNS_OF_MANY
+                        && refusal.kind != models::Kind::Halt
+                    {
+                        // Cut off in the middle, or too large: as if it had broken down over it.
+                        return Ok(Response { status: 500, headers: Vec::new(), body: Vec::new() });
+                    }
+                    if breakdowns >= BREAKDOWNS || refusal.kind == models::Kind::Halt {
+                        let kind = if get.file_bytes.is_some() { Kind::Never } else { Kind::Halt };
+                        return Err(SourceError::new(kind, refusal.text)
                             .hint("see that the wiki is there, then run the same command again"));
                     }
                     self.pace.rest(None, breakdowns, &get.path);
@@ -205,21 +222,49 @@ impl Web {
     }
 
     async fn send(&self, get: &Get) -> Result<Response, Refusal> {
+        let url = format!("{}{}", self.base, get.path);
+        if !get.path.starts_with('/') || place(&url) != place(&self.base) {
+            let text = format!("asking `{}`: `{}` does not lead there", self.base, get.path);
+            return Err(Refusal::new(models::Kind::Halt, text));
+        }
+        let Some(bytes) = get.file_bytes else {
+            return self.http.send(&self.request(url, true).await?).await;
+        };
+        let http = self.http.clone().with_body(usize::try_from(bytes).unwrap_or(usize::MAX));
+        let mut url = url;
+        for _ in 0..REDIRECTS {
+            let is_ours = place(&url) == place(&self.base);
+            let response = http.send(&self.request(url.clone(), is_ours).await?).await?;
+            let Some(next) = redirected(&url, &response) else { return Ok(response) };
+            if !next.starts_with("https://")
+                && place(&next) != place(&self.base)
+                && !is_of_this_machine(&next)
+            {
+                let text = format!("fetching a file of `{}`: it lies where others can read along", self.base);
+                return Err(Refusal::new(models::Kind::Never, text));
+            }
+            url = next;
+        }
+        let text = format!("fetching a file of `{}`: more than {REDIRECTS} redirects", self.base);
+        Err(Refusal::new(models::Kind::Never, text))
+    }
+
+    /// A request; to anybody but the wiki's own server it is made as nobody.
+    async fn request(&self, url: String, is_ours: bool) -> Result<Request, Refusal> {
         let auth = match &self.login {
             Login::Nobody => Auth::None,
             Login::Basic(secret) => Auth::Header("authorization", secret.clone()),
             Login::Bearer(token) => Auth::Bearer(token.clone()),
             Login::OAuth(tokens) => Auth::Bearer(tokens.access(&self.http).await?),
         };
-        let request = Request {
+        Ok(Request {
             method: Method::Get,
-            url: format!("{}{}", self.base, get.path),
-            headers: vec![("accept", "application/json".to_owned())],
+            url,
+            headers: vec![("accept", "application/json, */*;q=0.5".to_owned())],
             private: Vec::new(),
-            auth,
+            auth: if is_ours { auth } else { Auth::None },
             body: Vec::new(),
-        };
-        self.http.send(&request).await
+        })
     }
 
     /// Tokens that were refused are renewed, where they can be.
@@ -234,6 +279,24 @@ impl Web {
         SourceError::new(Kind::Halt, text)
             .hint("see `confluence_user` and `confluence_token`; `highwater doctor` says what is missing")
     }
+}
+
+/// Scheme, host and port of an address; none for what is no address.
+fn place(url: &str) -> Option<String> {
+    Some(reqwest::Url::parse(url).ok()?.origin().ascii_serialization())
+}
+
+fn is_of_this_machine(url: &str) -> bool {
+    reqwest::Url::parse(url).is_ok_and(|url| super::http::is_inside(&url))
+}
+
+/// Where an answer sends us on to, if it does.
+fn redirected(from: &str, response: &Response) -> Option<String> {
+    if !matches!(response.status, 301..=303 | 307 | 308) {
+        return None;
+    }
+    let to = reqwest::Url::parse(from).ok()?.join(response.header("location")?).ok()?;
+    Some(to.to_string())
 }
 
 /// The page and version a record is about.

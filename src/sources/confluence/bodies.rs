@@ -60,7 +60,9 @@ impl Wanted {
                 let list = if self.page.kind == PageKind::Page { PAGES } else { BLOGS };
                 format!("/api/v2/{list}/{id}?body-format={form}&version={version}")
             }
-            _ if self.is_current() => format!("/rest/api/content/{id}?expand=body.{form},version,space,history"),
+            _ if self.is_current() => {
+                format!("/rest/api/content/{id}?expand=body.{form},version,space,history")
+            }
             _ => format!(
                 "/rest/api/content/{id}?status=historical&version={version}&expand=body.{form},version,space,history"
             ),
@@ -159,7 +161,9 @@ pub(super) fn together(wiki: &Wiki, asks: &[Ask]) -> Option<Get> {
     let path = match lot {
         CONTENT => {
             let cql = encoded(&format!("id in ({ids})"));
-            format!("/rest/api/content/search?cql={cql}&expand=body.storage,version,space,history&limit={limit}")
+            format!(
+                "/rest/api/content/search?cql={cql}&expand=body.storage,version,space,history&limit={limit}"
+            )
         }
         list => format!("/api/v2/{list}?id={ids}&body-format=storage&limit={limit}"),
     };
@@ -169,10 +173,13 @@ pub(super) fn together(wiki: &Wiki, asks: &[Ask]) -> Option<Get> {
 /// The records of those that an answer for many holds as they were wanted.
 pub(super) fn of_many(wiki: &Wiki, asks: &[Ask], body: &[u8]) -> Vec<Record> {
     let answered: Vec<Answered> = match asks.first().and_then(|ask| Wanted::of(ask).ok()?.lot(wiki)) {
-        Some(CONTENT) => json::<List<Content1>>(body).unwrap_or_default().results.into_iter().map(Into::into).collect(),
+        Some(CONTENT) => {
+            json::<List<Content1>>(body).unwrap_or_default().results.into_iter().map(Into::into).collect()
+        }
         _ => json::<List<Content2>>(body).unwrap_or_default().results.into_iter().map(Into::into).collect(),
     };
-    let mut by_id: BTreeMap<String, Answered> = answered.into_iter().map(|one| (one.id.clone(), one)).collect();
+    let mut by_id: BTreeMap<String, Answered> =
+        answered.into_iter().map(|one| (one.id.clone(), one)).collect();
     let record = |ask: &Ask| {
         let wanted = Wanted::of(ask).ok()?;
         let found = by_id.remove(wanted.page.id.as_str()).filter(|found| found.is_current)?;
@@ -190,7 +197,12 @@ pub(super) enum One {
 }
 
 /// Reads the answer for one page.
-pub(super) fn of_one(wanted: Wanted, wiki: &Wiki, (get, status): (&Get, u16), body: &[u8]) -> Result<One, SourceError> {
+pub(super) fn of_one(
+    wanted: Wanted,
+    wiki: &Wiki,
+    (get, status): (&Get, u16),
+    body: &[u8],
+) -> Result<One, SourceError> {
     let id = wanted.page.id.clone();
     let cannot = |why: &str| SourceError::new(Kind::Never, format!("fetching page {id}: {why}"));
     match status {

@@ -32,7 +32,12 @@ pub(super) fn stage(wiki: &Wiki, found: &Found, number: usize) -> Option<Vec<(Wh
         2 => contents(found, What::Pages, "page"),
         3 => contents(found, What::Blogs, "blogpost"),
         4 => missing_marks(found),
-        5 => searched(found, What::Comments, "comment", "version,container,history,ancestors,extensions.inlineProperties"),
+        5 => searched(
+            found,
+            What::Comments,
+            "comment",
+            "version,container,history,ancestors,extensions.inlineProperties",
+        ),
         6 => searched(found, What::Files, "attachment", "version,container,extensions"),
         7 => found
             .groups_in_rules()
@@ -78,7 +83,9 @@ fn searched(found: &Found, what: What, kind: &str, expand: &str) -> Vec<(What, S
 /// What the list did not bring along: restrictions of what stands above and is not listed, too.
 fn missing_marks(found: &Found) -> Vec<(What, String)> {
     let pages = found.nodes.iter().filter(|(_, node)| matches!(node.kind, Kind::Page | Kind::Blog));
-    let missing = pages.map(|(id, _)| id).filter(|id| !matches!(found.rules.get(*id), Some(rule) if *rule != Rule::Unknown));
+    let missing = pages
+        .map(|(id, _)| id)
+        .filter(|id| !matches!(found.rules.get(*id), Some(rule) if *rule != Rule::Unknown));
     missing
         .map(|id| (What::Mark(id.clone()), format!("{V1}content/{}/restriction/byOperation", encoded(id))))
         .collect()
@@ -156,7 +163,8 @@ fn take(found: &mut Found, content: Content1, kind: Kind) {
     if let Some(restrictions) = content.restrictions {
         found.rules.insert(content.id.clone(), restrictions.rule());
     }
-    let (author, editor) = (content.history.as_ref().and_then(|history| history.created_by.clone()), content.version.user());
+    let (author, editor) =
+        (content.history.as_ref().and_then(|history| history.created_by.clone()), content.version.user());
     for person in [&author, &editor].into_iter().flatten().filter_map(User::person) {
         found.people.insert(person.key.clone(), person);
     }

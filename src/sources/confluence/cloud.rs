@@ -31,7 +31,11 @@ pub(super) const PLACES: [&str; 4] = ["folders", "whiteboards", "databases", "em
 pub(super) fn stage(wiki: &Wiki, found: &Found, number: usize) -> Option<Vec<(What, String)>> {
     let ids: Vec<&str> = found.spaces.keys().map(String::as_str).collect();
     let lists = |what: What, name: &str, more: &str| {
-        let list = |ids: &[&str]| (what.clone(), format!("{V2}{name}?space-id={}{more}&limit={LIMIT}", ids.join(",")));
+        let list = |ids: &[&str]| {
+            // By id, so that what is edited meanwhile does not move from one page of the list to another.
+            let path = format!("{V2}{name}?space-id={}{more}&sort=id&limit={LIMIT}", ids.join(","));
+            (what.clone(), path)
+        };
         ids.chunks(SPACES).map(list).collect()
     };
     Some(match number {
@@ -72,7 +76,8 @@ fn marks(found: &Found) -> Vec<(What, String)> {
         found.spaces.values().map(|space| format!("\"{}\"", space.key.as_str().replace('"', ""))).collect();
     let query = |keys: &[String]| {
         let cql = format!("type in (page,blogpost) and space in ({})", keys.join(","));
-        let expand = "metadata.labels,restrictions.read.restrictions.user,restrictions.read.restrictions.group";
+        let expand =
+            "metadata.labels,restrictions.read.restrictions.user,restrictions.read.restrictions.group";
         let path = format!("{V1}content/search?cql={}&expand={expand}&limit={LIMIT_V1}", encoded(&cql));
         (What::Marks, path)
     };
@@ -108,7 +113,8 @@ fn members(found: &Found) -> Vec<(What, String)> {
 fn people(found: &Found) -> Vec<(What, String)> {
     let unknown: Vec<PersonKey> = found.unknown_people().into_iter().collect();
     let path = |keys: &[PersonKey]| {
-        let ids: Vec<String> = keys.iter().map(|key| format!("accountId={}", encoded(key.as_str()))).collect();
+        let ids: Vec<String> =
+            keys.iter().map(|key| format!("accountId={}", encoded(key.as_str()))).collect();
         (What::Users(keys.to_vec()), format!("{V1}user/bulk?{}&limit={LIMIT_V1}", ids.join("&")))
     };
     unknown.chunks(PEOPLE).map(path).collect()

@@ -86,8 +86,7 @@ impl Crawl {
     /// A crawl that has asked nothing yet.
     pub(super) fn begin(wiki: Wiki) -> Self {
         let found = Found { wanted: wiki.spaces.iter().cloned().collect(), ..Found::default() };
-        let mut crawl =
-            Self { wiki, found, todo: VecDeque::new(), stage: 0, requests: 0 };
+        let mut crawl = Self { wiki, found, todo: VecDeque::new(), stage: 0, requests: 0 };
         crawl.go_on();
         crawl
     }
@@ -95,7 +94,11 @@ impl Crawl {
     /// What is asked next; none when all is found.
     pub(super) fn next(&self) -> Option<Get> {
         let (_, path) = self.todo.front()?;
-        Some(Get { path: path.clone(), may_shrink: limit_of(path).is_some_and(|limit| limit > FEWEST), file_bytes: None })
+        Some(Get {
+            path: path.clone(),
+            may_shrink: limit_of(path).is_some_and(|limit| limit > FEWEST),
+            file_bytes: None,
+        })
     }
 
     /// Takes an answer in.
@@ -210,7 +213,10 @@ pub(super) fn next_of(link: Option<&str>, api: &str) -> Option<String> {
 /// says where to go on by the number it was asked for, and rows would be missed.
 pub(super) fn after(path: &str, rows: usize, has_next: bool) -> Option<String> {
     let (_, query) = path.split_once('?')?;
-    let start: usize =
-        query.split('&').find_map(|pair| pair.strip_prefix("start=")).and_then(|text| text.parse().ok()).unwrap_or(0);
+    let start: usize = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("start="))
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0);
     (has_next && rows > 0).then(|| with(path, "start", &(start + rows).to_string()))
 }

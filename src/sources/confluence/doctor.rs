@@ -46,7 +46,8 @@ pub fn read_spaces(wiki: &Wiki, body: &[u8]) -> Option<(Vec<String>, Vec<String>
         true => wants_space(&space.kind),
         false => wiki.spaces.contains(&space.key),
     };
-    let keys: Vec<String> = list.results.iter().filter(|space| is_read(space)).map(|space| space.key.clone()).collect();
+    let keys: Vec<String> =
+        list.results.iter().filter(|space| is_read(space)).map(|space| space.key.clone()).collect();
     let missing = wiki.spaces.iter().filter(|key| is_whole && !keys.contains(key)).cloned().collect();
     Some((keys, missing))
 }
@@ -54,10 +55,14 @@ pub fn read_spaces(wiki: &Wiki, body: &[u8]) -> Option<(Vec<String>, Vec<String>
 /// Paths that show whether restrictions, groups and rights of a space can be read, each with what goes wrong without.
 pub fn rights(wiki: &Wiki, space: &str) -> Vec<(String, &'static str)> {
     let cql = super::encoded(&format!("type=page and space=\"{}\"", space.replace('"', "")));
-    let marks = format!("/rest/api/content/search?cql={cql}&expand=restrictions.read.restrictions.user&limit=1");
+    let marks =
+        format!("/rest/api/content/search?cql={cql}&expand=restrictions.read.restrictions.user&limit=1");
     vec![
         (marks, "restrictions of pages: without them nobody passes `--as`"),
-        ("/rest/api/group?limit=1&start=0".to_owned(), "groups: without them `--as` takes nobody for a member"),
+        (
+            "/rest/api/group?limit=1&start=0".to_owned(),
+            "groups: without them `--as` takes nobody for a member",
+        ),
         (
             match wiki.is_cloud {
                 true => "/api/v2/footer-comments?limit=1".to_owned(),

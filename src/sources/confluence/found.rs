@@ -88,7 +88,11 @@ impl Found {
 
     /// Parents that nothing is known of yet, sorted.
     pub(super) fn unknown_parents(&self) -> BTreeSet<String> {
-        let pages = self.nodes.values().filter(|node| node.kind == Kind::Page).filter_map(|node| node.parent.as_ref());
+        let pages = self
+            .nodes
+            .values()
+            .filter(|node| node.kind == Kind::Page)
+            .filter_map(|node| node.parent.as_ref());
         let folders = self.folders.values().filter_map(|(_, parent)| parent.as_ref());
         let is_unknown = |id: &&String| !self.nodes.contains_key(*id) && !self.folders.contains_key(*id);
         pages.chain(folders).filter(is_unknown).cloned().collect()

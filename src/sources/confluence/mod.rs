@@ -11,6 +11,8 @@ mod crawl;
 pub mod doctor;
 mod found;
 mod shapes;
+#[cfg(test)]
+mod tests;
 
 use super::slices::slice;
 use super::{Ask, Input, Kind, Need, Source, SourceError, Step};

@@ -58,8 +58,9 @@ impl Pace {
 
     /// Slows down near a limit, and no longer.
     pub(super) fn heeds(&self, response: &Response) {
-        let is_near = response.header("x-ratelimit-nearlimit").is_some_and(|near| near.eq_ignore_ascii_case("true"))
-            || response.header("x-ratelimit-remaining") == Some("0");
+        let is_near =
+            response.header("x-ratelimit-nearlimit").is_some_and(|near| near.eq_ignore_ascii_case("true"))
+                || response.header("x-ratelimit-remaining") == Some("0");
         self.state().between = if is_near { NEAR_LIMIT } else { Duration::ZERO };
     }
 }
@@ -102,7 +103,10 @@ mod tests {
         assert_eq!(told(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
         assert_eq!(told(&[("retry-after", "0")]), Some(Duration::ZERO));
         let date = ("date", "Fri, 27 Nov 2026 15:00:00 GMT");
-        assert_eq!(told(&[date, ("retry-after", "Fri, 27 Nov 2026 15:00:30 GMT")]), Some(Duration::from_secs(30)));
+        assert_eq!(
+            told(&[date, ("retry-after", "Fri, 27 Nov 2026 15:00:30 GMT")]),
+            Some(Duration::from_secs(30))
+        );
         assert_eq!(told(&[date, ("retry-after", "Fri, 27 Nov 2026 14:00:30 GMT")]), Some(Duration::ZERO));
         assert_eq!(told(&[("retry-after", "soon")]), None);
         assert_eq!(told(&[]), None);

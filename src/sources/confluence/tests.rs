@@ -1,0 +1,255 @@
+//! The source against answers written by hand: what it asks, what it makes of the answers, and that no answer leads it
+//! astray.
+
+use super::*;
+use knowledge::audience::{Layer, LayerId, Rule};
+use knowledge::id::{PageId, PersonKey, SpaceKey, Version};
+use knowledge::page::RawPage;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+/// Answers by a part of the path; the first that fits counts.
+type Script<'a> = &'a [(&'a str, u16, &'a str)];
+
+fn confluence(is_cloud: bool) -> Confluence {
+    let base = if is_cloud { "https://x.atlassian.net/wiki" } else { "https://wiki.example.org/c" };
+    Confluence::new(Wiki { base: base.to_owned(), is_cloud, spaces: Vec::new(), history: 0 })
+}
+
+/// Goes on with a conversation until there are records; what is in no script is not there.
+fn converse(
+    source: &Confluence,
+    ask: &Ask,
+    script: Script<'_>,
+) -> (Result<Vec<Record>, SourceError>, Vec<String>) {
+    let mut asked = Vec::new();
+    let mut step = source.step(ask, Input::Start);
+    loop {
+        let get = match step {
+            Ok(Step::Need(Need::Get(get))) => get,
+            Ok(Step::Need(need)) => panic!("{need:?}"),
+            Ok(Step::Records(records)) => return (Ok(records), asked),
+            Err(error) => return (Err(error), asked),
+        };
+        assert!(asked.len() < 500, "no end: {get:?}");
+        asked.push(get.path.clone());
+        let answer = script.iter().find(|(part, ..)| get.path.contains(part));
+        let (status, body) = answer.map_or((404, "{}"), |(_, status, body)| (*status, *body));
+        step = source.step(ask, Input::Response { get: &get, status, body: body.as_bytes().to_vec() });
+    }
+}
+
+fn listed(source: &Confluence, script: Script<'_>) -> (Listed, Vec<String>) {
+    let (records, asked) = converse(source, &Ask::List { sweep: 1, cursor: None }, script);
+    match records.unwrap().pop() {
+        Some(Record::Listed(listed)) => (listed, asked),
+        other => panic!("{other:?}"),
+    }
+}
+
+const SPACE: (&str, u16, &str) = (
+    "/api/v2/spaces?",
+    200,
+    r#"{"results":[{"id":"7","key":"OPS","name":"Operations","type":"global"}],"_links":{}}"#,
+);
+const PAGES: (&str, u16, &str) = (
+    "/api/v2/pages?space-id",
+    200,
+    r#"{"results":[
+        {"id":"1","status":"current","title":"Top","spaceId":"7","version":{"number":3,"createdAt":"2026-01-02T03:04:05Z"}},
+        {"id":"2","status":"current","title":"Below","spaceId":"7","parentId":"50","parentType":"folder","version":{"number":1}}
+      ],"_links":{}}"#,
+);
+const FOLDER: (&str, u16, &str) =
+    ("/api/v2/folders/50", 200, r#"{"id":"50","title":"Shelf","parentId":"1","parentType":"page"}"#);
+const MARKS: (&str, u16, &str) = (
+    "content/search?cql=type%20in",
+    200,
+    r#"{"results":[{"id":"1","metadata":{"labels":{"results":[{"name":"b"},{"name":"a"}]}},
+        "restrictions":{"read":{"restrictions":{"user":{"results":[]},"group":{"results":[{"name":"staff","id":"g1"}]}}}}}]}"#,
+);
+const FREE: (&str, u16, &str) = (
+    "restriction/byOperation",
+    200,
+    r#"{"read":{"restrictions":{"user":{"results":[]},"group":{"results":[]}}}}"#,
+);
+
+fn rule_of(listed: &Listed, id: &LayerId) -> Option<Rule> {
+    listed.layers.iter().find(|layer| layer.id == *id).map(|Layer { rule, .. }| rule.clone())
+}
+
+fn page(id: &str) -> LayerId {
+    LayerId::Page(PageId::new(id))
+}
+
+#[test]
+fn a_cloud_is_listed_with_its_tree_its_labels_and_who_may_see_what() {
+    let groups = ("/rest/api/group?", 200, r#"{"results":[{"name":"staff","id":"g1"}]}"#);
+    let members =
+        ("group/g1/membersByGroupId", 200, r#"{"results":[{"accountId":"a1","displayName":"Ada"}]}"#);
+    let rights = (
+        "spaces/7/permissions",
+        200,
+        r#"{"results":[{"principal":{"type":"group","id":"g1"},"operation":{"key":"read","targetType":"space"}},
+                       {"principal":{"type":"user","id":"a2"},"operation":{"key":"delete","targetType":"space"}}]}"#,
+    );
+    let users = ("user/bulk", 200, r#"{"results":[{"accountId":"a1","displayName":"Ada"}]}"#);
+    let none = r#"{"results":[]}"#;
+    let lists =
+        ["blogposts?", "footer-comments", "inline-comments", "attachments"].map(|list| (list, 200, none));
+    let script = [SPACE, PAGES, FOLDER, MARKS, FREE, groups, members, rights, users];
+    let script: Vec<_> = script.into_iter().chain(lists).collect();
+    let (listed, _) = listed(&confluence(true), &script);
+    let below: RawPage = serde_json::from_str(&listed.pages[1].locator).unwrap();
+    assert_eq!(
+        (below.ancestors, below.title.as_str()),
+        (vec!["Top".to_owned(), "Shelf".to_owned()], "Below")
+    );
+    let top: RawPage = serde_json::from_str(&listed.pages[0].locator).unwrap();
+    assert_eq!((top.labels, top.version), (vec!["a".to_owned(), "b".to_owned()], Version(3)));
+    assert_eq!(listed.folders.len(), 1);
+    let staff = Rule::Only { users: [].into(), groups: ["staff".to_owned()].into() };
+    assert_eq!(rule_of(&listed, &LayerId::Space(SpaceKey::new("OPS"))), Some(staff.clone()));
+    assert_eq!(rule_of(&listed, &page("1")), Some(staff));
+    assert_eq!(rule_of(&listed, &page("2")), None, "asked for alone, it is free");
+    assert_eq!(listed.groups[0].members, [PersonKey::new("a1")].into());
+    assert!(!listed.incomplete && listed.next.is_none());
+}
+
+#[test]
+fn what_cannot_be_read_denies_and_what_may_be_missing_retracts_nothing() {
+    let broken =
+        [SPACE, PAGES, ("folders/50", 404, ""), ("content/search", 400, ""), ("inline-comments", 403, "")];
+    let (listed, _) = listed(&confluence(true), &broken);
+    assert_eq!(rule_of(&listed, &LayerId::Space(SpaceKey::new("OPS"))), Some(Rule::Unknown));
+    assert_eq!(rule_of(&listed, &page("1")), Some(Rule::Unknown));
+    assert_eq!(rule_of(&listed, &page("2")), Some(Rule::Unknown));
+    assert!(listed.incomplete, "comments may be missing");
+    assert!(listed.folders.is_empty(), "a place that cannot be read is not held, and denies");
+    let (ended, _) = converse(&confluence(true), &Ask::List { sweep: 1, cursor: None }, &[]);
+    assert_eq!(ended.unwrap_err().kind, Kind::Halt, "without spaces there is no listing");
+}
+
+#[test]
+fn a_server_that_breaks_down_over_many_is_asked_for_fewer_from_the_same_place() {
+    let source = confluence(true);
+    let slow = ("limit=250", 504, "");
+    let (_, asked) =
+        listed(&source, &[SPACE, ("spaces/7/permissions?limit=125", 500, ""), slow, PAGES, FREE]);
+    let of_pages: Vec<_> = asked.iter().filter(|path| path.contains("/pages?")).collect();
+    assert!(of_pages[0].ends_with("limit=250") && of_pages[1].ends_with("limit=125"), "{of_pages:?}");
+    let rights: Vec<_> = asked.iter().filter(|path| path.contains("permissions")).collect();
+    assert!(rights.last().unwrap().ends_with("limit=62"), "{rights:?}");
+}
+
+#[test]
+fn a_next_page_leads_nowhere_but_below_the_wiki_and_ends_with_the_rows() {
+    let lure = r#"{"results":[{"id":"1","title":"T","spaceId":"7","version":{"number":1}}],
+                   "_links":{"next":"https://evil.example/api/v2/pages?cursor=X&limit=250"}}"#;
+    let end = r#"{"results":[],"_links":{"next":"/wiki/api/v2/pages?cursor=Y"}}"#;
+    let (_, asked) = listed(
+        &confluence(true),
+        &[SPACE, ("cursor=X", 200, end), ("/api/v2/pages?space-id", 200, lure), FREE],
+    );
+    assert!(asked.contains(&"/api/v2/pages?cursor=X&limit=250".to_owned()), "{asked:?}");
+    assert!(!asked.iter().any(|path| path.contains("cursor=Y")), "a list without rows has ended");
+    assert!(asked.iter().all(|path| path.starts_with("/api/v2/") || path.starts_with("/rest/api/")));
+}
+
+#[test]
+fn a_list_that_counts_goes_on_after_the_rows_that_came() {
+    let space = ("/rest/api/space?", 200, r#"{"results":[{"id":7,"key":"OPS","name":"","type":"global"}]}"#);
+    let first = r#"{"results":[{"id":"1","title":"T","space":{"key":"OPS"},"version":{"number":1}}],
+                    "limit":200,"_links":{"next":"/rest/api/content?start=200"}}"#;
+    let rest = r#"{"results":[{"id":"2","title":"U","space":{"key":"OPS"},"version":{"number":1},"ancestors":[{"id":"1","type":"page"}]}]}"#;
+    let script = [space, ("type=page&status=current&expand", 200, first), ("start=1", 200, rest), FREE];
+    let script = [script[0], ("start=1", 200, rest), script[1], script[3]];
+    let (listed, asked) = listed(&confluence(false), &script);
+    assert!(asked.iter().any(|path| path.contains("start=1")), "{asked:?}");
+    assert_eq!(listed.pages.iter().map(|page| page.id.as_str()).collect::<Vec<_>>(), ["1", "2"]);
+}
+
+fn fetches(source: &Confluence) -> Vec<Ask> {
+    let (listed, _) = listed(source, &[SPACE, PAGES, FOLDER, MARKS, FREE]);
+    let fetch = |page: knowledge::page::PageRef| Ask::Fetch {
+        page: page.id,
+        version: page.version.unwrap(),
+        locator: page.locator,
+        fingerprint: page.fingerprint,
+    };
+    listed.pages.into_iter().map(fetch).collect()
+}
+
+#[test]
+fn bodies_come_together_and_only_of_the_version_that_was_asked_for() {
+    let source = confluence(true);
+    let asks = fetches(&source);
+    assert_eq!(source.lot(&asks[0]), source.lot(&asks[1]));
+    let bodies = r#"{"results":[
+        {"id":"1","status":"current","version":{"number":4},"body":{"storage":{"value":"<p>newer</p>"}}},
+        {"id":"2","status":"current","version":{"number":1},"body":{"storage":{"value":"<p>two</p>"}}}]}"#;
+    let (records, asked) = converse(&source, &Ask::Together(asks.clone()), &[("/pages?id=1,2", 200, bodies)]);
+    assert_eq!(asked.len(), 1);
+    let records = records.unwrap();
+    assert!(
+        matches!(&records[..], [Record::Fetched(page)] if page.body == "<p>two</p>" && page.id.as_str() == "2")
+    );
+    let exact = r#"{"id":"1","status":"current","title":"Top","version":{"number":3},"body":{"storage":{"value":"<p>old</p>"}}}"#;
+    let (records, asked) = converse(&source, &asks[0], &[("version=3", 200, exact)]);
+    assert!(asked[0].contains("/pages/1?") && asked[0].contains("version=3"), "{asked:?}");
+    assert!(matches!(&records.unwrap()[..], [Record::Fetched(page)] if page.body == "<p>old</p>"));
+}
+
+#[test]
+fn a_page_that_went_away_is_gone_and_one_that_breaks_the_server_is_read_as_it_is_viewed() {
+    let source = confluence(true);
+    let ask = fetches(&source).remove(0);
+    let (records, _) = converse(&source, &ask, &[]);
+    assert!(matches!(&records.unwrap()[..], [Record::Gone { page }] if page.as_str() == "1"));
+    let trashed = r#"{"id":"1","status":"trashed","version":{"number":3},"body":{"storage":{"value":"x"}}}"#;
+    let (records, _) = converse(&source, &ask, &[("/pages/1", 200, trashed)]);
+    assert!(matches!(&records.unwrap()[..], [Record::Gone { .. }]));
+    let viewed =
+        r#"{"id":"1","status":"current","version":{"number":3},"body":{"view":{"value":"<p>seen</p>"}}}"#;
+    let script = [("body-format=storage", 500, ""), ("body-format=view", 200, viewed)];
+    let (records, _) = converse(&source, &ask, &script);
+    assert!(matches!(&records.unwrap()[..], [Record::Fetched(page)] if page.body == "<p>seen</p>"));
+    let (ended, _) = converse(&source, &ask, &[("body-format", 500, "")]);
+    assert_eq!(ended.unwrap_err().kind, Kind::Never, "one poisoned page parks, and stops nothing");
+}
+
+#[test]
+fn addresses_tell_the_deployment() {
+    assert!(
+        is_cloud("https://x.atlassian.net/wiki")
+            && is_cloud("https://api.atlassian.com/ex/confluence/1/wiki")
+    );
+    assert!(!is_cloud("https://wiki.example.org") && !is_cloud("https://atlassian.net.example.org/"));
+}
+
+proptest! {
+    /// Whatever a server answers, the conversation ends, without a panic, and asks for nothing but what it should.
+    #[test]
+    fn no_answer_leads_astray(bodies in proptest::collection::vec((0usize..12, 0u16..4, any::<bool>()), 1..60)) {
+        let pool: BTreeMap<usize, &str> = [
+            SPACE.2, PAGES.2, FOLDER.2, MARKS.2, FREE.2, "", "null", "[]", r#"{"results":{}}"#,
+            r#"{"results":[{"id":1,"version":{"number":-1}}]}"#,
+            r#"{"results":[{"id":"50","title":"loop","spaceId":"7","parentId":"50"}],"_links":{"next":"/api/v2/pages?cursor=a"}}"#,
+            "<html>please wait</html>",
+        ].into_iter().enumerate().collect();
+        for is_cloud in [true, false] {
+            let source = confluence(is_cloud);
+            let ask = Ask::List { sweep: 1, cursor: None };
+            let mut step = source.step(&ask, Input::Start);
+            let mut answers = bodies.iter();
+            while let Ok(Step::Need(Need::Get(get))) = step {
+                prop_assert!(get.path.starts_with("/api/v2/") || get.path.starts_with("/rest/api/"));
+                let (body, status) = match answers.next() {
+                    Some((body, status, _)) => (pool[body], [200, 200, 404, 500][*status as usize]),
+                    None => ("{}", 404),
+                };
+                step = source.step(&ask, Input::Response { get: &get, status, body: body.as_bytes().to_vec() });
+            }
+        }
+    }
+}
