@@ -208,10 +208,9 @@ impl Http {
 
     fn refusal(&self, place: &str, fault: Fault, secrets: &[Secret]) -> Refusal {
         let (kind, found) = match fault {
-            Fault::TooLarge => (
-                Kind::fault(),
-                format!("the answer is over {} MB, which is no model's", self.bounds.body >> 20),
-            ),
+            Fault::TooLarge => {
+                (Kind::fault(), format!("the answer is over the limit of {} MB", self.bounds.body >> 20))
+            }
             Fault::Transport(error) if error.is_timeout() && !error.is_connect() => {
                 (Kind::fault(), format!("no whole answer within {} s", self.bounds.total.as_secs_f32()))
             }

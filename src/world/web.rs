@@ -95,7 +95,17 @@ impl Web {
                 }
             };
             let Response { status, body, .. } = self.get(&get).await?;
-            step = source.step(ask, Input::Response { get: &get, status, body })?;
+            step = match get.file_bytes {
+                None => source.step(ask, Input::Response { get: &get, status, body })?,
+                // To read a file takes a while, and the loop must not wait for it.
+                Some(_) => {
+                    let (source, ask) = (source.clone(), ask.clone());
+                    let read = move || source.step(&ask, Input::Response { get: &get, status, body });
+                    tokio::task::spawn_blocking(read).await.map_err(|error| {
+                        SourceError::new(Kind::Never, format!("reading a file: {error}"))
+                    })??
+                }
+            };
         }
     }
 
@@ -128,7 +138,6 @@ impl Web {
 
     async fn gather(&self, source: &Arc<dyn Source>, lot: &'static str) {
         tokio::time::sleep(GATHERING).await;
-        let Ok(_turn) = self.at_once.acquire().await else { return };
         loop {
             let some: Vec<Waiting> = {
                 let mut waiting = self.waiting();
@@ -179,8 +188,12 @@ impl Web {
     pub async fn get(&self, get: &Get) -> Result<Response, SourceError> {
         let (mut patience, mut breakdowns, mut renewed) = (0, 0, false);
         loop {
-            self.pace.wait().await;
-            let sent = self.send(get).await;
+            let sent = {
+                // Nobody closes it.
+                let _turn = self.at_once.acquire().await;
+                self.pace.wait().await;
+                self.send(get).await
+            };
             let response = match sent {
                 Ok(response) => response,
                 Err(refusal) if refusal.kind == models::Kind::Never => {

@@ -59,6 +59,9 @@ pub enum PageKind {
         on: PageId,
         /// The media type, such as `application/pdf`, where known.
         media_type: Option<String>,
+        /// BLAKE3 of its bytes, which are not kept; none before it was read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        digest: Option<String>,
     },
 }
 

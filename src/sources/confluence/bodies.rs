@@ -9,6 +9,7 @@ use super::{Wiki, encoded};
 use crate::sources::{Ask, Get, Kind, SourceError};
 use knowledge::id::{PageId, Version};
 use knowledge::page::{PageKind, RawPage};
+use knowledge::read::file::{FileText, OFFICE_CAP_BYTES, text_of};
 use knowledge::record::Record;
 use std::collections::BTreeMap;
 
@@ -55,6 +56,9 @@ impl Wanted {
     pub(super) fn alone(&self, wiki: &Wiki, format: Format) -> Get {
         let id = encoded(self.page.id.as_str());
         let (version, form) = (self.version, format.word());
+        if let PageKind::Attachment { on, .. } = &self.page.kind {
+            return self.file(wiki, on);
+        }
         let path = match (&self.page.kind, wiki.is_cloud) {
             (PageKind::Page | PageKind::BlogPost, true) => {
                 let list = if self.page.kind == PageKind::Page { PAGES } else { BLOGS };
@@ -68,6 +72,27 @@ impl Wanted {
             ),
         };
         Get { path, may_shrink: false, file_bytes: None }
+    }
+
+    /// The request for the bytes of a file. Its address is made here: the one that the server tells leads anywhere.
+    fn file(&self, wiki: &Wiki, on: &PageId) -> Get {
+        let (id, on, version) = (encoded(self.page.id.as_str()), encoded(on.as_str()), self.version);
+        let path = match wiki.is_cloud {
+            true => format!("/rest/api/content/{on}/child/attachment/{id}/download?version={version}"),
+            false => format!("/download/attachments/{on}/{}?version={version}", encoded(&self.page.title)),
+        };
+        Get { path, may_shrink: false, file_bytes: Some(OFFICE_CAP_BYTES) }
+    }
+
+    /// The text of a file. What has none is kept without, so that it is not fetched again.
+    fn with_bytes(self, bytes: &[u8]) -> RawPage {
+        let mut page = self.page;
+        let PageKind::Attachment { media_type, digest, .. } = &mut page.kind else { return page };
+        *digest = Some(blake3::hash(bytes).to_hex().to_string());
+        if let Ok(FileText { format, body, .. }) = text_of(&page.title, media_type.as_deref(), bytes) {
+            (page.format, page.body) = (format, body);
+        }
+        page
     }
 
     /// The page with its body, as of the version that was wanted.
@@ -210,8 +235,13 @@ pub(super) fn of_one(
         // Whoever may not see a page is told that there is none.
         404 | 403 | 410 if wanted.is_current() => return Ok(gone(id)),
         404 | 403 | 410 => return Err(cannot("this version cannot be had any more")),
-        500.. if Format::of(get) == Format::Storage => return Ok(One::Again(Format::View)),
+        500.. if get.file_bytes.is_none() && Format::of(get) == Format::Storage => {
+            return Ok(One::Again(Format::View));
+        }
         _ => return Err(cannot(&format!("status {status}"))),
+    }
+    if get.file_bytes.is_some() {
+        return Ok(One::Record(Record::Fetched(Box::new(wanted.with_bytes(body)))));
     }
     let is_v2 = wiki.is_cloud && get.path.starts_with("/api/v2/");
     let answered: Option<Answered> = match is_v2 {

@@ -2,9 +2,9 @@
 //! and all that is above each with it. Lists count by `start`.
 
 use super::cloud::{counted, take_space};
-use super::crawl::{Read, What, json};
+use super::crawl::{Read, What, json, start_of, with};
 use super::found::{Found, Kind, Node};
-use super::shapes::{self, Content1, Restrictions, SpacePermission, User, time};
+use super::shapes::{self, Content1, List, Restrictions, SpacePermission, User, time};
 use super::{Wiki, encoded};
 use knowledge::audience::Rule;
 use std::collections::BTreeSet;
@@ -13,6 +13,8 @@ const V1: &str = "/rest/api/";
 /// What the server gives at most with what we ask it to bring along.
 const LIMIT: usize = 200;
 const KEYS: usize = 40;
+/// How often lists are begun again in one crawl.
+const RESTARTS: u32 = 20;
 /// What is brought along with a page.
 const EXPAND: &str = "version,space,ancestors,history,metadata.labels,restrictions.read.restrictions.user,\
                       restrictions.read.restrictions.group";
@@ -96,10 +98,10 @@ pub(super) fn read(found: &mut Found, (what, path): (&What, &str), body: &[u8]) 
     let read = match what {
         What::Spaces => counted(path, body, |space: shapes::Space| take_space(found, space)),
         What::Rights(id) => rights(found, id, body),
-        What::Pages => counted(path, body, |content: Content1| take(found, content, Kind::Page)),
-        What::Blogs => counted(path, body, |content: Content1| take(found, content, Kind::Blog)),
-        What::Comments => counted(path, body, |content: Content1| take(found, content, Kind::Comment)),
-        What::Files => counted(path, body, |content: Content1| take(found, content, Kind::File)),
+        What::Pages => overlapping(found, path, body, Kind::Page),
+        What::Blogs => overlapping(found, path, body, Kind::Blog),
+        What::Comments => overlapping(found, path, body, Kind::Comment),
+        What::Files => overlapping(found, path, body, Kind::File),
         What::Mark(id) => json(body).map(|restrictions: Restrictions| {
             found.rules.insert(id.clone(), restrictions.rule());
             None
@@ -122,6 +124,26 @@ pub(super) fn read(found: &mut Found, (what, path): (&What, &str), body: &[u8]) 
         What::Groups | What::Marks | What::Folder(_) => None,
     };
     read.map_or(Read::Broken, Read::Next)
+}
+
+/// Takes in a page of a list that counts, and that people change meanwhile: where a row goes away, the rows behind it
+/// move up, and one would be missed. So each page begins with the last row of the one before; where it does not, the list
+/// is read again from its start. A list that never holds still is broken.
+fn overlapping(found: &mut Found, path: &str, body: &[u8], kind: Kind) -> Option<Option<String>> {
+    let list: List<Content1> = json(body)?;
+    let (start, rows) = (start_of(path), list.results.len());
+    if start == 0 {
+        found.edge = None;
+    }
+    let has_moved = start > 0 && found.edge != list.results.first().map(|content| content.id.clone());
+    if has_moved {
+        found.restarts += 1;
+        return (found.restarts < RESTARTS).then(|| Some(with(path, "start", "0")));
+    }
+    found.edge = list.results.last().map(|content| content.id.clone());
+    let has_more = list.links.next.is_some() && rows > usize::from(start > 0);
+    list.results.into_iter().for_each(|content| take(found, content, kind));
+    Some(has_more.then(|| with(path, "start", &(start + rows - 1).to_string())))
 }
 
 /// Who may view a space. Older versions do not say: then nobody passes.

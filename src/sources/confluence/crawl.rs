@@ -212,11 +212,15 @@ pub(super) fn next_of(link: Option<&str>, api: &str) -> Option<String> {
 /// The next page of a list that counts: after as many rows as came. A server that gives fewer than it was asked for
 /// says where to go on by the number it was asked for, and rows would be missed.
 pub(super) fn after(path: &str, rows: usize, has_next: bool) -> Option<String> {
-    let (_, query) = path.split_once('?')?;
-    let start: usize = query
+    (has_next && rows > 0).then(|| with(path, "start", &(start_of(path) + rows).to_string()))
+}
+
+/// At which row a request for a part of a list begins.
+pub(super) fn start_of(path: &str) -> usize {
+    let query = path.split_once('?').map_or("", |(_, query)| query);
+    query
         .split('&')
         .find_map(|pair| pair.strip_prefix("start="))
         .and_then(|text| text.parse().ok())
-        .unwrap_or(0);
-    (has_next && rows > 0).then(|| with(path, "start", &(start + rows).to_string()))
+        .unwrap_or(0)
 }

@@ -9,6 +9,7 @@ use crate::sources::slices::{Around, fingerprint};
 use knowledge::audience::{Group, Layer, LayerId, Rule};
 use knowledge::id::{PageId, PersonKey, SpaceKey, Version};
 use knowledge::page::{Attachment, BodyFormat, Folder, PageKind, PageRef, Person, RawPage, Space};
+use knowledge::read::file::is_read;
 use knowledge::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,6 +51,9 @@ pub(super) enum Kind {
 pub(super) struct Found {
     /// The keys of the spaces that are read; none for all.
     pub(super) wanted: BTreeSet<String>,
+    /// The last row of the list that is being read, and how often one was begun again.
+    pub(super) edge: Option<String>,
+    pub(super) restarts: u32,
     /// As which kinds of place (see `cloud::folders`) an id was asked for in vain.
     pub(super) place_kinds: BTreeMap<String, usize>,
     /// By the server's own id.
@@ -227,10 +231,12 @@ impl Found {
             Kind::Page => PageKind::Page,
             Kind::Blog => PageKind::BlogPost,
             Kind::Comment => PageKind::Comment { on: on?, quoted: node.quoted.clone() },
-            Kind::File => return None,
+            // What has no text that is read is listed with its page, and that is all.
+            Kind::File if !is_read(&node.title, node.media_type.as_deref(), node.size_bytes) => return None,
+            Kind::File => PageKind::Attachment { on: on?, media_type: node.media_type.clone(), digest: None },
         };
         let above = match node.kind {
-            Kind::Comment => node.on.as_deref(),
+            Kind::Comment | Kind::File => node.on.as_deref(),
             _ => node.parent.as_deref(),
         };
         let mut ancestors = self.ancestors(above);
@@ -249,7 +255,7 @@ impl Found {
             modified: node.modified,
             author: node.author.clone(),
             editor: node.editor.clone(),
-            parent: node.parent.as_ref().map(PageId::new),
+            parent: node.parent.as_ref().filter(|_| node.kind != Kind::File).map(PageId::new),
             ancestors,
             labels: self.labels.get(id).cloned().unwrap_or_default(),
             attachments: files.get(id).cloned().unwrap_or_default(),

@@ -1,0 +1,411 @@
+//! The live source against a Confluence that is not there (`sim::confluence`): the production client, loop, vault and
+//! state; only the wiki is ours.
+
+#![allow(clippy::unwrap_used)] // A test that cannot go on should say where.
+
+use highwater::job;
+use highwater::plan::Limits;
+use highwater::settings::Settings;
+use highwater::state::State;
+use highwater::{wire, world};
+use rusqlite::Connection;
+use sim::confluence::edits::{Creation, Edit, Named, Order, apply};
+use sim::confluence::generated::{Plan, generated};
+use sim::confluence::loading::{small, used};
+use sim::confluence::quirks::{QUIRKS, Quirks};
+use sim::confluence::server::Server;
+use sim::confluence::site::{ContentId, Deployment, Kind, Site, Status};
+use sim::rng::Rng;
+use std::collections::BTreeSet;
+use tempfile::TempDir;
+use vault::{Identity, MemoryStore, Nonce, Vault, VaultId, Writer};
+
+/// A wiki, and everything a job keeps of it.
+struct Job {
+    server: Server,
+    is_cloud: bool,
+    base: String,
+    settings: Vec<(String, String)>,
+    store: MemoryStore,
+    folder: TempDir,
+    nonces: u8,
+}
+
+const BOTH: [Deployment; 2] = [Deployment::Cloud, Deployment::DataCenter];
+
+impl Job {
+    async fn over(site: Site) -> Self {
+        let is_cloud = site.is_cloud();
+        let server = Server::start(site, 0, false).unwrap();
+        Self::beside(server, is_cloud, "admin").await
+    }
+
+    /// Another job over the same wiki, for whoever has this short name.
+    async fn beside(server: Server, is_cloud: bool, who: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let token = folder.path().join("token");
+        std::fs::write(&token, format!("{who}-token\n")).unwrap();
+        let (deployment, user) = match is_cloud {
+            true => ("cloud", format!("{who}@example.com")),
+            false => ("data-center", String::new()),
+        };
+        let given = [
+            ("CONFLUENCE_DEPLOYMENT", deployment.to_owned()),
+            ("CONFLUENCE_USER", user),
+            ("CONFLUENCE_TOKEN", format!("file:{}", token.display())),
+        ];
+        let settings = given.map(|(name, value)| (format!("HIGHWATER_{name}"), value)).to_vec();
+        let store = MemoryStore::new();
+        vault::init(&store, &Identity::new(VaultId::new([7; 16]), "default")).await.unwrap();
+        let base = if is_cloud { format!("{}/wiki", server.url()) } else { server.url() };
+        Self { server, is_cloud, base, settings, store, folder, nonces: 0 }
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        self.settings.push((format!("HIGHWATER_{name}"), value.to_owned()));
+    }
+
+    fn state(&self) -> std::path::PathBuf {
+        self.folder.path().join("state.db")
+    }
+
+    /// One run, as `pipeline` does it.
+    async fn run(&mut self, limits: &Limits) -> highwater::error::Result<job::Report> {
+        let settings =
+            Settings::load(None, self.settings.clone().into_iter(), &[("source", Some(self.base.clone()))])
+                .unwrap();
+        let (world, _) = wire::world(&settings)?;
+        let mut state = State::open(&self.state(), &VaultId::new([7; 16]).to_string()).unwrap();
+        state.catch_up(&self.store).await.unwrap();
+        self.nonces += 1;
+        let who = Writer { host: "test".into(), pid: 1, version: "0".into(), ..Writer::default() };
+        let now = world::live::now();
+        let mut vault =
+            Vault::open(self.store.clone(), who, Nonce::new([self.nonces; 16]), now).await.unwrap();
+        state.catch_up(&self.store).await.unwrap();
+        let report = job::run(&world, &mut vault, &mut state, limits).await?;
+        job::end(&world, &mut vault, &mut state, limits).await?;
+        Ok(report)
+    }
+
+    async fn runs(&mut self) {
+        self.run(&Limits { accept_deletes: true, ..Limits::default() }).await.unwrap();
+    }
+
+    /// Rows of one column of the state.
+    fn rows(&self, sql: &str) -> Vec<String> {
+        let connection = Connection::open(self.state()).unwrap();
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    /// The facts that hold now, with the names of what they are about, and all names of each thing. When a page was moved,
+    /// labelled or given a file no version says, so whoever comes later cannot know since when.
+    fn graph(&self) -> Vec<String> {
+        let facts = "SELECT coalesce(s.name, '?') || ' | ' || relation || ' | ' || coalesce(o.name, value, '?') || ' | ' ||
+                            CASE WHEN relation IN ('child_of', 'labelled', 'has_attachment') THEN ''
+                                 ELSE coalesce(valid_at, '') END
+                     FROM fact
+                     LEFT JOIN node sn ON sn.node = subject LEFT JOIN entity s ON s.entity = coalesce(sn.entity, subject)
+                     LEFT JOIN node tn ON tn.node = object LEFT JOIN entity o ON o.entity = coalesce(tn.entity, object)
+                     WHERE folded_into IS NULL AND withdrawn = 0 AND invalid_at IS NULL ORDER BY 1";
+        let things = "SELECT kind || ': ' || group_concat(name, ' = ') FROM
+                      (SELECT n.kind, n.entity, n.name FROM node n
+                       WHERE EXISTS (SELECT 1 FROM mention JOIN episode USING (chunk)
+                                     WHERE mention.node = n.node AND episode.ended IS NULL)
+                       ORDER BY n.name) GROUP BY entity ORDER BY 1";
+        self.rows(facts).into_iter().chain(self.rows(things)).collect()
+    }
+
+    fn pages(&self) -> BTreeSet<String> {
+        self.rows("SELECT page FROM page WHERE gone = 0").into_iter().collect()
+    }
+
+    fn edit(&self, edits: impl IntoIterator<Item = Edit>) {
+        for edit in edits {
+            let done = self.server.with(|site| {
+                site.now += jiff::SignedDuration::from_mins(7);
+                let at = Some(site.now);
+                apply(site, Order { by: None, at, edit })
+            });
+            done.unwrap();
+        }
+    }
+}
+
+/// What a wiki shows to whoever may see all of it.
+fn expected(site: &Site) -> BTreeSet<String> {
+    let is_read =
+        |kind: Kind| !matches!(kind, Kind::Folder | Kind::Whiteboard | Kind::Database | Kind::Embed);
+    let there = site.contents().filter(|content| content.status == Status::Current && is_read(content.kind));
+    there.map(|content| content.id.to_string()).collect()
+}
+
+fn run<F: std::future::Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+#[test]
+fn a_small_wiki_is_read_whole_and_a_second_run_fetches_nothing() {
+    for deployment in BOTH {
+        run(async {
+            let mut job = Job::over(small(deployment)).await;
+            job.runs().await;
+            let titles = job.rows("SELECT title FROM page WHERE gone = 0 AND title <> '' ORDER BY 1");
+            for title in ["Glossary", "Home", "Restart the ledger", "Runbooks", "We have moved"] {
+                assert!(titles.iter().any(|found| found == title), "{deployment:?}: {title} in {titles:?}");
+            }
+            let texts = job.rows("SELECT text FROM chunk").join("\n");
+            for text in ["What to do & when", "Indeed.", "When?", "Notes."] {
+                assert!(texts.contains(text), "{deployment:?}: {text}");
+            }
+            let skipped = job.rows("SELECT what FROM skipped ORDER BY 1");
+            assert_eq!(skipped, Vec::<String>::new(), "{deployment:?}");
+            let (graph, held) = (job.graph(), job.rows("SELECT count(*) || '' FROM raw_page"));
+            job.runs().await;
+            assert_eq!(job.graph(), graph, "{deployment:?}");
+            assert_eq!(job.rows("SELECT count(*) || '' FROM raw_page"), held);
+        });
+    }
+}
+
+#[test]
+fn edits_moves_labels_restrictions_and_deletes_arrive_with_the_next_run_and_nothing_else_is_fetched() {
+    for deployment in BOTH {
+        run(async {
+            let mut job = Job::over(small(deployment)).await;
+            job.runs().await;
+            let chunks = job.rows("SELECT hex(chunk) FROM chunk ORDER BY 1");
+            job.edit([Edit::Restrict {
+                id: 1001,
+                read: Some(Named { users: vec![], groups: vec!["grp-people".to_owned()] }),
+                update: None,
+            }]);
+            let before = job.rows("SELECT page || version || fetched_seq FROM raw_page ORDER BY 1");
+            job.runs().await;
+            let layers = job.rows("SELECT layer || rule FROM audience WHERE layer LIKE 'page:%'");
+            assert_eq!(layers.len(), 1, "{deployment:?}: one restriction is one layer: {layers:?}");
+            assert!(layers[0].contains("people"), "{layers:?}");
+            assert_eq!(job.rows("SELECT page || version || fetched_seq FROM raw_page ORDER BY 1"), before);
+            assert_eq!(job.rows("SELECT hex(chunk) FROM chunk ORDER BY 1"), chunks, "nothing is cut again");
+            job.edit([
+                Edit::Edit {
+                    id: 1003,
+                    title: Some("Dictionary".to_owned()),
+                    body: Some("<p>Words and more words.</p>".to_owned()),
+                    message: None,
+                    minor: None,
+                },
+                Edit::Move { id: 1002, parent: Some(1000), space: None, position: None },
+                Edit::Trash { id: 1010, keep_children: None },
+                Edit::Label { id: 1000, add: Some(vec!["start".to_owned()]), remove: None },
+            ]);
+            job.runs().await;
+            let titles = job
+                .rows("SELECT page || ' ' || title || ' ' || coalesce(parent, '') FROM page WHERE gone = 0");
+            assert!(titles.contains(&"1003 Dictionary 1001".to_owned()), "{deployment:?}: {titles:?}");
+            assert!(
+                titles.contains(&"1002 Restart the ledger 1000".to_owned()),
+                "{deployment:?}: {titles:?}"
+            );
+            assert!(!titles.iter().any(|title| title.starts_with("1010")), "{deployment:?}: {titles:?}");
+            let mut fresh = Job::beside(job.server.clone(), job.is_cloud, "admin").await;
+            fresh.runs().await;
+            assert_eq!(job.pages(), fresh.pages());
+        });
+    }
+}
+
+/// A random edit of a wiki that is there.
+fn edit(rng: &mut Rng, site: &Site) -> Option<Edit> {
+    let of = |kinds: &[Kind]| -> Vec<u64> {
+        let there = site.contents().filter(|one| one.status == Status::Current && kinds.contains(&one.kind));
+        there.map(|one| one.id.0).collect()
+    };
+    let (pages, all) = (of(&[Kind::Page]), of(&[Kind::Page, Kind::BlogPost]));
+    let id = *all.get(rng.below(all.len().max(1)))?;
+    let sentence = |rng: &mut Rng| {
+        let owner = ["Team Blue", "Team Green", "Team Red"][rng.below(3)];
+        format!(
+            "<p>The Service{} Gateway is owned by {owner}. It runs on Cluster {}.</p>",
+            rng.below(9),
+            rng.below(4)
+        )
+    };
+    Some(match rng.below(12) {
+        0..4 => {
+            let (one, two) = (sentence(rng), sentence(rng));
+            Edit::Edit { id, title: None, body: Some(one + &two), message: None, minor: None }
+        }
+        4 => Edit::Edit {
+            id,
+            title: Some(format!("Page {}", rng.below(1_000_000))),
+            body: None,
+            message: None,
+            minor: None,
+        },
+        5 => Edit::Create(Creation {
+            space: "OPS".to_owned(),
+            title: format!("New {}", rng.below(1_000_000)),
+            body: sentence(rng),
+            parent: pages.first().copied(),
+            ..Creation::default()
+        }),
+        6 => Edit::Move { id: *pages.last()?, parent: pages.first().copied(), space: None, position: None },
+        7 if pages.len() > 4 => Edit::Trash { id: *pages.last()?, keep_children: Some(true) },
+        8 => Edit::Label { id, add: Some(vec![format!("label{}", rng.below(3))]), remove: None },
+        9 => Edit::Restrict {
+            id,
+            read: Some(Named { users: vec![], groups: vec!["grp-people".to_owned()] }),
+            update: None,
+        },
+        10 => Edit::Comment { on: id, body: sentence(rng), reply_to: None, selection: None, id: None },
+        _ => Edit::Attach {
+            to: id,
+            name: format!("notes{}.txt", rng.below(3)),
+            media_type: None,
+            text: Some(format!("Cluster {} is in Dublin.", rng.below(4))),
+            base64: None,
+        },
+    })
+}
+
+/// Whatever happened to the wiki between the runs, and whatever befell them: what holds after the last one is what a run
+/// finds that begins now and reads all history.
+#[test]
+fn after_any_history_the_graph_is_that_of_a_fresh_run() {
+    for (seed, deployment) in (0..12).zip(BOTH.into_iter().cycle()) {
+        run(async {
+            let mut rng = Rng::new(seed, "live histories");
+            let mut job = Job::over(small(deployment)).await;
+            job.set("CONFLUENCE_HISTORY", "1000");
+            for _ in 0..rng.between(2, 5) {
+                for _ in 0..rng.between(0, 8) {
+                    if let Some(edit) = job.server.with(|site| edit(&mut rng, site)) {
+                        job.edit([edit]);
+                    }
+                }
+                // Some are cut off: the next one goes on.
+                if rng.chance(40) {
+                    let after = std::time::Duration::from_millis(rng.between(1, 120) as u64);
+                    let limits = Limits { accept_deletes: true, ..Limits::default() };
+                    tokio::time::timeout(after, job.run(&limits)).await.ok();
+                }
+                job.runs().await;
+            }
+            let mut fresh = Job::beside(job.server.clone(), job.is_cloud, "admin").await;
+            fresh.set("CONFLUENCE_HISTORY", "1000");
+            fresh.runs().await;
+            assert_eq!(job.pages(), fresh.pages(), "seed {seed}, {deployment:?}");
+            assert_eq!(job.graph(), fresh.graph(), "seed {seed}, {deployment:?}");
+            let layers = "SELECT layer || rule FROM audience WHERE layer LIKE 'space:%'
+                          OR layer IN (SELECT 'page:' || page FROM page WHERE gone = 0) ORDER BY 1";
+            assert_eq!(job.rows(layers), fresh.rows(layers), "seed {seed}, {deployment:?}");
+        });
+    }
+}
+
+/// All quirks at once, at some rate: slower, and once they are over the graph is that of a fresh run.
+#[test]
+fn a_server_with_all_quirks_gives_the_same_graph() {
+    for deployment in BOTH {
+        run(async {
+            let mut site = generated(Plan { pages: 60, seed: 5, huge: 0 }, deployment);
+            used(&mut site, 7);
+            let mut job = Job::over(site).await;
+            job.server.with(|site| {
+                let mut quirks = Quirks::new(3);
+                for (quirk, _) in QUIRKS {
+                    quirks.rate(quirk, 20);
+                }
+                quirks.wait = jiff::SignedDuration::ZERO;
+                site.quirks = quirks;
+            });
+            // What one run could not read, the next one does.
+            for _ in 0..2 {
+                job.run(&Limits::default()).await.ok();
+            }
+            job.server.with(|site| site.quirks = Quirks::new(3));
+            job.runs().await;
+            let mut calm = Job::beside(job.server.clone(), job.is_cloud, "admin").await;
+            calm.runs().await;
+            assert_eq!(job.pages(), calm.pages(), "{deployment:?}");
+            assert_eq!(job.graph(), calm.graph(), "{deployment:?}");
+        });
+    }
+}
+
+/// Tokens that renew themselves, through the gateway: the file holds the newest before it is used, and a run that finds
+/// its access token refused in the middle renews it and goes on.
+#[test]
+fn oauth_tokens_are_kept_before_they_are_used() {
+    run(async {
+        let mut job = Job::over(small(Deployment::Cloud)).await;
+        let path = job.folder.path().join("oauth.json");
+        let held = format!(
+            r#"{{"client_id":"c","client_secret":"secret-of-the-app","refresh_token":"refresh-admin","token_url":"{}/oauth/token"}}"#,
+            job.server.url()
+        );
+        std::fs::write(&path, &held).unwrap();
+        job.set("CONFLUENCE_OAUTH", &path.display().to_string());
+        let cloud = job.server.with(|site| site.cloud_id.clone());
+        job.base = format!("{}/ex/confluence/{cloud}/wiki", job.server.url());
+        let refused = job.run(&Limits::default()).await.map(drop).map_err(|error| error.to_string());
+        assert!(refused.is_err_and(|error| error.contains("others may read it")), "mode 0644 is refused");
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        job.runs().await;
+        assert!(job.pages().len() > 5);
+        let first = std::fs::read_to_string(&path).unwrap();
+        assert!(!first.contains("refresh-admin"), "the token is another after its use");
+        job.server.with(|site| site.access.expire());
+        job.runs().await;
+        assert_ne!(std::fs::read_to_string(&path).unwrap(), first);
+        let journal: Vec<u8> = job
+            .store
+            .objects()
+            .into_values()
+            .flat_map(|it| zstd::decode_all(&it[..]).unwrap_or(it))
+            .collect();
+        let tokens = [b"secret-of-the-app".as_slice(), b"refresh-admin"];
+        assert!(tokens.iter().all(|token| !journal.windows(token.len()).any(|part| part == *token)));
+    });
+}
+
+/// A page that breaks the server whenever its body is asked for.
+#[test]
+fn one_poisoned_page_stops_nothing() {
+    for deployment in BOTH {
+        run(async {
+            let mut job = Job::over(small(deployment)).await;
+            job.server.with(|site| site.quirks.poisoned.insert(ContentId(1002)));
+            job.runs().await;
+            let pages = job.pages();
+            assert!(pages.contains("1001") && pages.contains("1003"), "{deployment:?}: {pages:?}");
+            let expected = job.server.with(|site| expected(site));
+            let missing: Vec<_> = expected.difference(&pages).collect();
+            assert!(missing.len() <= 1, "{deployment:?}: {missing:?}");
+        });
+    }
+}
+
+/// A token that sees less is told of less, and nothing that it is not told of leaves a trace.
+#[test]
+fn whoever_sees_less_reads_less() {
+    for deployment in BOTH {
+        run(async {
+            let site = generated(Plan { pages: 80, seed: 9, huge: 0 }, deployment);
+            let mut all = Job::over(site).await;
+            all.runs().await;
+            let mut some = Job::beside(all.server.clone(), all.is_cloud, "reader").await;
+            some.runs().await;
+            let (all, some) = (all.pages(), some.pages());
+            assert!(some.is_subset(&all) && some.len() < all.len(), "{} of {}", some.len(), all.len());
+        });
+    }
+}
