@@ -69,7 +69,7 @@ fn base64(packed: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
-fn percent_decoded(text: &str) -> String {
+pub(super) fn percent_decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
