@@ -21,7 +21,7 @@ struct Task {
     run: fn(&[String]) -> Done,
 }
 
-const TASKS: [Task; 10] = [
+const TASKS: [Task; 11] = [
     Task {
         name: "test",
         about: "all tests, 500 simulated lives, 500 of vaults, a little fuzz; with arguments, `cargo test` with them",
@@ -38,6 +38,11 @@ const TASKS: [Task; 10] = [
         name: "bench",
         about: "the measurements of `docs/benchmarks.md`, or the one named",
         run: bench::bench,
+    },
+    Task {
+        name: "fake-confluence",
+        about: "serve a simulated Confluence: --port P, --pages N or --space-from samples/wiki, --data-center",
+        run: test::fake_confluence,
     },
     Task {
         name: "demo",
@@ -65,7 +70,7 @@ const TASKS: [Task; 10] = [
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let Some((name, rest)) = arguments.split_first() else {
-        TASKS.iter().for_each(|task| say(&format!("cargo xtask {:<8} {}", task.name, task.about)));
+        TASKS.iter().for_each(|task| say(&format!("cargo xtask {:<16} {}", task.name, task.about)));
         return ExitCode::SUCCESS;
     };
     let Some(task) = TASKS.iter().find(|task| task.name == name) else {

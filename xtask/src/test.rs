@@ -52,6 +52,14 @@ pub fn sim(arguments: &[String]) -> Done {
     run(command)
 }
 
+/// Serves a simulated Confluence until it is ended.
+pub fn fake_confluence(arguments: &[String]) -> Done {
+    let mut command =
+        cargo(&["run", "--quiet", "--locked", "--package", "sim", "--bin", "fake-confluence", "--"]);
+    command.args(arguments);
+    run(command)
+}
+
 /// Adds up what each test binary says of itself, so that the last lines of a long output tell the whole.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tally {
