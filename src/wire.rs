@@ -4,9 +4,11 @@
 mod buckets;
 pub mod embedding;
 mod models;
+mod principals;
 pub mod stores;
 
 pub use models::{CALLS_AT_ONCE, PACK_CHARS, asks, batching, models};
+pub use principals::{principals, seen};
 
 use crate::error::{Error, Kind, Result};
 use crate::settings::{Origin, Settings};
@@ -40,6 +42,7 @@ pub fn check(settings: &Settings) -> Result<()> {
         return Err(Error::new(Kind::Usage, found)
             .hint("give a `--state` outside: the vault holds nothing but the journal"));
     }
+    principals::check(settings)?;
     models::check(settings)?;
     embedding::check(settings)
 }

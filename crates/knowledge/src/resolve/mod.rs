@@ -16,6 +16,7 @@ mod laws;
 pub mod memory;
 mod names;
 mod page;
+mod part;
 mod pairs;
 mod pending;
 mod slots;
@@ -23,6 +24,7 @@ mod times;
 
 pub use names::{distinctive, normalise, shown};
 pub use pairs::bands;
+pub use part::{Said, extractors, follows_from_names, groups_around, merged, names_in, says_the_same};
 pub use pending::{PassedOver, Round};
 pub use times::{as_said_at, spells, times};
 
