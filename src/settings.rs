@@ -44,7 +44,7 @@ pub struct Key {
 }
 
 /// Every setting there is.
-pub const KEYS: [Key; 45] = [
+pub const KEYS: [Key; 48] = [
     Key {
         name: "source",
         default: "samples",
@@ -104,6 +104,21 @@ pub const KEYS: [Key; 45] = [
         name: "snapshot_bytes",
         default: "262144",
         about: "journal, in bytes, from which on a first snapshot of the state is saved (0 to 1073741824)",
+    },
+    Key {
+        name: "as",
+        default: "",
+        about: "for whom `search` and `show` answer: a user's key, e-mail address or name; empty for everything",
+    },
+    Key {
+        name: "principals",
+        default: "",
+        about: "a file that says who belongs to which group, for wikis that do not (JSON); read by `pipeline`",
+    },
+    Key {
+        name: "principals_max_age",
+        default: "24",
+        about: "hours after which groups that were read may have changed, and `as` is refused (1 to 8760)",
     },
     Key { name: "concurrency", default: "64", about: "reads under way at once (1 to 256)" },
     Key {

@@ -5,9 +5,11 @@ mod buckets;
 pub mod confluence;
 pub mod embedding;
 mod models;
+mod principals;
 pub mod stores;
 
 pub use models::{CALLS_AT_ONCE, PACK_CHARS, asks, batching, models};
+pub use principals::{principals, seen};
 
 use crate::error::{Error, Kind, Result};
 use crate::settings::{Origin, Settings};
@@ -42,6 +44,7 @@ pub fn check(settings: &Settings) -> Result<()> {
             .hint("give a `--state` outside: the vault holds nothing but the journal"));
     }
     confluence::check(settings)?;
+    principals::check(settings)?;
     models::check(settings)?;
     embedding::check(settings)
 }

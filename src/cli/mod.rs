@@ -79,7 +79,10 @@ enum Verb {
     /// Bring the graph up to date with the wiki
     Pipeline(pipeline::Typed),
     /// Show what is held and what is owed
-    #[command(after_help = "Example: highwater status --json")]
+    #[command(
+        after_help = "Example: highwater status --json\n\nFor operators: it counts everything, whoever may see it, and shows \
+                            no text of any page."
+    )]
     Status,
     /// Find facts, entities and passages
     Search(search::Typed),
@@ -161,8 +164,11 @@ fn dispatch(typed: Typed) -> Result<Exit> {
         flags.push(("source", pipeline.source()));
         flags.push(("model", pipeline.model()));
     }
-    if let Verb::Doctor(doctor) = &verb {
-        flags.push(("source", doctor.source()));
+    match &verb {
+        Verb::Doctor(doctor) => flags.push(("source", doctor.source())),
+        Verb::Search(search) => flags.push(("as", search.viewer())),
+        Verb::Show(show) => flags.push(("as", show.viewer())),
+        _ => {}
     }
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));

@@ -231,7 +231,9 @@ async fn asked(call: &Call, typed: &Typed) -> Result<Asked> {
         Some(embeds) => wire::embedding::asking(&call.settings, &*embeds.embedder)?,
         None => None,
     };
-    let limits = limits(call, typed, Limits { asks, budget, embeds: asking, ..Limits::default() })?;
+    let principals = wire::principals(&call.settings)?;
+    let limits =
+        limits(call, typed, Limits { asks, budget, embeds: asking, principals, ..Limits::default() })?;
     Ok(Asked { models, embeds, limits })
 }
 

@@ -16,7 +16,8 @@ use std::time::Duration;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  highwater search who owns the ledger service\n  \
                         highwater search --as-of 2024-06-01 who is on call\n  \
-                        highwater search --wiki-at 2024-06-01 --json status of the migration")]
+                        highwater search --wiki-at 2024-06-01 --json status of the migration\n  \
+                        highwater search --as ann@example.com who owns the ledger service")]
 pub(super) struct Typed {
     /// The question, in your own words
     #[arg(required = true, num_args = 1.., value_name = "WORDS")]
@@ -27,9 +28,19 @@ pub(super) struct Typed {
     /// Only what the wiki said on this date
     #[arg(long, value_name = "DATE")]
     wiki_at: Option<String>,
+    /// Only what this user may see: a key, an e-mail address or a name [default: the setting `as`]
+    #[arg(long = "as", value_name = "USER")]
+    viewer: Option<String>,
     /// How many results
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=200))]
     limit: u16,
+}
+
+impl Typed {
+    /// Who looks, as the setting it is.
+    pub(super) fn viewer(&self) -> Option<String> {
+        self.viewer.clone()
+    }
 }
 
 pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
@@ -50,6 +61,7 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     }
     let vaulted = wire::vault(&call.settings).await?;
     let state = wire::state_to_read(&call.settings, &vaulted, &|text| call.tell(text)).await?;
+    let state = wire::seen(&call.settings, state, world::live::now())?;
     let vector = question_vector(call, &state, &text).await?;
     let hits = state.search(&Query {
         text,

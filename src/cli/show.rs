@@ -5,7 +5,7 @@ use super::{Call, Exit, print, print_json};
 use crate::error::{Error, Kind, Result};
 use crate::state::State;
 use crate::state::look::{ChunkCard, EntityCard, PageCard, Source, Statement};
-use crate::wire;
+use crate::{wire, world};
 use clap::Args;
 use knowledge::id::{ChunkId, FactId, NodeId};
 use serde::Serialize;
@@ -18,9 +18,19 @@ pub(super) struct Typed {
     /// A name, a page title or id, or an id that `search` printed
     #[arg(required = true, num_args = 1.., value_name = "NAME")]
     named: Vec<String>,
+    /// Only what this user may see: a key, an e-mail address or a name [default: the setting `as`]
+    #[arg(long = "as", value_name = "USER")]
+    viewer: Option<String>,
     /// How many facts or entities
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=5000))]
     limit: u16,
+}
+
+impl Typed {
+    /// Who looks, as the setting it is.
+    pub(super) fn viewer(&self) -> Option<String> {
+        self.viewer.clone()
+    }
 }
 
 /// What was found under a name.
@@ -44,6 +54,7 @@ enum Shown {
 pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let vaulted = wire::vault(&call.settings).await?;
     let state = wire::state_to_read(&call.settings, &vaulted, &|text| call.tell(text)).await?;
+    let state = wire::seen(&call.settings, state, world::live::now())?;
     let named = typed.named.join(" ");
     let shown = find(&state, &named, usize::from(typed.limit))?;
     if shown.is_empty() {

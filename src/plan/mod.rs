@@ -22,6 +22,7 @@ use crate::job::{Interrupt, Pulse, Running};
 use crate::sources::Ask;
 use crate::state::State;
 use crate::state::owed::{Compared, Listing, Slice, Sweep};
+use crate::state::principals::Membership;
 use crate::world::Task;
 use knowledge::chunk::{CHUNKER, Chunk};
 use knowledge::graph::Reading;
@@ -70,6 +71,8 @@ pub struct Limits {
     pub budget: Budget,
     /// Ask also about names that mean nearly the same by their built-in vectors.
     pub by_meaning: bool,
+    /// Who belongs to which group, where somebody else than the source tells.
+    pub principals: Option<Membership>,
     /// Erase all that came from this page.
     pub erase: Option<PageId>,
     /// Give another chance to chunks that were refused.
@@ -100,6 +103,7 @@ impl Default for Limits {
             asks: None,
             budget: Budget::default(),
             by_meaning: false,
+            principals: None,
             erase: None,
             retry_parked: false,
             embeds: None,
@@ -185,6 +189,12 @@ fn plan_next(state: &State, limits: &Limits) -> Result<Plan> {
     let retry = plan_retry(state, limits)?;
     if !retry.owes_nothing() {
         return Ok(retry);
+    }
+    if let Some(given) = &limits.principals
+        && !state.knows_principals_of_this_term()?
+    {
+        // Also when nothing has changed: it was read, and is as fresh as this run.
+        return Ok(Plan::settled(vec![Record::Principals(given.since(&state.membership()?))]));
     }
     let sweep = plan_sweep(state, limits)?;
     match (&limits.asks, sweep.owes_nothing() && limits.until >= Until::Indexed) {
@@ -355,6 +365,11 @@ fn plan_worklist(state: &State, sweep: &Sweep, limits: &Limits) -> Result<Plan> 
     let layers = state.changed_layers()?;
     if !layers.is_empty() {
         records.push(Record::AudienceChanged { layers });
+    }
+    if let (None, Some(groups)) = (&limits.principals, state.listed_groups()?) {
+        // The rules name everybody who is in no group; a user of whom neither tells is not known.
+        let found = Membership { groups, ..Membership::default() };
+        records.push(Record::Principals(found.since(&state.membership()?)));
     }
     records.push(Record::Worklist(Worklist { sweep: sweep.sweep, epoch_pages: limits.epoch_pages, items }));
     Ok(Plan::settled(records))

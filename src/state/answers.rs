@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 use knowledge::audience::LayerId;
 use knowledge::extract::{Asked, Owed};
 use knowledge::graph::Reading;
-use knowledge::id::{ChunkId, PackId, PageId, QuestionId, SpaceKey};
+use knowledge::id::{ChunkId, PackId, QuestionId, SpaceKey};
 use knowledge::judge::Finding;
 use knowledge::prompt::Reply;
 use knowledge::quota::{Call, End, Outcome, State as Standing, Ticket};
@@ -322,23 +322,27 @@ impl State {
         Ok(!self.connection().prepare_cached("SELECT 1 FROM audience LIMIT 1")?.exists([])?)
     }
 
-    /// The layers of restrictions that stand before a page: its space's, its own, and those of the pages above it.
+    /// The layers of restrictions that stand before a page: its own, those of the page it stands on or of the places
+    /// above it, and those of their spaces.
     pub(super) fn layers_of(&self, page: &str, space: &str) -> Result<Vec<LayerId>> {
         if self.is_open_to_all()? {
             return Ok(Vec::new());
         }
         let mut statement = self.connection().prepare_cached(
-            "WITH RECURSIVE above (page, depth) AS (
+            "WITH RECURSIVE above (place, depth) AS (
                  SELECT ?1, 0
-                 UNION SELECT page.parent, depth + 1 FROM above JOIN page USING (page)
-                 WHERE page.parent IS NOT NULL AND depth < 100)
-             SELECT DISTINCT page FROM above JOIN audience ON audience.layer = 'page:' || page ORDER BY page",
+                 UNION
+                 SELECT coalesce(page.stands_on, page.parent, folder.parent), depth + 1
+                 FROM above LEFT JOIN main.page ON page.page = place LEFT JOIN folder ON folder.folder = place
+                 WHERE coalesce(page.stands_on, page.parent, folder.parent) IS NOT NULL AND depth < 100)
+             SELECT layer FROM audience WHERE layer IN (
+                 SELECT 'page:' || place FROM above
+                 UNION SELECT 'space:' || space FROM main.page WHERE page IN (SELECT place FROM above)
+                 UNION SELECT 'space:' || ?2)",
         )?;
-        let pages = collect(statement.query([page])?, |row| Ok(row.get::<_, String>(0)?))?;
-        let mut statement =
-            self.connection().prepare_cached("SELECT 1 FROM audience WHERE layer = 'space:' || ?1")?;
-        let whole = statement.exists([space])?.then(|| LayerId::Space(SpaceKey::new(space)));
-        Ok(whole.into_iter().chain(pages.into_iter().map(|page| LayerId::Page(PageId::new(page)))).collect())
+        let found =
+            collect(statement.query([page, space])?, |row| super::owed::layer_id(&row.get::<_, String>(0)?))?;
+        Ok(found.into_iter().collect::<BTreeSet<_>>().into_iter().collect())
     }
 
     /// Answers to these askers that are not understood yet, oldest pack first.

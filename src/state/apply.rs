@@ -4,19 +4,19 @@
 //! that was applied before is passed over, so applying a journal twice is applying it once.
 
 use super::seen::Seen;
-use super::{State, answers, batches, changes, embedded, erasing, failing};
+use super::{State, answers, batches, changes, embedded, erasing, failing, principals};
 use crate::error::{Error, Kind, Result};
 use knowledge::audience::{Layer, LayerId, Rule};
 use knowledge::id::{PageId, Version};
 use knowledge::page::{Person, RawPage};
 use knowledge::record::{Cut, Gathered, Listed, Parked, Piece, Record, Work, Worklist};
 use knowledge::time::stored;
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 use vault::{Entry, Event, Segment, Seq};
 
-/// A transaction, and the record it is about.
+/// A connection with an open transaction, and the record it is about.
 pub(super) struct Step<'a> {
-    pub transaction: &'a Transaction<'a>,
+    pub transaction: &'a Connection,
     pub seq: i64,
     pub at: String,
 }
@@ -114,6 +114,7 @@ fn apply_record(step: &Step<'_>, record: &Record) -> Result<()> {
         Record::Fetched(page) => apply_fetched(step, page),
         Record::Gone { page } => apply_gone(step, page),
         Record::AudienceChanged { layers } => apply_layers(step, layers),
+        Record::Principals(changed) => principals::apply(step, changed),
         Record::Cut(cut) => apply_cut(step, cut),
         Record::Parked(parked) => apply_parked(step, parked),
         Record::Packed(packed) => answers::packed(step, packed),
@@ -156,8 +157,8 @@ impl Step<'_> {
     }
 }
 
-fn set(transaction: &Transaction<'_>, key: &str, value: &str) -> Result<()> {
-    transaction
+pub(super) fn set(connection: &Connection, key: &str, value: &str) -> Result<()> {
+    connection
         .prepare_cached("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2")?
         .execute([key, value])?;
     Ok(())
@@ -172,7 +173,7 @@ fn apply_listed(step: &Step<'_>, listed: &Listed) -> Result<()> {
     )?;
     let new: bool = step.transaction.changes() > 0;
     if new {
-        for table in ["listed", "listed_layer", "skipped"] {
+        for table in ["listed", "listed_layer", "listed_folder", "listed_group", "skipped"] {
             step.run(&format!("DELETE FROM {table}"), [])?;
         }
     }
@@ -202,6 +203,7 @@ fn apply_listed(step: &Step<'_>, listed: &Listed) -> Result<()> {
             [layer_text(&layer.id), serde_json::to_string(&layer.rule)?],
         )?;
     }
+    principals::listed(step, listed)?;
     for skipped in &listed.skipped {
         step.run(
             "INSERT INTO skipped VALUES (?1, ?2) ON CONFLICT (what) DO UPDATE SET count = count + ?2",
@@ -246,6 +248,9 @@ fn count_older(step: &Step<'_>) -> Result<()> {
 
 fn apply_worklist(step: &Step<'_>, worklist: &Worklist) -> Result<()> {
     step.run("UPDATE sweep SET planned = 1 WHERE sweep = ?1", [worklist.sweep])?;
+    if step.transaction.changes() > 0 {
+        principals::place_folders(step, worklist.sweep)?;
+    }
     // The worklist of a re-indexing comes from no listing; its sweep counts as begun before any term.
     step.run("INSERT OR IGNORE INTO sweep VALUES (?1, 0, NULL, 1, 1, 0)", [worklist.sweep])?;
     step.run(
@@ -254,7 +259,7 @@ fn apply_worklist(step: &Step<'_>, worklist: &Worklist) -> Result<()> {
     )?;
     set(step.transaction, "epoch_pages", &worklist.epoch_pages.to_string())?;
     count_older(step)?;
-    for table in ["listed", "listed_layer"] {
+    for table in ["listed", "listed_layer", "listed_folder", "listed_group"] {
         step.run(&format!("DELETE FROM {table}"), [])?;
     }
     for (position, item) in worklist.items.iter().enumerate() {
@@ -322,8 +327,8 @@ fn apply_fetched(step: &Step<'_>, page: &RawPage) -> Result<()> {
     )?;
     if !page.historical {
         step.run(
-            "INSERT INTO page VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '', 0) ON CONFLICT (page) DO UPDATE SET
-             space = ?2, version = ?3, title = ?4, parent = ?5, link = ?6, modified = ?7, gone = 0",
+            "INSERT INTO page VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '', 0, ?8) ON CONFLICT (page) DO UPDATE SET
+             space = ?2, version = ?3, title = ?4, parent = ?5, link = ?6, modified = ?7, gone = 0, stands_on = ?8",
             params![
                 page.id.as_str(),
                 page.space.as_str(),
@@ -331,7 +336,8 @@ fn apply_fetched(step: &Step<'_>, page: &RawPage) -> Result<()> {
                 page.title,
                 page.parent.as_ref().map(PageId::as_str),
                 page.link,
-                modified
+                modified,
+                page.kind.on().map(PageId::as_str)
             ],
         )?;
         step.run(

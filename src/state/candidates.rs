@@ -15,12 +15,12 @@ impl Held for State {
     type Error = Error;
 
     fn node(&self, id: NodeId) -> Result<Option<Node>> {
-        let mut found = nodes(self.connection(), "WHERE node = ?1", [id.as_bytes()])?;
+        let mut found = nodes(self.connection(), "node", "WHERE node = ?1", [id.as_bytes()])?;
         Ok(found.pop())
     }
 
     fn nodes_named(&self, normal: &str) -> Result<Vec<Node>> {
-        nodes(self.connection(), "WHERE normal = ?1 ORDER BY node", [normal])
+        nodes(self.connection(), "node", "WHERE normal = ?1 ORDER BY node", [normal])
     }
 
     fn nodes_in_bands(&self, bands: &[Band]) -> Result<Vec<Node>> {
@@ -28,6 +28,7 @@ impl Held for State {
         for band in bands {
             let in_band = nodes(
                 self.connection(),
+                "node",
                 "JOIN name_band USING (node) WHERE band = ?1",
                 [band.0.cast_signed()],
             )?;
@@ -192,6 +193,7 @@ impl State {
     pub fn plain_names(&self) -> Result<Vec<Node>> {
         nodes(
             self.connection(),
+            "node",
             "WHERE entity IS NOT NULL AND key IS NULL AND kind <> 'Person'
              AND length(name) BETWEEN 4 AND 60 AND instr(name, '@{') = 0 ORDER BY node",
             [],
@@ -199,8 +201,13 @@ impl State {
     }
 }
 
-fn nodes(connection: &Connection, which: &str, values: impl rusqlite::Params) -> Result<Vec<Node>> {
-    let sql = format!("SELECT node, name, normal, kind, space, key FROM node {which}");
+pub(super) fn nodes(
+    connection: &Connection,
+    table: &str,
+    which: &str,
+    values: impl rusqlite::Params,
+) -> Result<Vec<Node>> {
+    let sql = format!("SELECT node, name, normal, kind, space, key FROM {table} {which}");
     let mut statement = connection.prepare_cached(&sql)?;
     collect(statement.query(values)?, |row| {
         let key: Option<String> = row.get(5)?;
@@ -215,7 +222,7 @@ fn nodes(connection: &Connection, which: &str, values: impl rusqlite::Params) ->
     })
 }
 
-fn decision(row: &Row<'_>) -> Result<Decision> {
+pub(super) fn decision(row: &Row<'_>) -> Result<Decision> {
     let verdict: String = row.get(2)?;
     let chunk: Vec<u8> = row.get(5)?;
     Ok(Decision {
@@ -238,7 +245,7 @@ pub(super) fn unreadable(what: &str, found: &str) -> Error {
         .hint("run `highwater vault rebuild`")
 }
 
-fn held_fact(row: &Row<'_>) -> Result<HeldFact> {
+pub(super) fn held_fact(row: &Row<'_>) -> Result<HeldFact> {
     let object: Option<[u8; 16]> = row.get(3)?;
     let into: Option<[u8; 16]> = row.get(7)?;
     let extractor: String = row.get(6)?;
@@ -260,7 +267,7 @@ fn held_fact(row: &Row<'_>) -> Result<HeldFact> {
     Ok(HeldFact { fact, into: into.map(FactId::from_bytes) })
 }
 
-fn support(row: &Row<'_>) -> Result<Support> {
+pub(super) fn support(row: &Row<'_>) -> Result<Support> {
     Ok(Support {
         fact: FactId::from_bytes(row.get(0)?),
         chunk: ChunkId::from_bytes(row.get(1)?),

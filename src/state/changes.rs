@@ -57,10 +57,13 @@ fn apply_one(step: &Step<'_>, change: &Change, touched: &mut Touched) -> Result<
         }
         Change::Mention { node, chunk } => step
             .run("INSERT OR IGNORE INTO mention VALUES (?1, ?2)", params![node.as_bytes(), chunk.as_bytes()]),
-        Change::Unmention { node, chunk } => step.run(
-            "DELETE FROM mention WHERE node = ?1 AND chunk = ?2",
-            params![node.as_bytes(), chunk.as_bytes()],
-        ),
+        Change::Unmention { node, chunk } => {
+            step.run("UPDATE node SET unsaid = 1 WHERE node = ?1", [node.as_bytes()])?;
+            step.run(
+                "DELETE FROM mention WHERE node = ?1 AND chunk = ?2",
+                params![node.as_bytes(), chunk.as_bytes()],
+            )
+        }
         Change::Decide(decision) => apply_decision(step, decision),
         Change::Judge(judgement) => {
             // Times hang on contradictions alone: most judgements say that both may be true, and change nothing.
@@ -185,7 +188,12 @@ pub(super) fn verdict_text(verdict: Verdict) -> &'static str {
     }
 }
 
-fn apply_group(step: &Step<'_>, entity: EntityId, nodes: &[NodeId], shown: (&str, &Kind)) -> Result<()> {
+pub(super) fn apply_group(
+    step: &Step<'_>,
+    entity: EntityId,
+    nodes: &[NodeId],
+    shown: (&str, &Kind),
+) -> Result<()> {
     for node in nodes {
         leave_group(step, *node)?;
     }
@@ -286,7 +294,7 @@ fn apply_support(step: &Step<'_>, support: &Support) -> Result<()> {
 
 /// Computes the times of a fact again from what it stands on. Most of those that only hang on others come out as they
 /// were, and are not written again.
-fn date_fact(step: &Step<'_>, fact: FactId, told: bool) -> Result<()> {
+pub(super) fn date_fact(step: &Step<'_>, fact: FactId, told: bool) -> Result<()> {
     let mut spells = judged::spells(step.transaction, fact)?;
     let Spell { times, by } = spells.pop().unwrap_or_default();
     judged::keep_spells(step, fact, &spells)?;
@@ -323,6 +331,11 @@ pub(super) fn index_fact(step: &Step<'_>, fact: FactId) -> Result<()> {
         "DELETE FROM fact_text WHERE rowid = (SELECT row FROM fact WHERE fact = ?1)",
         [fact.as_bytes()],
     )?;
+    put_fact(step, fact)
+}
+
+/// Puts what a fact says into the index, if it is shown.
+pub(super) fn put_fact(step: &Step<'_>, fact: FactId) -> Result<()> {
     let sql = format!(
         "SELECT row, ({SHOWN_NAME}fact.subject) || ' ' || replace(relation, '_', ' ') || ' ' ||
                 coalesce(value, ({SHOWN_NAME}fact.object), ''),
@@ -350,7 +363,7 @@ pub(super) fn index_fact(step: &Step<'_>, fact: FactId) -> Result<()> {
 const ON_TEXT: &str = "EXISTS (SELECT 1 FROM support JOIN chunk USING (chunk)
     WHERE support.fact = fact.fact AND chunk.form = '\"text\"')";
 
-fn index_node(step: &Step<'_>, node: NodeId) -> Result<()> {
+pub(super) fn index_node(step: &Step<'_>, node: NodeId) -> Result<()> {
     step.run(
         "DELETE FROM node_text WHERE rowid = (SELECT row FROM node WHERE node = ?1)",
         [node.as_bytes()],

@@ -165,6 +165,7 @@ impl State {
 
     /// A fact by id, or the fact it is folded into.
     pub fn statement(&self, fact: FactId) -> Result<Option<Statement>> {
+        self.bring_facts(&[fact])?;
         let mut statement = self.connection().prepare_cached(&format!(
             "{STATEMENT} WHERE fact.fact = coalesce((SELECT folded_into FROM fact WHERE fact = ?1), ?1)"
         ))?;
@@ -174,6 +175,7 @@ impl State {
 
     /// What a fact stands on, current supports first.
     pub fn sources(&self, fact: FactId) -> Result<Vec<Source>> {
+        self.bring_facts(&[fact])?;
         let mut statement = self.connection().prepare_cached(
             "SELECT support.sentence, support.chunk, support.page, page.title, support.from_version, page.link,
                     support.asserted_from, support.asserted_to, support.ended
@@ -199,13 +201,18 @@ impl State {
 
     /// The entity that holds a node.
     pub fn entity_of(&self, node: NodeId) -> Result<Option<EntityCard>> {
+        self.bring_nodes(&[node])?;
+        match self.entity_of_node(node)? {
+            Some(entity) => self.entity(entity),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn entity_of_node(&self, node: NodeId) -> Result<Option<EntityId>> {
         let mut statement = self.connection().prepare_cached("SELECT entity FROM node WHERE node = ?1")?;
         let found: Option<Option<[u8; 16]>> =
             statement.query_row([node.as_bytes()], |row| row.get(0)).optional()?;
-        match found.flatten() {
-            Some(entity) => self.entity(EntityId(NodeId::from_bytes(entity))),
-            None => Ok(None),
-        }
+        Ok(found.flatten().map(|entity| EntityId(NodeId::from_bytes(entity))))
     }
 
     fn entity(&self, entity: EntityId) -> Result<Option<EntityCard>> {
@@ -219,6 +226,7 @@ impl State {
         )?;
         let also = collect(statement.query(params![entity.0.as_bytes(), named])?, |row| Ok(row.get(0)?))?;
         let name = with_names(self.connection(), &named)?;
+        self.bring_alike(entity)?;
         let perhaps = self.alike(entity)?;
         let summaries = self.summaries_of(entity)?;
         Ok(Some(EntityCard { entity, name, kind, also, perhaps, summaries }))
@@ -226,10 +234,12 @@ impl State {
 
     /// Entities by shown name or by the name of a node, best known first.
     pub fn entities_named(&self, name: &str, limit: usize) -> Result<Vec<EntityCard>> {
+        self.bring_named(name)?;
         let mut statement = self.connection().prepare_cached(
-            "SELECT DISTINCT entity.entity FROM node JOIN entity USING (entity)
-             WHERE entity.name = ?1 COLLATE NOCASE OR node.name = ?1 COLLATE NOCASE
-             ORDER BY (SELECT count(*) FROM fact WHERE subject = node.node OR object = node.node) DESC, 1 LIMIT ?2",
+            "SELECT entity.entity FROM node JOIN entity USING (entity)
+             WHERE entity.name = ?1 COLLATE NOCASE OR node.name = ?1 COLLATE NOCASE GROUP BY entity.entity
+             ORDER BY max((SELECT count(*) FROM fact WHERE subject = node.node OR object = node.node)) DESC, 1
+             LIMIT ?2",
         )?;
         let ids = collect(statement.query(params![name, limit as i64])?, |row| {
             Ok(EntityId(NodeId::from_bytes(row.get(0)?)))
@@ -239,6 +249,8 @@ impl State {
 
     /// The facts with an entity at either end, current ones first.
     pub fn facts_of(&self, entity: EntityId, limit: usize) -> Result<Vec<Statement>> {
+        self.bring_nodes(&[entity.0])?;
+        self.bring_facts_of(entity, usize::MAX)?;
         let mut statement = self.connection().prepare_cached(&format!(
             "{STATEMENT} WHERE fact.folded_into IS NULL AND (sn.entity = ?1 OR obj.entity = ?1)
              ORDER BY fact.withdrawn, fact.invalid_at IS NOT NULL, fact.relation, 4, fact.fact LIMIT ?2"

@@ -19,12 +19,14 @@ mod generation;
 mod judged;
 pub mod look;
 pub mod owed;
+pub mod principals;
 pub mod search;
 mod seen;
 pub mod snapshots;
 pub mod spending;
 mod summaries;
 pub mod vectors;
+pub mod viewer;
 
 use crate::error::{Error, Kind, Result};
 use rusqlite::config::DbConfig;
@@ -36,10 +38,11 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vault::{ObjectStore, Position, Seq};
+use viewer::Sight;
 
 /// The version of the fold: the schema together with the meaning `apply` gives to records. A file of an older fold is
 /// discarded and made again; a file of a newer one is refused.
-pub const FOLD: i32 = 6;
+pub const FOLD: i32 = 7;
 
 /// Marks an SQLite file as ours (`HWTR`), so that no other file is ever discarded by mistake.
 const APPLICATION: i32 = 0x4857_5452;
@@ -52,6 +55,8 @@ pub struct State {
     /// through all facts, and is asked at every turn.
     summarised: Cell<Option<usize>>,
     seen: Seen,
+    /// What its viewer may see; none when whoever reads may see all.
+    sight: Option<Sight>,
     hold: Hold,
     /// The file itself, from the first snapshot on. Closed after the connection, which fields above it are: POSIX takes
     /// a process's locks on a file away when any of its descriptors is closed, SQLite's among them.
@@ -137,6 +142,7 @@ impl State {
             path: path.to_owned(),
             summarised: Cell::default(),
             seen: Seen::default(),
+            sight: None,
             hold: Hold::default(),
             main: None,
         }

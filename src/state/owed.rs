@@ -291,6 +291,24 @@ impl State {
         pages.into_iter().map(|page| self.said_by(page, extractor)).collect()
     }
 
+    /// All that a page ever said, as it was last resolved.
+    pub(super) fn said_of(&self, page: &PageId) -> Result<Option<PageSaid>> {
+        let mut statement =
+            self.connection().prepare_cached("SELECT page, space, gone FROM page WHERE page = ?1")?;
+        let found = statement
+            .query_row([page.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let extractor = self.last_extractor()?;
+        found.map(|page| self.said_by(page, extractor.as_deref())).transpose()
+    }
+
+    /// Whose readings counted in the newest epoch, beside those of the rules.
+    pub(super) fn last_extractor(&self) -> Result<Option<String>> {
+        let mut statement =
+            self.connection().prepare_cached("SELECT extractor FROM epoch ORDER BY epoch DESC LIMIT 1")?;
+        Ok(statement.query_row([], |row| row.get(0)).optional()?.flatten())
+    }
+
     fn said_by(&self, page: (String, String, bool), extractor: Option<&str>) -> Result<PageSaid> {
         let (page, space, gone) = page;
         let mut statement = self.connection().prepare_cached(
@@ -377,14 +395,19 @@ impl State {
         })
     }
 
-    /// The layers whose rule the complete listing shows otherwise than it is held. A layer that is not listed
-    /// any more restricts nobody.
+    /// The layers whose rule the complete listing shows otherwise than it is held. A layer that is not listed any more
+    /// restricts nobody, where what it hangs on still is: a page that is gone keeps its last audience. Where part of the
+    /// wiki could not be read, it may still be there.
     pub fn changed_layers(&self) -> Result<Vec<Layer>> {
         let mut statement = self.connection().prepare_cached(
             "SELECT layer, rule FROM listed_layer
              WHERE rule <> coalesce((SELECT rule FROM audience a WHERE a.layer = listed_layer.layer), '\"everyone\"')
              UNION ALL
              SELECT layer, '\"everyone\"' FROM audience WHERE layer NOT IN (SELECT layer FROM listed_layer)
+                 AND NOT coalesce((SELECT incomplete FROM sweep ORDER BY sweep DESC LIMIT 1), 0)
+                 AND CASE WHEN layer LIKE 'page:%'
+                     THEN substr(layer, 6) IN (SELECT page FROM listed UNION ALL SELECT folder FROM listed_folder)
+                     ELSE substr(layer, 7) IN (SELECT space FROM listed) END
              ORDER BY 1",
         )?;
         collect(statement.query([])?, |row| {
@@ -415,7 +438,7 @@ impl State {
     }
 }
 
-fn layer_id(text: &str) -> Result<LayerId> {
+pub(super) fn layer_id(text: &str) -> Result<LayerId> {
     match text.split_once(':') {
         Some(("space", key)) => Ok(LayerId::Space(SpaceKey::new(key))),
         Some(("page", id)) => Ok(LayerId::Page(PageId::new(id))),

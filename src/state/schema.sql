@@ -24,6 +24,8 @@ CREATE TABLE listed (
     locator TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE listed_layer (layer TEXT PRIMARY KEY, rule TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE listed_folder (folder TEXT PRIMARY KEY, parent TEXT) WITHOUT ROWID;
+CREATE TABLE listed_group (name TEXT PRIMARY KEY, members TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE skipped (what TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 
 -- What is to be done, in canonical order. `open` counts the versions of the item that are not cut yet.
@@ -82,6 +84,11 @@ CREATE INDEX epoch_open ON epoch (epoch) WHERE resolved_seq IS NULL;
 CREATE TABLE space (space TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE person (person TEXT PRIMARY KEY, name TEXT NOT NULL, also TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE audience (layer TEXT PRIMARY KEY, rule TEXT NOT NULL) WITHOUT ROWID;
+-- Places in the tree of pages that are no pages.
+CREATE TABLE folder (folder TEXT PRIMARY KEY, parent TEXT) WITHOUT ROWID;
+-- Groups with their members, and users besides these who may use the wiki; read when `meta` says (`principals_at`).
+CREATE TABLE principal_group (name TEXT PRIMARY KEY, members TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE principal_user (person TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE page (
     page TEXT PRIMARY KEY,
     space TEXT NOT NULL,
@@ -91,7 +98,8 @@ CREATE TABLE page (
     link TEXT,
     modified TEXT,
     fingerprint TEXT NOT NULL DEFAULT '',
-    gone INTEGER NOT NULL DEFAULT 0
+    gone INTEGER NOT NULL DEFAULT 0,
+    stands_on TEXT           -- the page that a comment or an attached file is seen with
 ) WITHOUT ROWID;
 CREATE INDEX page_title ON page (space, title);
 CREATE TABLE raw_page (
@@ -276,7 +284,8 @@ CREATE TABLE node (
     space TEXT,
     key TEXT,
     entity BLOB,
-    changed_seq INTEGER NOT NULL
+    changed_seq INTEGER NOT NULL,
+    unsaid INTEGER NOT NULL DEFAULT 0 -- a chunk that spoke of it does not any more: its name may come from there
 );
 CREATE INDEX node_normal ON node (normal);
 CREATE INDEX node_entity ON node (entity);

@@ -93,13 +93,16 @@ enum Row {
 /// Facts looked at to count those of an entity: a result list needs the size, not the sum.
 const FACTS_COUNTED: i64 = 1_000;
 
-/// The best rows of a text index; `weights` are those of its columns.
-fn best_rows(index: &str, weights: &str) -> String {
+/// The best rows of a text index; `weights` are those of its columns, `only` narrows it.
+fn best_rows(index: &str, weights: &str, only: &str) -> String {
     format!(
-        "SELECT rowid, bm25({index}{weights}) AS score FROM {index} WHERE {index} MATCH ?1
+        "SELECT rowid, bm25({index}{weights}) AS score FROM {index} WHERE {index} MATCH ?1 {only}
          ORDER BY score, rowid LIMIT ?2"
     )
 }
+
+/// Passages are found in the index of all, and shown to whoever may see them.
+const SEEN_PASSAGES: &str = "AND EXISTS (SELECT 1 FROM chunk WHERE chunk.row = chunk_text.rowid)";
 
 /// Rows each index proposes for one result wanted: many fall to the asked time or fold into one entity.
 const PROPOSALS: usize = 8;
@@ -135,6 +138,8 @@ impl State {
             return Ok(Vec::new());
         }
         let expression = rank::any_of(&terms);
+        self.bring_found(&expression, wanted)?;
+        let seen = if self.has_viewer() { SEEN_PASSAGES } else { "" };
         let find = |sql: &str, row: fn(i64) -> Row| -> Result<Vec<Row>> {
             let mut statement = self.connection().prepare_cached(sql)?;
             collect(statement.query(params![expression, wanted as i64])?, |found| Ok(row(found.get(0)?)))
@@ -143,9 +148,9 @@ impl State {
         // a passage's headings twice its text; what a card says (the page tree, who edited) comes behind what people
         // wrote.
         Ok(vec![
-            (1.0, find(&best_rows("fact_text", ", 2.0, 1.0, 0.2"), Row::Fact)?),
-            (0.7, find(&best_rows("node_text", ""), Row::Node)?),
-            (0.9, find(&best_rows("chunk_text", ", 2.0, 1.0"), Row::Chunk)?),
+            (1.0, find(&best_rows("fact_text", ", 2.0, 1.0, 0.2", ""), Row::Fact)?),
+            (0.7, find(&best_rows("node_text", "", ""), Row::Node)?),
+            (0.9, find(&best_rows("chunk_text", ", 2.0, 1.0", seen), Row::Chunk)?),
         ])
     }
 
@@ -240,6 +245,7 @@ impl State {
             return Ok(None);
         };
         let Some(card) = self.entity_of(node)? else { return Ok(None) };
+        self.bring_facts_of(card.entity, FACTS_COUNTED as usize)?;
         let mut statement = self.connection().prepare_cached(
             "SELECT DISTINCT fact FROM fact JOIN node ON node.node = fact.subject OR node.node = fact.object
              WHERE node.entity = ?1 AND folded_into IS NULL ORDER BY fact LIMIT ?2",

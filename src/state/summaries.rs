@@ -178,11 +178,21 @@ impl State {
         if kept.is_empty() {
             return Ok(kept);
         }
+        self.bring_facts_of(entity, usize::MAX)?;
         let told = self.told_of(entity)?;
         let holds = |summary: &Summary| {
             let held = told.get(&summary.audience).map(Told::facts).unwrap_or_default();
             summary.facts.iter().all(|fact| held.contains(fact))
         };
-        Ok(kept.into_iter().filter(holds).collect())
+        let mut held: Vec<Summary> = kept.into_iter().filter(holds).collect();
+        if self.has_viewer() {
+            let all = std::mem::take(&mut held);
+            for summary in all {
+                if self.may_read(&summary)? {
+                    held.push(summary);
+                }
+            }
+        }
+        Ok(held)
     }
 }

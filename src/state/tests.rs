@@ -15,13 +15,13 @@ use knowledge::record::*;
 use knowledge::time::parse;
 use vault::{Digest, Entry, Event, Ordinal, Segment, Term};
 
-fn state() -> (tempfile::TempDir, State) {
+pub(super) fn state() -> (tempfile::TempDir, State) {
     let folder = tempfile::tempdir().unwrap();
     let state = State::open(&folder.path().join("state.db"), "one").unwrap();
     (folder, state)
 }
 
-fn segment(first: u64, records: Vec<Record>) -> Segment<Record> {
+pub(super) fn segment(first: u64, records: Vec<Record>) -> Segment<Record> {
     let at = parse("2026-01-01").unwrap();
     let entry =
         |(index, record)| Entry { seq: Seq::new(first + index as u64), at, event: Event::Record(record) };
@@ -33,7 +33,7 @@ fn segment(first: u64, records: Vec<Record>) -> Segment<Record> {
     }
 }
 
-fn listed(pages: &[(&str, &str)], people: &[(&str, &str)]) -> Record {
+pub(super) fn listed(pages: &[(&str, &str)], people: &[(&str, &str)]) -> Record {
     let page = |(id, fingerprint): &(&str, &str)| PageRef {
         id: PageId::new(*id),
         space: SpaceKey::new("OPS"),
@@ -56,7 +56,7 @@ fn listed(pages: &[(&str, &str)], people: &[(&str, &str)]) -> Record {
     })
 }
 
-fn worklist(pages: &[&str]) -> Record {
+pub(super) fn worklist(pages: &[&str]) -> Record {
     let item = |id: &&str| Item {
         page: PageId::new(*id),
         space: SpaceKey::new("OPS"),
@@ -65,7 +65,7 @@ fn worklist(pages: &[&str]) -> Record {
     Record::Worklist(Worklist { sweep: 1, epoch_pages: 2, items: pages.iter().map(item).collect() })
 }
 
-fn fetched(id: &str) -> Record {
+pub(super) fn fetched(id: &str) -> Record {
     Record::Fetched(Box::new(RawPage {
         id: PageId::new(id),
         space: SpaceKey::new("OPS"),
@@ -88,7 +88,7 @@ fn fetched(id: &str) -> Record {
 }
 
 /// One chunk that says that a person owns a service.
-fn cut(id: &str) -> (ChunkId, Record) {
+pub(super) fn cut(id: &str) -> (ChunkId, Record) {
     let path = vec![format!("Page {id}")];
     let text = "The ledger-service is owned by @{u1}.".to_owned();
     let chunk = Chunk {
@@ -124,7 +124,7 @@ fn cut(id: &str) -> (ChunkId, Record) {
 }
 
 /// The graph changes that hold what `cut` says.
-fn changes(chunk: ChunkId) -> Vec<Change> {
+pub(super) fn changes(chunk: ChunkId) -> Vec<Change> {
     let node = |name: &str, kind: Kind, key| Node {
         id: NodeId::of(&[name.as_bytes()]),
         name: name.to_owned(),

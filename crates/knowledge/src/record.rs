@@ -5,7 +5,7 @@ use crate::audience::{Group, Layer};
 use crate::chunk::Chunk;
 use crate::document::Warning;
 use crate::graph::{Change, Mention, Reading};
-use crate::id::{BatchKey, ChunkId, NodeId, PackId, PageId, QuestionId, SpaceKey, Version};
+use crate::id::{BatchKey, ChunkId, NodeId, PackId, PageId, PersonKey, QuestionId, SpaceKey, Version};
 use crate::judge::{Finding, Question};
 use crate::page::{Folder, PageRef, Person, RawPage, Space};
 use crate::prompt::Reply;
@@ -13,7 +13,7 @@ use crate::summary::{Subject, Summary};
 use crate::time::Timestamp;
 use crate::vector::{Embedded, Embedding, NotEmbedded};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,8 @@ pub enum Record {
         /// The layers that changed, with their new rules.
         layers: Vec<Layer>,
     },
+    /// Who belongs to which group was read again, and who may use the wiki at all. Its time is that of the entry.
+    Principals(Principals),
     /// A page version was read, cut and interpreted.
     Cut(Cut),
     /// A task was refused for good: the line may pass it.
@@ -129,6 +131,24 @@ pub struct Listed {
     /// Where to go on; none means that the sweep is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+}
+
+/// What has changed in who belongs to which group since that was last read: nothing, where it was read and found as it
+/// was. A reader that could not tell writes no such record, and what is held grows old.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Principals {
+    /// Groups that are new or have other members than before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
+    /// Groups that nobody knows any more.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub disbanded: BTreeSet<String>,
+    /// Users who may use the wiki from now on, besides the members of groups.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub joined: BTreeSet<PersonKey>,
+    /// Users who may not any more.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub left: BTreeSet<PersonKey>,
 }
 
 /// What is to be done, in canonical order.

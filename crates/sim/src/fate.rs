@@ -561,6 +561,7 @@ pub fn kind(event: &Event<Record>) -> &'static str {
             Record::Fetched(_) => "fetched",
             Record::Gone { .. } => "gone",
             Record::AudienceChanged { .. } => "audience_changed",
+            Record::Principals(_) => "principals",
             Record::Cut(_) => "cut",
             Record::Parked(_) => "parked",
             Record::Packed(_) => "packed",

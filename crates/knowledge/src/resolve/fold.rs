@@ -26,25 +26,34 @@ pub(super) fn fold<H: Held>(after: &mut After<'_, H>, regrouped: &Regrouped) -> 
         if settled.contains(&held.fact.id) {
             continue;
         }
-        let alike = match alike(after, regrouped, held)? {
-            Alike::Class(class) => Alike::Class(with_repeats(after, regrouped, class)?),
-            nothing => nothing,
-        };
-        let into = match &alike {
-            Alike::SaysNothing => Some(held.fact.id),
-            Alike::Class(class) => class.keys().next().copied(),
-        };
-        let own = BTreeMap::from([(held.fact.id, held.into)]);
-        let class = if let Alike::Class(class) = &alike { class } else { &own };
-        for (fact, was) in class {
-            let into = into.filter(|into| into != fact || matches!(alike, Alike::SaysNothing));
-            if into != *was {
-                after.changes.push(Change::Fold { fact: *fact, into });
+        for (fact, (was, into)) in folded(after, regrouped, held)? {
+            if into != was {
+                after.changes.push(Change::Fold { fact, into });
             }
-            settled.insert(*fact);
+            settled.insert(fact);
         }
     }
     Ok(())
+}
+
+/// Facts with what each is folded into so far, and what it is to be folded into.
+pub(super) type Folded = BTreeMap<FactId, (Option<FactId>, Option<FactId>)>;
+
+/// All that says the same as a fact, itself included.
+pub(super) fn folded<H: Held>(
+    after: &After<'_, H>,
+    regrouped: &Regrouped,
+    held: &HeldFact,
+) -> Result<Folded, H::Error> {
+    let class = match alike(after, regrouped, held)? {
+        Alike::Class(class) => with_repeats(after, regrouped, class)?,
+        Alike::SaysNothing => {
+            return Ok(BTreeMap::from([(held.fact.id, (held.into, Some(held.fact.id)))]));
+        }
+    };
+    let least = class.keys().next().copied();
+    let place = |(fact, was): (FactId, Option<FactId>)| (fact, (was, least.filter(|least| *least != fact)));
+    Ok(class.into_iter().map(place).collect())
 }
 
 /// Facts with what each is folded into so far.

@@ -235,6 +235,11 @@ fn likeness(one: &str, other: &str) -> usize {
     common * 1000 / (one.len() + other.len() - common)
 }
 
+/// Whether the names of two nodes alone make them one.
+pub(super) fn is_decided(one: &Node, other: &Node) -> bool {
+    decide(one, other).is_some()
+}
+
 /// Whether two nodes are one, as far as their names tell.
 fn decide(one: &Node, other: &Node) -> Option<Decision> {
     if one.id == other.id {

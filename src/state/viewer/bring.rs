@@ -1,0 +1,285 @@
+//! Brings into a viewer's tables what is asked about: the entities of nodes, and the facts that say the same with their
+//! times, as the resolver and the fold derive them. Where nobody looks whose sight is limited, nothing is done.
+
+use super::part::Part;
+use super::{Sight, State};
+use crate::error::Result;
+use crate::state::apply::Step;
+use crate::state::candidates::collect;
+use crate::state::changes::{apply_group, date_fact, index_node, put_fact};
+use crate::state::judged;
+use knowledge::graph::{Extractor, Likeness, Object};
+use knowledge::id::{EntityId, FactId, NodeId, PageId};
+use knowledge::resolve::{self, Group, Held};
+use rusqlite::params;
+use std::collections::BTreeSet;
+
+impl State {
+    /// Forgets what was brought: an answer must not depend on what was asked before.
+    pub(in crate::state) fn forget(&self) -> Result<()> {
+        let Some(sight) = &self.sight else { return Ok(()) };
+        self.connection().execute_batch(
+            "DELETE FROM temp.node; DELETE FROM temp.entity; DELETE FROM temp.fact; DELETE FROM temp.spell;
+             INSERT INTO temp.node_text (node_text) VALUES ('delete-all');
+             INSERT INTO temp.fact_text (fact_text) VALUES ('delete-all');",
+        )?;
+        sight.nodes.borrow_mut().clear();
+        sight.placed.borrow_mut().clear();
+        sight.dated.borrow_mut().clear();
+        Ok(())
+    }
+
+    /// Brings these nodes and the entities they belong to.
+    pub(in crate::state) fn bring_nodes(&self, nodes: &[NodeId]) -> Result<()> {
+        let Some(sight) = &self.sight else { return Ok(()) };
+        for node in nodes {
+            if sight.nodes.borrow().contains(node) {
+                continue;
+            }
+            let part = Part { state: self, grouped: false };
+            for group in resolve::groups_around(&[*node], &part)? {
+                self.place_group(sight, &part, group)?;
+            }
+            if sight.nodes.borrow_mut().insert(*node) {
+                // Nothing live speaks of it: it is in no entity, and its name may still be the end of a fact that was.
+                self.place_node(&part, *node)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn place_group(&self, sight: &Sight, part: &Part<'_>, group: Group) -> Result<()> {
+        let step = self.step();
+        for node in &group.nodes {
+            if sight.nodes.borrow_mut().insert(*node) {
+                self.place_node(part, *node)?;
+            }
+        }
+        apply_group(&step, group.entity, &group.nodes, (&group.name, &group.kind))?;
+        group.nodes.iter().try_for_each(|node| index_node(&step, *node))
+    }
+
+    fn place_node(&self, part: &Part<'_>, id: NodeId) -> Result<()> {
+        let Some(node) = part.node(id)? else { return Ok(()) };
+        self.step().run(
+            "INSERT OR IGNORE INTO temp.node
+             SELECT row, node, ?2, normal, ?3, space, key, NULL, 0 FROM main.node WHERE node = ?1",
+            params![id.as_bytes(), node.name, node.kind.as_str()],
+        )
+    }
+
+    /// What is derived here belongs to no record.
+    fn step(&self) -> Step<'_> {
+        Step { transaction: self.connection(), seq: 0, at: String::new() }
+    }
+
+    /// Brings a fact with all that says the same, dated by what the viewer may see.
+    pub(in crate::state) fn bring_facts(&self, facts: &[FactId]) -> Result<()> {
+        let Some(sight) = &self.sight else { return Ok(()) };
+        for fact in facts {
+            if sight.dated.borrow().contains(fact) {
+                continue;
+            }
+            let class = self.place_fact(sight, *fact)?;
+            for member in &class {
+                self.place_rivals(sight, *member)?;
+            }
+            let step = self.step();
+            for member in class {
+                if sight.dated.borrow_mut().insert(member) {
+                    date_fact(&step, member, true)?;
+                    put_fact(&step, member)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a fact and all that says the same into the table; gives them.
+    fn place_fact(&self, sight: &Sight, fact: FactId) -> Result<BTreeSet<FactId>> {
+        let part = Part { state: self, grouped: true };
+        let Some(held) = part.fact(fact)? else { return Ok(BTreeSet::new()) };
+        let mut class = resolve::says_the_same(&held, &part)?;
+        class.entry(fact).or_insert(None);
+        for (member, into) in &class {
+            if !sight.placed.borrow_mut().insert(*member) {
+                continue;
+            }
+            let Some(held) = part.fact(*member)? else { continue };
+            let mut ends = vec![held.fact.subject];
+            if let Object::Named(object) = held.fact.object {
+                ends.push(object);
+            }
+            self.bring_nodes(&ends)?;
+            let extractor = self.viewed_extractor(*member, held.fact.extractor)?;
+            self.step().run(
+                "INSERT OR IGNORE INTO temp.fact
+                 SELECT row, fact, subject, relation, object, value, run, ?2, ?3, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0
+                 FROM main.fact WHERE fact = ?1",
+                params![
+                    member.as_bytes(),
+                    serde_json::to_string(&extractor)?,
+                    into.as_ref().map(FactId::as_bytes)
+                ],
+            )?;
+        }
+        Ok(class.into_keys().collect())
+    }
+
+    /// Facts that contradict a fact are there before it is dated; they are not dated themselves.
+    fn place_rivals(&self, sight: &Sight, fact: FactId) -> Result<()> {
+        for judgement in judged::judgements(self.connection(), fact)? {
+            if judgement.likeness == Likeness::Contradicts && judgement.stands {
+                let rival = if judgement.a == fact { judgement.b } else { judgement.a };
+                self.place_fact(sight, rival)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Who has read a fact in what the viewer may see.
+    fn viewed_extractor(&self, fact: FactId, of_all: Extractor) -> Result<Extractor> {
+        let Extractor::Model(_) = of_all else { return Ok(of_all) };
+        let mut hidden = self.connection().prepare_cached(
+            "SELECT 1 FROM main.support s WHERE s.fact = ?1 AND s.page NOT IN (SELECT page FROM temp.seen_page)",
+        )?;
+        if !hidden.exists([fact.as_bytes()])? {
+            return Ok(of_all);
+        }
+        let mut statement = self
+            .connection()
+            .prepare_cached("SELECT DISTINCT page FROM support WHERE fact = ?1 ORDER BY page")?;
+        let pages =
+            collect(statement.query([fact.as_bytes()])?, |row| Ok(PageId::new(row.get::<_, String>(0)?)))?;
+        let mut best = Extractor::Structural;
+        for page in pages {
+            let Some(said) = self.said_of(&page)? else { continue };
+            let read = resolve::extractors(&said).remove(&fact);
+            best = read.into_iter().chain([best]).max().unwrap_or(Extractor::Structural);
+        }
+        Ok(best)
+    }
+
+    /// Brings an entity's facts, at most so many.
+    pub(in crate::state) fn bring_facts_of(&self, entity: EntityId, most: usize) -> Result<()> {
+        if !self.has_viewer() {
+            return Ok(());
+        }
+        let mut statement = self.connection().prepare_cached(
+            "SELECT DISTINCT f.fact FROM temp.node n JOIN main.fact f ON f.subject = n.node OR f.object = n.node
+             WHERE n.entity = ?1 AND EXISTS (SELECT 1 FROM support WHERE support.fact = f.fact)
+             ORDER BY f.fact LIMIT ?2",
+        )?;
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let facts = collect(statement.query(params![entity.0.as_bytes(), most])?, |row| {
+            Ok(FactId::from_bytes(row.get(0)?))
+        })?;
+        self.bring_facts(&facts)
+    }
+
+    /// Brings what may go by a name.
+    pub(in crate::state) fn bring_named(&self, name: &str) -> Result<()> {
+        if !self.has_viewer() {
+            return Ok(());
+        }
+        let mut statement = self.connection().prepare_cached(
+            "SELECT n.node FROM main.node n LEFT JOIN main.entity e USING (entity)
+             LEFT JOIN person ON n.kind = 'Person' AND person.person = json_extract(n.key, '$.person')
+             WHERE (n.name = ?1 COLLATE NOCASE OR n.normal = ?2 OR e.name = ?1 COLLATE NOCASE
+                    OR person.name = ?1 COLLATE NOCASE)
+             AND EXISTS (SELECT 1 FROM mention WHERE mention.node = n.node) ORDER BY n.node",
+        )?;
+        let nodes = collect(statement.query(params![name, resolve::normalise(name)])?, |row| {
+            Ok(NodeId::from_bytes(row.get(0)?))
+        })?;
+        self.bring_nodes(&nodes)?;
+        for node in nodes {
+            if let Some(entity) = self.entity_of_node(node)? {
+                self.bring_facts_of(entity, usize::MAX)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings what may be the same as an entity.
+    pub(in crate::state) fn bring_alike(&self, entity: EntityId) -> Result<()> {
+        if !self.has_viewer() {
+            return Ok(());
+        }
+        let mut statement = self.connection().prepare_cached(
+            "SELECT CASE a WHEN n.node THEN b ELSE a END FROM temp.node n JOIN alike ON a = n.node OR b = n.node
+             WHERE n.entity = ?1 ORDER BY 1",
+        )?;
+        let nodes =
+            collect(statement.query([entity.0.as_bytes()])?, |row| Ok(NodeId::from_bytes(row.get(0)?)))?;
+        self.bring_nodes(&nodes)
+    }
+
+    /// Brings what the words of a question may find, whether in the indexes of the whole, which have the words of
+    /// everybody, or in passages that the viewer may see: what is found by the first may not be found by the viewer's own
+    /// words, and the reverse.
+    pub(in crate::state) fn bring_found(&self, expression: &str, wanted: usize) -> Result<()> {
+        if !self.has_viewer() {
+            return Ok(());
+        }
+        self.forget()?;
+        let wanted = wanted as i64;
+        let ids = |sql: &str| -> Result<Vec<[u8; 16]>> {
+            let mut statement = self.connection().prepare_cached(sql)?;
+            collect(statement.query(params![expression, wanted])?, |row| Ok(row.get(0)?))
+        };
+        let nodes: Vec<NodeId> = ids(NODES_FOUND)?.into_iter().map(NodeId::from_bytes).collect();
+        let facts: Vec<FactId> = ids(FACTS_FOUND)?.into_iter().map(FactId::from_bytes).collect();
+        self.bring_nodes(&nodes)?;
+        self.bring_facts(&facts)?;
+        for node in ids(NODES_IN_PASSAGES)?.into_iter().map(NodeId::from_bytes) {
+            self.bring_nodes(&[node])?;
+        }
+        let facts: Vec<FactId> = ids(FACTS_IN_PASSAGES)?.into_iter().map(FactId::from_bytes).collect();
+        self.bring_facts(&facts)?;
+        for node in nodes {
+            if let Some(entity) = self.entity_of_node(node)?
+                && self.is_named_otherwise(entity)?
+            {
+                self.bring_facts_of(entity, FACTS_OF_RENAMED)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether facts at an entity are found under another name in the index of the whole.
+    fn is_named_otherwise(&self, entity: EntityId) -> Result<bool> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT 1 FROM temp.node n JOIN temp.entity mine ON mine.entity = n.entity
+             JOIN main.node whole ON whole.node = n.node LEFT JOIN main.entity theirs ON theirs.entity = whole.entity
+             WHERE n.entity = ?1 AND coalesce(theirs.name, whole.name) <> mine.name",
+        )?;
+        Ok(statement.exists([entity.0.as_bytes()])?)
+    }
+}
+
+/// Facts that are brought of an entity that was found by a name which others do not have for it.
+const FACTS_OF_RENAMED: usize = 1_000;
+
+const NODES_FOUND: &str = "SELECT n.node FROM main.node_text JOIN main.node n ON n.row = node_text.rowid
+    WHERE node_text MATCH ?1 AND EXISTS (SELECT 1 FROM mention WHERE mention.node = n.node)
+    ORDER BY bm25(node_text), n.row LIMIT ?2";
+
+/// A fact that the whole shows may stand, for the viewer, for another one that is folded into it.
+const FACTS_FOUND: &str = "SELECT f.fact FROM (
+        SELECT shown.fact AS shown, bm25(fact_text, 2.0, 1.0, 0.2) AS score
+        FROM main.fact_text JOIN main.fact shown ON shown.row = fact_text.rowid
+        WHERE fact_text MATCH ?1) found
+    JOIN main.fact f ON f.fact = found.shown OR f.folded_into = found.shown
+    WHERE EXISTS (SELECT 1 FROM support WHERE support.fact = f.fact)
+    ORDER BY found.score, f.row LIMIT ?2";
+
+const NODES_IN_PASSAGES: &str = "SELECT DISTINCT mention.node FROM (
+        SELECT c.chunk FROM main.chunk_text JOIN chunk c ON c.row = chunk_text.rowid
+        WHERE chunk_text MATCH ?1 ORDER BY bm25(chunk_text, 2.0, 1.0), c.row LIMIT ?2) found
+    JOIN mention USING (chunk) ORDER BY 1";
+
+const FACTS_IN_PASSAGES: &str = "SELECT DISTINCT support.fact FROM (
+        SELECT c.chunk FROM main.chunk_text JOIN chunk c ON c.row = chunk_text.rowid
+        WHERE chunk_text MATCH ?1 ORDER BY bm25(chunk_text, 2.0, 1.0), c.row LIMIT ?2) found
+    JOIN support USING (chunk) ORDER BY 1";

@@ -1,0 +1,58 @@
+//! Who looks, and what the state shows him: the graph as it would be if the wiki had no other pages than those he may
+//! see.
+//!
+//! A state with a viewer reads from temporary tables of the same names, which hide those of the file: what stands on a
+//! page is a view that leaves out the pages he may not see, and what is derived from pages (entities, folds, times, the
+//! words that find them) is derived again, by the resolver and by the fold, from what is left. So every reader of the
+//! state is written once, and what nobody thought of shows nothing. Rows come when they are asked about
+//! (`bring.rs`); `part.rs` answers the resolver; `pages.rs` says which pages there are.
+//!
+//! Invariant: no row that a reader finds depends on a page that the viewer may not see.
+
+mod bring;
+mod pages;
+mod part;
+mod people;
+mod told;
+
+pub use people::Viewer;
+
+use super::State;
+use crate::error::Result;
+use knowledge::graph::Node;
+use knowledge::id::{ChunkId, FactId, NodeId};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a viewer may see, as far as anybody has asked about it.
+#[derive(Default)]
+pub(super) struct Sight {
+    /// Nodes whose entity is known by now.
+    nodes: RefCell<BTreeSet<NodeId>>,
+    /// Facts that stand in the table, and those of them that are dated and can be found.
+    placed: RefCell<BTreeSet<FactId>>,
+    dated: RefCell<BTreeSet<FactId>>,
+    /// What chunks call the nodes they speak of.
+    names: RefCell<BTreeMap<ChunkId, Vec<Node>>>,
+}
+
+impl State {
+    /// The state as this viewer may see it, at this moment: what is recorded later is not seen.
+    pub fn seen_by(mut self, viewer: &Viewer) -> Result<Self> {
+        self.connection.pragma_update(None, "temp_store", "MEMORY")?;
+        // Held until the state is dropped: what is derived must not mix two moments.
+        self.connection.execute_batch("BEGIN")?;
+        self.connection.execute_batch(include_str!("viewer.sql"))?;
+        self.place_pages(viewer)?;
+        self.sight = Some(Sight::default());
+        Ok(self)
+    }
+
+    /// Whether somebody looks who may not see everything.
+    pub(super) fn has_viewer(&self) -> bool {
+        self.sight.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,724 @@
+//! Who may see what, judged by somebody else: an evaluator of forty lines that knows plain trees, groups and rules, and
+//! nothing of the product. What a user finds in the whole wiki must be, to the letter, what anybody finds in a wiki that
+//! has no other pages than those this evaluator grants him.
+
+#![allow(clippy::unwrap_used)] // A test that cannot set itself up has failed.
+
+use highwater::error::Result;
+use highwater::job;
+use highwater::plan::Limits;
+use highwater::sources::Ask;
+use highwater::state::State;
+use highwater::state::search::Query;
+use highwater::state::viewer::Viewer;
+use highwater::world::{Task, World};
+use jiff::SignedDuration;
+use knowledge::audience::{Group, Layer, LayerId, Rule};
+use knowledge::id::{ChunkId, FactId, NodeId, PageId, PersonKey, SpaceKey, Version};
+use knowledge::page::{BodyFormat, Folder, PageKind, PageRef, Person, RawPage, Space};
+use knowledge::record::{Listed, Record};
+use knowledge::time::{Timestamp, parse};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::sync::Arc;
+use tempfile::TempDir;
+use vault::{Identity, MemoryStore, Nonce, Vault, VaultId, Writer};
+
+/// Who passes a door; what nobody has said restricts nobody.
+#[derive(Clone, Debug, PartialEq)]
+enum Door {
+    For { users: BTreeSet<String>, groups: BTreeSet<String> },
+    Nobody,
+}
+
+/// A page, a comment or an attached file, with all its versions.
+#[derive(Clone, Debug)]
+struct Item {
+    space: String,
+    kind: PageKind,
+    parent: Option<String>,
+    versions: Vec<RawPage>,
+    gone: bool,
+}
+
+/// A wiki on one day.
+#[derive(Clone, Debug, Default)]
+struct Wiki {
+    items: BTreeMap<String, Item>,
+    folders: BTreeMap<String, Option<String>>,
+    /// Doors of spaces (`space:KEY`) and of pages and folders (`page:ID`).
+    doors: BTreeMap<String, Door>,
+    groups: BTreeMap<String, BTreeSet<String>>,
+    people: BTreeMap<String, String>,
+}
+
+/// The independent evaluator: walks up, one step at a time, and stops at the first door that is closed.
+fn may_see(wiki: &Wiki, user: &str, page: &str) -> bool {
+    if !wiki.groups.values().any(|members| members.contains(user)) {
+        return false;
+    }
+    let open = |door: &str| match wiki.doors.get(door) {
+        None => true,
+        Some(Door::Nobody) => false,
+        Some(Door::For { users, groups }) => {
+            users.contains(user)
+                || groups.iter().any(|group| wiki.groups.get(group).is_some_and(|all| all.contains(user)))
+        }
+    };
+    let mut here = page.to_owned();
+    for _ in 0..1_000 {
+        if !open(&format!("page:{here}")) {
+            return false;
+        }
+        let above = if let Some(item) = wiki.items.get(&here) {
+            if !open(&format!("space:{}", item.space)) {
+                return false;
+            }
+            match &item.kind {
+                PageKind::Comment { on, .. } | PageKind::Attachment { on, .. } => Some(on.to_string()),
+                PageKind::Page | PageKind::BlogPost => item.parent.clone(),
+            }
+        } else if let Some(above) = wiki.folders.get(&here) {
+            above.clone()
+        } else {
+            return false;
+        };
+        match above {
+            Some(above) => here = above,
+            None => return true,
+        }
+    }
+    false
+}
+
+/// SplitMix64.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        (self.roll() % end.max(1) as u64) as usize
+    }
+
+    fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len())]
+    }
+}
+
+const USERS: usize = 6;
+const SPACES: [&str; 2] = ["OPS", "PAY"];
+const NAMES: [&str; 10] = [
+    "ledger-service",
+    "Ledger Gateway",
+    "ledger gateway",
+    "LEDGER GATEWAY",
+    "Ledger Gateways",
+    "auth-gateway",
+    "KIP-595",
+    "billing-db",
+    "Report Writer",
+    "report-writer",
+];
+const OWNERS: [&str; 5] = ["Team Blue", "TEAM BLUE", "Platform Crew", "Payments Folk", "payments folk"];
+const DAYS: [&str; 3] = ["2026-01-01", "2026-02-01", "2026-03-01"];
+
+/// Makes a wiki, and lets days pass.
+struct Making {
+    dice: Dice,
+    next: usize,
+    day: usize,
+    minute: i64,
+}
+
+impl Making {
+    fn word(&mut self) -> String {
+        self.next += 1;
+        // No stem of one is a stem of another, and none is a word of any language.
+        format!("qx{}z", self.next)
+    }
+
+    fn door(&mut self) -> Door {
+        if self.dice.chance(12) {
+            return Door::Nobody;
+        }
+        let users = (0..USERS).filter(|_| self.dice.chance(25)).map(|user| format!("u{user}")).collect();
+        let mut groups: BTreeSet<String> =
+            (0..3).filter(|_| self.dice.chance(35)).map(|group| format!("g{group}")).collect();
+        if self.dice.chance(10) {
+            groups.insert("nobody-knows-this-group".to_owned());
+        }
+        Door::For { users, groups }
+    }
+
+    fn first(&mut self, pages: usize) -> Wiki {
+        let mut wiki = Wiki::default();
+        for user in 0..USERS {
+            let name = format!("{} Person", self.word());
+            wiki.people.insert(format!("u{user}"), name);
+        }
+        self.regroup(&mut wiki);
+        for _ in 0..3 {
+            let id = self.id();
+            let parent = self.some_place(&wiki);
+            wiki.folders.insert(id, parent);
+        }
+        for _ in 0..pages {
+            self.add(&mut wiki);
+        }
+        self.restrict(&mut wiki);
+        wiki
+    }
+
+    fn id(&mut self) -> String {
+        self.next += 1;
+        (1_000 + self.next).to_string()
+    }
+
+    fn regroup(&mut self, wiki: &mut Wiki) {
+        wiki.groups = (0..3)
+            .map(|group| {
+                // The last user is in no group: the wiki does not know him.
+                let members = (0..USERS - 1).filter(|_| self.dice.chance(45)).map(|user| format!("u{user}"));
+                (format!("g{group}"), members.collect())
+            })
+            .collect();
+    }
+
+    /// Anything a page may stand below: a page, a folder, nothing, and now and then something that is not held.
+    fn some_place(&mut self, wiki: &Wiki) -> Option<String> {
+        if self.dice.chance(3) {
+            return Some("404".to_owned());
+        }
+        let pages = wiki.items.iter().filter(|(_, item)| !item.gone && item.kind == PageKind::Page);
+        let places: Vec<String> =
+            pages.map(|(id, _)| id.clone()).chain(wiki.folders.keys().cloned()).collect();
+        (!places.is_empty() && self.dice.chance(75)).then(|| self.dice.pick(&places).clone())
+    }
+
+    fn add(&mut self, wiki: &mut Wiki) {
+        let id = self.id();
+        let posts = wiki.items.iter().filter(|(_, item)| !item.gone && item.kind.on().is_none());
+        let posts: Vec<String> = posts.map(|(id, _)| id.clone()).collect();
+        let on = (!posts.is_empty()).then(|| PageId::new(self.dice.pick(&posts).clone()));
+        let kind = match (self.dice.below(10), on) {
+            (0, _) => PageKind::BlogPost,
+            (1, Some(on)) => PageKind::Comment { on, quoted: None },
+            (2, Some(on)) => PageKind::Attachment { on, media_type: None },
+            _ => PageKind::Page,
+        };
+        let parent = match kind {
+            PageKind::Page => self.some_place(wiki),
+            // A comment that answers one that is gone.
+            PageKind::Comment { .. } if self.dice.chance(20) => Some("404".to_owned()),
+            _ => None,
+        };
+        let space = match kind.on().and_then(|on| wiki.items.get(on.as_str())) {
+            Some(item) => item.space.clone(),
+            None => (*self.dice.pick(&SPACES)).to_owned(),
+        };
+        wiki.items.insert(id.clone(), Item { space, kind, parent, versions: Vec::new(), gone: false });
+        self.write(wiki, &id);
+    }
+
+    fn block(&mut self, wiki: &Wiki) -> String {
+        let (one, other, owner) =
+            (*self.dice.pick(&NAMES), *self.dice.pick(&NAMES), *self.dice.pick(&OWNERS));
+        let (own, who) = (self.word(), self.dice.below(USERS));
+        let titles: Vec<&str> = wiki
+            .items
+            .values()
+            .filter_map(|item| item.versions.last())
+            .map(|page| page.title.as_str())
+            .collect();
+        match self.dice.below(9) {
+            0 => format!(
+                "<table><tbody><tr><th>Owner</th><td>{owner}</td></tr><tr><th>Status</th><td>{own}</td></tr></tbody></table>"
+            ),
+            1 => format!(
+                "<table><tbody><tr><th>Service</th><th>Owner</th><th>Status</th></tr>\
+                 <tr><td>{one}</td><td>{owner}</td><td>Live</td></tr><tr><td>{other}</td><td>{own} Team</td><td>Beta</td></tr>\
+                 </tbody></table>"
+            ),
+            2 => format!("<p>{one} depends on {other}.</p>"),
+            3 => format!("<p>{one} is replaced by {own}-service.</p>"),
+            4 => format!("<p>{one} is owned by {owner} since 2025-0{}-01.</p>", 1 + self.dice.below(9)),
+            5 if !titles.is_empty() => {
+                let title = *self.dice.pick(&titles);
+                format!("<p>See <ac:link><ri:page ri:content-title=\"{title}\" /></ac:link>.</p>")
+            }
+            6 => format!(
+                "<p>Ask <ac:link><ri:user ri:userkey=\"u{who}\" /></ac:link> about <code>{one}</code>.</p>"
+            ),
+            7 => format!("<p>{one} is owned by <ac:link><ri:user ri:userkey=\"u{who}\" /></ac:link>.</p>"),
+            _ => format!("<p>Nobody has measured {own} under load.</p>"),
+        }
+    }
+
+    /// Adds a version.
+    fn write(&mut self, wiki: &mut Wiki, id: &str) {
+        self.minute += 1;
+        let at = parse(DAYS[self.day]).unwrap() + SignedDuration::from_mins(self.minute);
+        let before = wiki.items[id].versions.last().cloned();
+        let (own, heading) = (self.word(), self.word());
+        let mut body = match &before {
+            Some(before) if self.dice.chance(70) => before.body.clone(),
+            _ => format!("<p>This page is about {own}.</p>"),
+        };
+        for _ in 0..1 + self.dice.below(3) {
+            body.push_str(&self.block(wiki));
+        }
+        body.push_str(&format!("<h2>Part {heading}</h2>{}", self.block(wiki)));
+        let title = match (&before, self.dice.below(10)) {
+            (Some(before), 0..=7) => before.title.clone(),
+            (_, 8) => (*self.dice.pick(&NAMES)).to_owned(),
+            _ => format!("Notes {own}"),
+        };
+        let common = ["payments", "draft"].iter().filter(|_| self.dice.chance(30));
+        let mut labels: Vec<String> = common.map(|label| (*label).to_owned()).collect();
+        if self.dice.chance(20) {
+            labels.push(self.word());
+        }
+        let editor = PersonKey::new(format!("u{}", self.dice.below(USERS)));
+        let ancestors = self.titles_above(wiki, id);
+        let item = wiki.items.get_mut(id).unwrap();
+        item.versions.iter_mut().for_each(|old| old.historical = true);
+        let author = item.versions.first().map_or(editor.clone(), |first| first.author.clone().unwrap());
+        item.versions.push(RawPage {
+            id: PageId::new(id),
+            space: SpaceKey::new(item.space.clone()),
+            kind: item.kind.clone(),
+            version: Version(item.versions.len() as u32 + 1),
+            title,
+            format: BodyFormat::Storage,
+            body,
+            created: None,
+            modified: Some(at),
+            author: Some(author),
+            editor: Some(editor),
+            parent: item.parent.clone().map(PageId::new),
+            ancestors,
+            labels,
+            attachments: Vec::new(),
+            link: Some(format!("wiki/{id}")),
+            historical: false,
+        });
+    }
+
+    fn titles_above(&self, wiki: &Wiki, id: &str) -> Vec<String> {
+        let (mut titles, mut at) = (Vec::new(), wiki.items[id].parent.clone());
+        for _ in 0..20 {
+            let Some(here) = at else { break };
+            let Some(item) = wiki.items.get(&here) else { break };
+            titles.extend(item.versions.last().map(|page| page.title.clone()));
+            at = item.parent.clone();
+        }
+        titles.reverse();
+        titles
+    }
+
+    fn restrict(&mut self, wiki: &mut Wiki) {
+        for space in SPACES {
+            if self.dice.chance(30) {
+                let door = self.door();
+                wiki.doors.insert(format!("space:{space}"), door);
+            } else {
+                wiki.doors.remove(&format!("space:{space}"));
+            }
+        }
+        let living = wiki.items.iter().filter(|(_, item)| !item.gone && item.kind.on().is_none());
+        let places: Vec<String> =
+            living.map(|(id, _)| id.clone()).chain(wiki.folders.keys().cloned()).collect();
+        for id in places {
+            match self.dice.below(10) {
+                0 | 1 => {
+                    let door = self.door();
+                    wiki.doors.insert(format!("page:{id}"), door);
+                }
+                2..=5 => drop(wiki.doors.remove(&format!("page:{id}"))),
+                _ => {}
+            }
+        }
+    }
+
+    /// What a day brings.
+    fn pass(&mut self, wiki: &mut Wiki) {
+        self.day += 1;
+        let ids: Vec<String> =
+            wiki.items.iter().filter(|(_, item)| !item.gone).map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            match self.dice.below(10) {
+                0 => wiki.items.get_mut(&id).unwrap().gone = true,
+                1 | 2 => self.write(wiki, &id),
+                3 if wiki.items[&id].kind == PageKind::Page => {
+                    // A circle now and then, which no real wiki has.
+                    let parent = self.some_place(wiki);
+                    wiki.items.get_mut(&id).unwrap().parent = parent;
+                    self.write(wiki, &id);
+                }
+                _ => {}
+            }
+        }
+        for _ in 0..2 {
+            self.add(wiki);
+        }
+        if self.dice.chance(40) {
+            self.regroup(wiki);
+        }
+        self.restrict(wiki);
+    }
+}
+
+/// The days of a seed.
+fn days(seed: u64, pages: usize) -> Vec<Wiki> {
+    let mut making = Making { dice: Dice(seed), next: 0, day: 0, minute: 0 };
+    let mut wiki = making.first(pages);
+    let mut days = vec![wiki.clone()];
+    for _ in 1..DAYS.len() {
+        making.pass(&mut wiki);
+        days.push(wiki.clone());
+    }
+    days
+}
+
+/// A wiki as a source gives it; with its doors, or as one that has none.
+#[derive(Clone)]
+struct Fake {
+    wiki: Arc<Wiki>,
+    day: usize,
+    only: Option<BTreeSet<String>>,
+}
+
+impl Fake {
+    fn listed(&self, sweep: u32) -> Listed {
+        let wiki = &self.wiki;
+        let pages = wiki
+            .items
+            .iter()
+            .filter(|(id, item)| !item.gone && self.only.as_ref().is_none_or(|only| only.contains(*id)));
+        let page = |(id, item): (&String, &Item)| {
+            let last = item.versions.last().unwrap();
+            PageRef {
+                id: PageId::new(id.clone()),
+                space: SpaceKey::new(item.space.clone()),
+                version: Some(last.version),
+                history: item
+                    .versions
+                    .iter()
+                    .map(|page| page.version)
+                    .filter(|at| *at < last.version)
+                    .collect(),
+                fingerprint: format!("{}", last.version),
+                locator: String::new(),
+            }
+        };
+        let person = |(key, name): (&String, &String)| Person {
+            key: PersonKey::new(key.clone()),
+            name: name.clone(),
+            also: vec![format!("{key}@example.com")],
+        };
+        let mut listed = Listed {
+            sweep,
+            wiki: "test".to_owned(),
+            pages: pages.map(page).collect(),
+            people: wiki.people.iter().map(person).collect(),
+            spaces: SPACES
+                .iter()
+                .map(|key| Space { key: SpaceKey::new(*key), name: format!("{key} space") })
+                .collect(),
+            ..Listed::default()
+        };
+        if self.only.is_none() {
+            let folder = |(id, parent): (&String, &Option<String>)| Folder {
+                id: PageId::new(id.clone()),
+                parent: parent.clone().map(PageId::new),
+            };
+            listed.folders = wiki.folders.iter().map(folder).collect();
+            listed.layers = wiki.doors.iter().filter_map(|(on, door)| self.layer(on, door)).collect();
+            let group = |(name, members): (&String, &BTreeSet<String>)| Group {
+                name: name.clone(),
+                members: members.iter().map(|user| PersonKey::new(user.clone())).collect(),
+            };
+            listed.groups = wiki.groups.iter().map(group).collect();
+        }
+        listed
+    }
+
+    /// A wiki says nothing any more of a page that is gone.
+    fn layer(&self, on: &str, door: &Door) -> Option<Layer> {
+        let id = match on.split_once(':')? {
+            ("space", key) => LayerId::Space(SpaceKey::new(key)),
+            (_, id) if self.wiki.items.get(id).is_some_and(|item| item.gone) => return None,
+            (_, id) => LayerId::Page(PageId::new(id)),
+        };
+        let rule = match door {
+            Door::Nobody => Rule::Unknown,
+            Door::For { users, groups } => Rule::Only {
+                users: users.iter().map(|user| PersonKey::new(user.clone())).collect(),
+                groups: groups.clone(),
+            },
+        };
+        Some(Layer { id, rule })
+    }
+}
+
+impl World for Fake {
+    fn perform(&self, task: Task) -> impl Future<Output = Result<Vec<Record>>> + Send + 'static {
+        let record = match task {
+            Task::Read(Ask::List { sweep, .. }) => Record::Listed(self.listed(sweep)),
+            Task::Read(Ask::Fetch { page, version, .. }) => {
+                let item = &self.wiki.items[page.as_str()];
+                let found = item.versions.iter().find(|held| held.version == version).unwrap();
+                Record::Fetched(Box::new(found.clone()))
+            }
+            other => panic!("nobody is asked: {other:?}"),
+        };
+        async move { Ok(vec![record]) }
+    }
+
+    fn now(&self) -> Timestamp {
+        parse(DAYS[self.day]).unwrap() + SignedDuration::from_hours(12)
+    }
+
+    async fn wait_until(&self, _: Timestamp) {}
+}
+
+/// A state file with its vault.
+struct Held {
+    folder: TempDir,
+    store: MemoryStore,
+    runs: u8,
+}
+
+impl Held {
+    fn new() -> Self {
+        let held = Held { folder: tempfile::tempdir().unwrap(), store: MemoryStore::new(), runs: 0 };
+        held.block_on(async {
+            let identity = Identity::new(VaultId::new([7; 16]), "test");
+            vault::init(&held.store, &identity).await.unwrap();
+        });
+        held
+    }
+
+    fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("state.db")
+    }
+
+    /// One run over a wiki.
+    fn run(&mut self, world: &Fake) {
+        self.runs += 1;
+        let limits = Limits { accept_deletes: true, epoch_pages: 8, ..Limits::default() };
+        let (path, store, runs) = (self.path(), self.store.clone(), self.runs);
+        self.block_on(async {
+            let id = vault::identity(&store).await.unwrap().id.to_string();
+            let mut state = State::open(&path, &id).unwrap();
+            let writer =
+                Writer { host: "test".to_owned(), pid: 1, version: "0".to_owned(), ..Writer::default() };
+            let mut vault =
+                Vault::open(store.clone(), writer, Nonce::new([runs; 16]), world.now()).await.unwrap();
+            state.catch_up(&store).await.unwrap();
+            job::run(world, &mut vault, &mut state, &limits).await.unwrap();
+            job::end(world, &mut vault, &mut state, &limits).await.unwrap();
+        });
+    }
+
+    fn state(&self) -> State {
+        State::open_to_read(&self.path()).unwrap().unwrap()
+    }
+}
+
+/// A wiki brought in day by day: all of it with its doors, or some of its pages without any.
+fn brought_in(days: &[Wiki], only: Option<&BTreeSet<String>>) -> Held {
+    let mut held = Held::new();
+    for (day, wiki) in days.iter().enumerate() {
+        held.run(&Fake { wiki: Arc::new(wiki.clone()), day, only: only.cloned() });
+    }
+    held
+}
+
+fn now() -> Timestamp {
+    parse(DAYS[DAYS.len() - 1]).unwrap() + SignedDuration::from_hours(13)
+}
+
+fn viewer(state: &State, user: &str) -> Option<Viewer> {
+    state.viewer(user, now(), SignedDuration::from_hours(24)).ok()
+}
+
+/// The results without what only their order means.
+fn found(state: &State, query: &Query) -> (BTreeSet<String>, String) {
+    let hits = serde_json::to_value(state.search(query).unwrap()).unwrap();
+    let text = hits.to_string();
+    let plain = |hit: &Value| {
+        let mut hit = hit.clone();
+        hit.as_object_mut().unwrap().remove("score");
+        hit.to_string()
+    };
+    (hits.as_array().unwrap().iter().map(plain).collect(), text)
+}
+
+fn ids(state: &State, sql: &str) -> Vec<[u8; 16]> {
+    let mut statement = state.connection().prepare(sql).unwrap();
+    let found = statement.query_map([], |row| row.get(0)).unwrap();
+    found.map(|id| id.unwrap()).collect()
+}
+
+/// Everything that `show` prints of everything there is, by a list of ids and names that the viewer need not know.
+fn shown(state: &State, all: &State, wiki: &Wiki) -> Vec<String> {
+    let mut shown = Vec::new();
+    let mut put = |what: String, value: Value| shown.push(format!("{what}: {value}"));
+    for node in ids(all, "SELECT node FROM node ORDER BY node").into_iter().map(NodeId::from_bytes) {
+        let card = state.entity_of(node).unwrap();
+        let facts = card.as_ref().map(|card| state.facts_of(card.entity, 5_000).unwrap());
+        put(format!("node {node}"), serde_json::to_value((card, facts)).unwrap());
+    }
+    for fact in ids(all, "SELECT fact FROM fact ORDER BY fact").into_iter().map(FactId::from_bytes) {
+        let said = state.statement(fact).unwrap();
+        let sources = said.as_ref().map(|said| state.sources(said.fact).unwrap());
+        put(format!("fact {fact}"), serde_json::to_value((said, sources)).unwrap());
+    }
+    for chunk in ids(all, "SELECT chunk FROM chunk ORDER BY chunk").into_iter().map(ChunkId::from_bytes) {
+        put(format!("chunk {chunk}"), serde_json::to_value(state.chunk(chunk).unwrap()).unwrap());
+    }
+    let titles = wiki.items.values().flat_map(|item| &item.versions).map(|page| page.title.clone());
+    let names: BTreeSet<String> = titles
+        .chain(wiki.items.keys().cloned())
+        .chain(NAMES.iter().chain(&OWNERS).map(|name| (*name).to_owned()))
+        .chain(wiki.people.values().cloned())
+        .collect();
+    for name in names {
+        put(format!("page {name}"), serde_json::to_value(state.page(&name).unwrap()).unwrap());
+        put(format!("name {name}"), serde_json::to_value(state.entities_named(&name, 50).unwrap()).unwrap());
+    }
+    shown
+}
+
+/// Words of our own making in a text.
+fn own_words(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    words.filter(|word| word.starts_with("qx") && word.ends_with('z')).map(str::to_owned).collect()
+}
+
+/// Words that stand on no page the user may see.
+fn forbidden(wiki: &Wiki, seen: &BTreeSet<String>) -> BTreeSet<String> {
+    let text = |item: &Item| serde_json::to_string(&item.versions).unwrap();
+    let (mut open, mut all) = (String::new(), String::new());
+    for (id, item) in &wiki.items {
+        all.push_str(&text(item));
+        if seen.contains(id) {
+            open.push_str(&text(item));
+        }
+    }
+    // A display name is known to whoever may see the account somewhere.
+    let names = wiki.people.iter().filter(|(key, _)| !open.contains(&format!("\"{key}")));
+    let names: BTreeSet<String> = names.flat_map(|(_, name)| own_words(name)).collect();
+    let mut hidden: BTreeSet<String> = own_words(&all).difference(&own_words(&open)).cloned().collect();
+    hidden.extend(names);
+    hidden
+}
+
+fn queries(wiki: &Wiki, dice: &mut Dice, count: usize) -> Vec<Query> {
+    let all: String =
+        wiki.items.values().map(|item| serde_json::to_string(&item.versions).unwrap()).collect();
+    let mut words: Vec<String> = own_words(&all).into_iter().collect();
+    words.extend(wiki.people.values().cloned());
+    let common: Vec<String> = NAMES
+        .iter()
+        .chain(&OWNERS)
+        .chain(&[
+            "owned by",
+            "depends on",
+            "status",
+            "payments",
+            "draft",
+            "replaced",
+            "Notes",
+            "page",
+            "space",
+        ])
+        .map(|word| (*word).to_owned())
+        .collect();
+    let mut query = || {
+        let mut text = String::new();
+        for _ in 0..1 + dice.below(3) {
+            let from: &[String] = if dice.chance(60) { &words } else { &common };
+            let word: &String = dice.pick(from);
+            text.push_str(word);
+            text.push(' ');
+        }
+        let day = |dice: &mut Dice| {
+            dice.chance(15).then(|| parse(["2025-06-01", "2026-01-02", "2026-02-02"][dice.below(3)]).unwrap())
+        };
+        Query { text, vector: None, as_of: day(dice), wiki_at: day(dice), now: Some(now()), limit: 200 }
+    };
+    (0..count).map(|_| query()).collect()
+}
+
+/// Asks so many questions for every user of so many wikis; gives how many pairs that were, and how many results.
+fn ask_all(seeds: std::ops::Range<u64>, questions: usize) -> (usize, usize) {
+    let (mut pairs, mut results) = (0, 0);
+    for seed in seeds {
+        let days = days(seed, 12 + (seed % 4) as usize * 4);
+        let wiki = days.last().unwrap();
+        let whole = brought_in(&days, None);
+        let all = whole.state();
+        for user in wiki.people.keys() {
+            let seen: BTreeSet<String> =
+                wiki.items.keys().filter(|id| may_see(wiki, user, id)).cloned().collect();
+            let Some(viewer) = viewer(&all, user) else {
+                assert_eq!(seen, BTreeSet::new(), "seed {seed}: {user} is nobody");
+                continue;
+            };
+            for id in wiki.items.keys() {
+                assert_eq!(
+                    all.may_see(&viewer, id).unwrap(),
+                    seen.contains(id),
+                    "seed {seed}: {user} and page {id}"
+                );
+            }
+            let plain = brought_in(&days, Some(&seen));
+            let (mine, plain) = (whole.state().seen_by(&viewer).unwrap(), plain.state());
+            let hidden = forbidden(wiki, &seen);
+            let mut dice = Dice(seed ^ 77);
+            for query in queries(wiki, &mut dice, questions) {
+                let ((got, text), (expected, _)) = (found(&mine, &query), found(&plain, &query));
+                let leaked: Vec<&String> =
+                    hidden.iter().filter(|word| text.contains(word.as_str())).collect();
+                assert!(leaked.is_empty(), "seed {seed}, {user}, {query:?}: {leaked:?} in {text}");
+                let missing: Vec<_> = expected.difference(&got).collect();
+                let more: Vec<_> = got.difference(&expected).collect();
+                assert!(
+                    missing.is_empty() && more.is_empty(),
+                    "seed {seed}, {user}, {query:?}:\nmissing {missing:#?}\nmore {more:#?}"
+                );
+                pairs += 1;
+                results += got.len();
+            }
+            let (got, expected) = (shown(&mine, &all, wiki), shown(&plain, &all, wiki));
+            for (got, expected) in got.iter().zip(&expected) {
+                assert_eq!(got, expected, "seed {seed}, {user}");
+            }
+        }
+    }
+    (pairs, results)
+}
+
+#[test]
+fn what_a_user_finds_is_what_a_wiki_of_the_pages_he_may_see_has() {
+    let (pairs, results) = ask_all(0..8, 60);
+    assert!(pairs > 1_500 && results > pairs * 4, "{pairs} pairs, {results} results");
+}
