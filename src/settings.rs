@@ -48,13 +48,14 @@ pub const KEYS: [Key; 48] = [
     Key {
         name: "source",
         default: "samples",
-        about: "the wiki to index: an export (ZIP or folder), a folder of pages, or the address of a Confluence, such as \
-                `https://SITE.atlassian.net/wiki`",
+        about: "the wiki to index: an export (ZIP or folder), a folder of pages, or the address of a Confluence, such \
+                as `https://SITE.atlassian.net/wiki`",
     },
     Key {
         name: "confluence_user",
         default: "",
-        about: "who we are to Confluence: the e-mail of an API token, or a user name; empty for a personal access token",
+        about: "who we are to Confluence: the e-mail of an API token, or a user name; empty for a personal access \
+                token",
     },
     Key {
         name: "confluence_token",

@@ -7,6 +7,7 @@ use crate::secret::{KeySource, Secret};
 use crate::settings::Settings;
 use crate::sources::confluence::{Confluence, Wiki, is_cloud};
 use crate::sources::{PAGE_CAP, Source};
+use crate::world::doctor::{self, Finding};
 use crate::world::http::{Bounds, Http};
 use crate::world::live::Live;
 use crate::world::oauth::Tokens;
@@ -106,4 +107,11 @@ pub fn world(settings: &Settings) -> Result<(Live, String)> {
     let source: Arc<dyn Source> = Arc::new(Confluence::new(wiki));
     let name = source.wiki();
     Ok((Live::on_a_server(source, web), name))
+}
+
+/// What stands between us and the wiki.
+pub async fn examine(settings: &Settings) -> Result<Vec<Finding>> {
+    let wiki = wiki(settings)?;
+    let web = web(settings, &wiki)?;
+    Ok(doctor::examine(&wiki, &web, !settings.text("confluence_oauth").is_empty()).await)
 }

@@ -2,6 +2,7 @@
 //! done with them. The simulator has a world of its own.
 
 mod batches;
+pub mod doctor;
 pub mod embeds;
 pub mod files;
 #[cfg(feature = "gcp")]

@@ -7,6 +7,7 @@
 mod pace;
 
 use super::http::Http;
+use super::live;
 use super::oauth::Tokens;
 use crate::models::{self, Auth, Method, Refusal, Request, Response};
 use crate::secret::Secret;
@@ -137,7 +138,7 @@ impl Web {
     }
 
     async fn gather(&self, source: &Arc<dyn Source>, lot: &'static str) {
-        tokio::time::sleep(GATHERING).await;
+        live::pause(GATHERING).await;
         loop {
             let some: Vec<Waiting> = {
                 let mut waiting = self.waiting();
@@ -186,7 +187,7 @@ impl Web {
     /// # Errors
     /// The server is not there, or does not let us in.
     pub async fn get(&self, get: &Get) -> Result<Response, SourceError> {
-        let (mut patience, mut breakdowns, mut renewed) = (0, 0, false);
+        let mut tries = Tries::default();
         loop {
             let sent = {
                 // Nobody closes it.
@@ -194,42 +195,18 @@ impl Web {
                 self.pace.wait().await;
                 self.send(get).await
             };
-            let response = match sent {
-                Ok(response) => response,
-                Err(refusal) if refusal.kind == models::Kind::Never => {
-                    return Err(SourceError::new(Kind::Never, refusal.text));
-                }
-                Err(refusal) => {
-                    breakdowns += 1;
-                    if get.may_shrink
-                        && breakdowns >= BREAKDOWNS_OF_MANY
-                        && refusal.kind != models::Kind::Halt
-                    {
-                        // Cut off in the middle, or too large: as if it had broken down over it.
-                        return Ok(Response { status: 500, headers: Vec::new(), body: Vec::new() });
-                    }
-                    if breakdowns >= BREAKDOWNS || refusal.kind == models::Kind::Halt {
-                        let kind = if get.file_bytes.is_some() { Kind::Never } else { Kind::Halt };
-                        return Err(SourceError::new(kind, refusal.text)
-                            .hint("see that the wiki is there, then run the same command again"));
-                    }
-                    self.pace.rest(None, breakdowns, &get.path);
+            if let Ok(response) = &sent {
+                self.pace.heeds(response);
+                if response.status == 401 && !tries.renewed && self.renew().await? {
+                    tries.renewed = true;
                     continue;
                 }
-            };
-            self.pace.heeds(&response);
-            match response.status {
-                401 if !renewed && self.renew().await? => renewed = true,
-                401 => return Err(self.refused()),
-                _ if asks_for_patience(&response) && patience < PATIENCE => {
-                    patience += 1;
-                    self.pace.rest(pace::retry_after(&response), patience, &get.path);
-                }
-                500.. if breakdowns + 1 < if get.may_shrink { BREAKDOWNS_OF_MANY } else { BREAKDOWNS } => {
-                    breakdowns += 1;
-                    self.pace.rest(None, breakdowns, &get.path);
-                }
-                _ => return Ok(response),
+            }
+            match tries.judge(get, sent) {
+                Next::Answer(response) if response.status == 401 => return Err(self.refused()),
+                Next::Answer(response) => return Ok(response),
+                Next::End(error) => return Err(error),
+                Next::Rest(named) => self.pace.rest(named, tries.breakdowns.max(tries.patience), &get.path),
             }
         }
     }
@@ -291,6 +268,58 @@ impl Web {
         let text = format!("asking `{}`: the server does not accept our login (status 401)", self.base);
         SourceError::new(Kind::Halt, text)
             .hint("see `confluence_user` and `confluence_token`; `highwater doctor` says what is missing")
+    }
+}
+
+/// What a request has met with so far.
+#[derive(Debug, Default)]
+struct Tries {
+    breakdowns: u32,
+    patience: u32,
+    renewed: bool,
+}
+
+/// What comes after a request was sent.
+enum Next {
+    Answer(Response),
+    End(SourceError),
+    /// The same again, after a rest of this length if one was named.
+    Rest(Option<Duration>),
+}
+
+impl Tries {
+    fn judge(&mut self, get: &Get, sent: Result<Response, Refusal>) -> Next {
+        match sent {
+            Err(refusal) => self.judge_refusal(get, refusal),
+            Ok(response) if asks_for_patience(&response) && self.patience < PATIENCE => {
+                self.patience += 1;
+                Next::Rest(pace::retry_after(&response))
+            }
+            Ok(response) if response.status >= 500 && !self.is_enough(get) => Next::Rest(None),
+            Ok(response) => Next::Answer(response),
+        }
+    }
+
+    fn judge_refusal(&mut self, get: &Get, refusal: Refusal) -> Next {
+        let kind = match refusal.kind {
+            models::Kind::Never => Kind::Never,
+            models::Kind::Halt => Kind::Halt,
+            models::Kind::Later { .. } if !self.is_enough(get) => return Next::Rest(None),
+            // Cut off in the middle, or too large: as if it had broken down over it.
+            models::Kind::Later { .. } if get.may_shrink => {
+                return Next::Answer(Response { status: 500, headers: Vec::new(), body: Vec::new() });
+            }
+            models::Kind::Later { .. } if get.file_bytes.is_some() => Kind::Never,
+            models::Kind::Later { .. } => Kind::Halt,
+        };
+        let hint = "see that the wiki is there, then run the same command again";
+        Next::End(SourceError::new(kind, refusal.text).hint(hint))
+    }
+
+    /// Counts a breakdown: whether that was the last that is borne.
+    fn is_enough(&mut self, get: &Get) -> bool {
+        self.breakdowns += 1;
+        self.breakdowns >= if get.may_shrink { BREAKDOWNS_OF_MANY } else { BREAKDOWNS }
     }
 }
 

@@ -1,5 +1,5 @@
-//! Fetching: the body of a page at one version, alone or many pages at once. What a listing knew of a page came along as
-//! its locator; only the body, and what belongs to an older version, is asked for.
+//! Fetching: the body of a page at one version, alone or many pages at once. What a listing knew of a page came along
+//! as its locator; only the body, and what belongs to an older version, is asked for.
 //!
 //! Invariant: a record holds the version it was asked for, or none is made.
 

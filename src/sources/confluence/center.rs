@@ -127,8 +127,8 @@ pub(super) fn read(found: &mut Found, (what, path): (&What, &str), body: &[u8]) 
 }
 
 /// Takes in a page of a list that counts, and that people change meanwhile: where a row goes away, the rows behind it
-/// move up, and one would be missed. So each page begins with the last row of the one before; where it does not, the list
-/// is read again from its start. A list that never holds still is broken.
+/// move up, and one would be missed. So each page begins with the last row of the one before; where it does not, the
+/// list is read again from its start. A list that never holds still is broken.
 fn overlapping(found: &mut Found, path: &str, body: &[u8], kind: Kind) -> Option<Option<String>> {
     let list: List<Content1> = json(body)?;
     let (start, rows) = (start_of(path), list.results.len());

@@ -1,5 +1,5 @@
-//! The lists of Confluence Cloud: REST v2 for spaces, trees, comments and files; v1 for labels, restrictions, people and
-//! groups, which v2 does not have.
+//! The lists of Confluence Cloud: REST v2 for spaces, trees, comments and files; v1 for labels, restrictions, people
+//! and groups, which v2 does not have.
 
 use super::crawl::{Read, What, after, json, next_of};
 use super::found::{Found, Kind, Node};

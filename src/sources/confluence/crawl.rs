@@ -2,8 +2,8 @@
 //! different lists (`cloud`, `center`); what they have in common is here. Pure: it sends nothing.
 //!
 //! Invariant: what one list cannot give never ends the crawl. It is counted, what it would have said is unknown (and
-//! denies), and where pages may be missing the listing says so, so that nothing is retracted. Only a server that lets us
-//! in nowhere ends it.
+//! denies), and where pages may be missing the listing says so, so that nothing is retracted. Only a server that lets
+//! us in nowhere ends it.
 
 use super::found::{Found, Listing};
 use super::{Wiki, center, cloud};
@@ -201,8 +201,8 @@ pub(super) fn with(path: &str, name: &str, value: &str) -> String {
     format!("{place}?{}", pairs.join("&"))
 }
 
-/// A link to the next page of a list as a request of ours: from the API's own part on, whatever stands before it. A link
-/// that does not lead into the API leads nowhere.
+/// A link to the next page of a list as a request of ours: from the API's own part on, whatever stands before it. A
+/// link that does not lead into the API leads nowhere.
 pub(super) fn next_of(link: Option<&str>, api: &str) -> Option<String> {
     let link = link?;
     let at = link.find(api)?;

@@ -1,6 +1,6 @@
 //! A live Confluence, Cloud or Data Center, over its REST interfaces. This page answers asks; `crawl` lists, `bodies`
-//! fetches, `shapes` is what the server says. Pure, as every source is: it sends nothing, and must not know who does, how
-//! often a request is sent, or what lets us in.
+//! fetches, `shapes` is what the server says. Pure, as every source is: it sends nothing, and must not know who does,
+//! how often a request is sent, or what lets us in.
 //!
 //! Invariant: every request is a path below the wiki's own base address, made here; no answer can lead anywhere else.
 

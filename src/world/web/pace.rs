@@ -1,10 +1,10 @@
 //! The pace of a whole client. One request that is told to wait holds up all, since the limit is the client's.
 
 use crate::models::Response;
+use crate::world::live;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// The first pause where a server names none, and the longest.
 const FIRST: Duration = Duration::from_secs(2);
@@ -21,7 +21,7 @@ pub(super) struct Pace(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     /// Nothing is sent before.
-    until: Option<Instant>,
+    until: Option<Timestamp>,
     /// What lies between two requests.
     between: Duration,
 }
@@ -33,27 +33,28 @@ impl Pace {
 
     /// Waits for its turn.
     pub(super) async fn wait(&self) {
-        loop {
-            let until = {
-                let mut state = self.state();
-                let now = Instant::now();
-                match state.until.filter(|until| *until > now) {
-                    Some(until) => until,
-                    None => {
-                        state.until = Some(now + state.between);
-                        return;
-                    }
-                }
-            };
-            tokio::time::sleep_until(until).await;
+        while let Some(left) = self.left() {
+            live::pause(left).await;
         }
+    }
+
+    /// How long it is until the next turn; none if it is now, and taken.
+    fn left(&self) -> Option<Duration> {
+        let (mut state, now) = (self.state(), live::now());
+        let left = state.until.and_then(|until| Duration::try_from(until.duration_since(now)).ok());
+        // A clock that was set back would have us wait for years.
+        let left = left.filter(|left| !left.is_zero() && *left <= LONGEST_NAMED);
+        if left.is_none() {
+            state.until = later(now, state.between);
+        }
+        left
     }
 
     /// Nobody sends anything for a while: as long as the server says, or longer each time.
     pub(super) fn rest(&self, named: Option<Duration>, attempt: u32, path: &str) {
         let length = named.map_or_else(|| pause(attempt, path), |named| named.min(LONGEST_NAMED));
         let mut state = self.state();
-        state.until = state.until.max(Some(Instant::now() + length));
+        state.until = state.until.max(later(live::now(), length));
     }
 
     /// Slows down near a limit, and no longer.
@@ -63,6 +64,10 @@ impl Pace {
                 || response.header("x-ratelimit-remaining") == Some("0");
         self.state().between = if is_near { NEAR_LIMIT } else { Duration::ZERO };
     }
+}
+
+fn later(now: Timestamp, length: Duration) -> Option<Timestamp> {
+    now.checked_add(SignedDuration::try_from(length).ok()?).ok()
 }
 
 /// Twice as long each time, and a little apart for each request, so that several clients do not come back at once.

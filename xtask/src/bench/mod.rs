@@ -1,8 +1,9 @@
 //! `bench`: the measurements that `docs/benchmarks.md` cites, on this machine. A measurement of the whole binary is
-//! here (`pipeline`, `export`, `graphiti`, `models`, `vault`); those of a part stand beside the part, and this file
-//! only knows how to start them.
+//! here (`pipeline`, `export`, `graphiti`, `models`, `confluence`, `vault`); those of a part stand beside the part, and
+//! this file only knows how to start them.
 
 mod child;
+mod confluence;
 mod export;
 mod graphiti;
 mod models;
@@ -20,11 +21,12 @@ use crate::tools::{Done, cargo, run};
 type Whole = fn(&[String]) -> Done;
 
 /// The measurements of the whole binary.
-const WHOLE: [(&str, Whole); 5] = [
+const WHOLE: [(&str, Whole); 6] = [
     ("pipeline", pipeline::bench),
     ("export", export::bench),
     ("graphiti", graphiti::bench),
     ("models", models::bench),
+    ("confluence", confluence::bench),
     ("vault", self::vault::bench),
 ];
 
