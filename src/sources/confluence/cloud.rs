@@ -27,6 +27,18 @@ const MARKS: usize = 2_000;
 /// Places in the tree that are no pages, as the API calls them: the likeliest first.
 pub(super) const PLACES: [&str; 4] = ["folders", "whiteboards", "databases", "embeds"];
 
+/// Notes what a parent is, as its child says: it is asked for as that. A page that was not listed is not asked for: it is
+/// in the bin, archived, or not for us.
+fn note_parent(found: &mut Found, content: &Content2) {
+    let (Some(parent), Some(kind)) = (&content.parent_id, &content.parent_type) else { return };
+    let place = PLACES.iter().position(|place| place.strip_suffix('s') == Some(kind));
+    let first = match kind.as_str() {
+        "page" => PLACES.len(),
+        _ => place.unwrap_or(0),
+    };
+    found.place_kinds.entry(parent.clone()).or_insert(first);
+}
+
 /// The requests of a stage; none when all stages are over. A stage may have nothing to ask.
 pub(super) fn stage(wiki: &Wiki, found: &Found, number: usize) -> Option<Vec<(What, String)>> {
     let ids: Vec<&str> = found.spaces.keys().map(String::as_str).collect();
@@ -150,6 +162,7 @@ pub(super) fn read(found: &mut Found, (what, path): (&What, &str), body: &[u8]) 
             None
         }),
         What::Folder(id) => json(body).map(|place: Content2| {
+            note_parent(found, &place);
             found.folders.insert(id.clone(), (place.title, place.parent_id));
             None
         }),
@@ -223,6 +236,7 @@ fn rights(found: &mut Found, id: &str, body: &[u8]) -> Option<Option<String>> {
 }
 
 fn take(found: &mut Found, content: Content2, kind: Kind) {
+    note_parent(found, &content);
     let on = content.page_id.or(content.blog_post_id);
     let space = match kind {
         Kind::Page | Kind::Blog => found.key_of(content.space_id.as_deref()),

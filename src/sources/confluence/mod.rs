@@ -80,6 +80,10 @@ impl Confluence {
             return Err(SourceError::new(Kind::Changed, "listing the wiki: it is not listed yet"));
         };
         let listed = slice(cursor, listing.pages.len(), &listing.around, |at| listing.pages[at].clone())?;
+        if listed.next.is_none() {
+            // All of it is handed over, and most of a run is still to come.
+            *held = None;
+        }
         Ok(Step::Records(vec![Record::Listed(Listed { sweep, wiki: self.wiki(), ..listed })]))
     }
 

@@ -158,6 +158,8 @@ pub(super) struct Content2 {
     #[serde(default, deserialize_with = "maybe_id")]
     pub(super) parent_id: Option<String>,
     #[serde(default)]
+    pub(super) parent_type: Option<String>,
+    #[serde(default)]
     pub(super) author_id: Option<String>,
     #[serde(default)]
     pub(super) created_at: Option<String>,
