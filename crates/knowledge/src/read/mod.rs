@@ -4,6 +4,7 @@
 
 mod diagram;
 mod emoji;
+pub mod file;
 mod macros;
 mod markup;
 mod render;
