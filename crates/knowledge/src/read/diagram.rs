@@ -7,6 +7,9 @@ use memchr::memmem;
 /// A diagram of a megabyte is a drawing of a city; more is an attack.
 const MOST_BYTES: usize = 1_000_000;
 
+/// All that is unpacked of one drawing, which may have several pages.
+const MOST_ALL_BYTES: usize = 8_000_000;
+
 /// The source of a text diagram: plain, in JSON, or packed with deflate and base64.
 pub(super) fn source(written: &str) -> String {
     let trimmed = written.trim();
@@ -102,11 +105,16 @@ pub(super) fn labels(drawing: &str) -> Vec<String> {
     };
     take(drawing);
     let mut rest = drawing;
+    let mut left = MOST_ALL_BYTES;
     while let Some(start) = memmem::find(rest.as_bytes(), b"<diagram") {
         let Some((_, inside)) = rest[start..].split_once('>') else { break };
         let end = inside.find('<').unwrap_or(inside.len());
         if let Some(unpacked) = unpacked(inside[..end].trim()) {
+            left = left.saturating_sub(unpacked.len());
             take(&unpacked);
+        }
+        if left == 0 {
+            break;
         }
         rest = &inside[end..];
     }

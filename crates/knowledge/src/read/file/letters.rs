@@ -88,12 +88,7 @@ fn cleaned(text: &str, tally: &mut Tally) -> String {
                 out.push('\n');
             }
             '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => out.push('\n'),
-            '\u{1b}' => {
-                if letters.next_if_eq(&'[').is_some() {
-                    while letters.next_if(|c| c.is_ascii_digit() || matches!(c, ';' | '?')).is_some() {}
-                    letters.next_if(char::is_ascii_alphabetic);
-                }
-            }
+            '\u{1b}' => skip_colour(&mut letters),
             '\u{feff}' => {}
             '\t' | '\n' => out.push(letter),
             letter if letter.is_control() => dropped += 1,
@@ -102,6 +97,14 @@ fn cleaned(text: &str, tally: &mut Tally) -> String {
     }
     tally.add("control characters left out", dropped);
     out
+}
+
+/// What follows an escape in a coloured log.
+fn skip_colour(letters: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    if letters.next_if_eq(&'[').is_some() {
+        while letters.next_if(|letter| letter.is_ascii_digit() || matches!(letter, ';' | '?')).is_some() {}
+        letters.next_if(char::is_ascii_alphabetic);
+    }
 }
 
 #[cfg(test)]

@@ -174,15 +174,15 @@ fn claimed(name: &str, media_type: Option<&str>) -> Option<Kind> {
     if [".drawio.png", ".drawio.svg", ".drawio.xml"].iter().any(|end| name.ends_with(end)) {
         return Some(Kind::Drawing);
     }
-    let by_name = match ending(&name).as_str() {
+    match ending(&name).as_str() {
         "txt" | "text" | "log" | "rst" | "adoc" | "asciidoc" | "org" | "tex" | "srt" | "vtt" | "json"
-        | "jsonl" | "ndjson" | "yaml" | "yml" | "toml" | "ini" | "cfg" | "conf" | "properties" | "env"
-        | "xml" | "xsd" | "wsdl" | "sql" | "ddl" | "graphql" | "gql" | "proto" | "avsc" | "sh" | "bash"
-        | "zsh" | "ps1" | "bat" | "cmd" | "py" | "rb" | "pl" | "php" | "lua" | "r" | "jl" | "rs" | "go"
-        | "c" | "h" | "cc" | "cpp" | "hpp" | "cs" | "java" | "kt" | "kts" | "scala" | "groovy" | "gradle"
+        | "jsonl" | "ndjson" | "yaml" | "yml" | "toml" | "ini" | "cfg" | "conf" | "properties" | "xml"
+        | "xsd" | "wsdl" | "sql" | "ddl" | "graphql" | "gql" | "proto" | "avsc" | "sh" | "bash" | "zsh"
+        | "ps1" | "bat" | "cmd" | "py" | "rb" | "pl" | "php" | "lua" | "r" | "jl" | "rs" | "go" | "c"
+        | "h" | "cc" | "cpp" | "hpp" | "cs" | "java" | "kt" | "kts" | "scala" | "groovy" | "gradle"
         | "swift" | "js" | "mjs" | "ts" | "tsx" | "jsx" | "css" | "scss" | "vue" | "tf" | "hcl"
         | "dockerfile" | "puml" | "plantuml" | "mmd" | "dot" | "gv" | "patch" | "diff" | "feature"
-        | "http" | "ics" | "vcf" | "eml" => Some(Kind::Plain),
+        | "http" => Some(Kind::Plain),
         "md" | "markdown" | "mdown" | "mkd" => Some(Kind::Markdown),
         "csv" | "tsv" => Some(Kind::Table),
         "drawio" | "dio" | "mxfile" => Some(Kind::Drawing),
@@ -195,9 +195,8 @@ fn claimed(name: &str, media_type: Option<&str>) -> Option<Kind> {
         ending if ending.is_empty() || !ending.starts_with(|c: char| c.is_ascii_alphabetic()) => {
             by_media(media_type)
         }
-        _ => return by_media(media_type).filter(|_| !is_known_other(&name)),
-    };
-    by_name
+        _ => by_media(media_type).filter(|_| !is_known_other(&name)),
+    }
 }
 
 fn by_media(media_type: Option<&str>) -> Option<Kind> {

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 
 /// Paragraphs, tables, rows, cells and boxes open at once. Tables within tables within tables are twelve.
 const MOST_OPEN: usize = 60;
+/// Cells of all tables of a document, most of which hold a word at least.
+const MOST_CELLS: usize = 100_000;
 /// Columns one cell may cover; the program itself stops at 63.
 const MOST_SPAN: usize = 63;
 
@@ -101,6 +103,7 @@ pub(super) struct Body<'a> {
     in_text: bool,
     hidden: bool,
     taken: usize,
+    cells: usize,
     references: Vec<Reference>,
     notes: BTreeMap<String, Vec<Block>>,
     counters: BTreeMap<u32, [u32; 9]>,
@@ -118,6 +121,7 @@ impl<'a> Body<'a> {
             in_text: false,
             hidden: false,
             taken: 0,
+            cells: 0,
             references: Vec::new(),
             notes: BTreeMap::new(),
             counters: BTreeMap::new(),
@@ -129,6 +133,7 @@ impl<'a> Body<'a> {
         let mut tokens = Tokens::new(source, false);
         while let Some(token) = tokens.next()
             && self.taken <= BODY_CAP_BYTES
+            && self.cells <= MOST_CELLS
         {
             match token {
                 Token::Start { name, attributes, empty } => self.start(after_colon(name), attributes, empty),
@@ -137,6 +142,7 @@ impl<'a> Body<'a> {
                 Token::Cdata(source) => self.text(source, false),
             }
         }
+        self.tally.add("cells after the first 100,000 left out", usize::from(self.cells > MOST_CELLS));
         self.tally.add("broken XML", usize::from(tokens.broken()));
     }
 
@@ -178,8 +184,10 @@ impl<'a> Body<'a> {
         if self.hidden {
             return;
         }
+        let length = if let Bit::Picture(described) = &bit { described.len() } else { 1 };
         if let Some(paragraph) = self.paragraph() {
             paragraph.bits.push(bit);
+            self.taken += length;
         }
     }
 
@@ -338,6 +346,7 @@ impl<'a> Body<'a> {
             }
             Some(Frame::Cell(at, pieces)) => match self.frames.last_mut() {
                 Some(Frame::Row { cells, .. }) => {
+                    self.cells += 1;
                     let cell = Cell { header: false, blocks: blocks(pieces) };
                     let written = Written { cell, columns: at.columns, rows: 1 };
                     cells.push(Spanned { written, continues: at.continues });

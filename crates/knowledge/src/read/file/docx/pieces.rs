@@ -4,6 +4,9 @@
 use crate::document::{Block, Inline, Table};
 use crate::read::table::{Allowance, Written, grid};
 
+/// Columns that merged cells are followed in; the grid folds what is wider.
+const MOST_COLUMNS: usize = 1_000;
+
 /// A part of a text, in order.
 #[derive(Debug)]
 pub(super) enum Piece {
@@ -87,6 +90,7 @@ pub(super) fn table(rows: Vec<Vec<Spanned>>, allowance: &mut Allowance) -> (Bloc
             let owner = owners.get(column).copied().flatten().filter(|_| continues);
             match owner.and_then(|(row, place)| out.get_mut(row)?.get_mut(place)) {
                 Some(above) => above.rows += 1,
+                None if column + columns > MOST_COLUMNS => written.push(cell),
                 None => {
                     owners.resize(owners.len().max(column + columns), None);
                     owners[column..column + columns].fill(Some((number, written.len())));

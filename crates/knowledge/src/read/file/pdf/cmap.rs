@@ -44,11 +44,6 @@ impl Cmap {
         cmap
     }
 
-    /// Whether it says nothing of letters.
-    pub(super) fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
-    }
-
     fn take_spaces(&mut self, held: &[Value]) {
         for pair in held.chunks_exact(2).take(MOST_SPACES) {
             if let (Value::Text(first), Value::Text(last)) = (&pair[0], &pair[1])

@@ -154,7 +154,7 @@ impl Font {
             false if self.is_unicode => char::from_u32(code).map(|letter| plain(&letter.to_string())),
             false => None,
         };
-        let letters = if self.cmap.is_empty() { own() } else { self.cmap.letters(code).or_else(own) };
+        let letters = self.cmap.letters(code).filter(|letters| !letters.is_empty()).or_else(own);
         let width = self.width(code, letters.as_deref()) / 1000.0;
         (length, Shown { letters, width, is_space: length == 1 && code == 32 })
     }

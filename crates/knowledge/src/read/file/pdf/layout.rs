@@ -10,10 +10,19 @@ use std::collections::{BTreeMap, BTreeSet};
 const ONE_LINE: f64 = 0.5;
 /// A gap between runs that is a space, in units of the size.
 const GAP: f64 = 0.15;
-/// A gap that parts cells of a table: wider than spaces become where lines are stretched to the margin.
-const CELL_GAP: f64 = 1.2;
+/// A gap that parts cells of a table: wider than spaces become where lines are stretched to the margin, and less than
+/// what usual tables leave between the longest cells of two columns.
+const CELL_GAP: f64 = 0.9;
+/// The same where no space is written between the two, as there is between words.
+const BARE_CELL_GAP: f64 = 0.5;
 /// Lines of a table stand no further apart, in units of the size.
 const ROW_STEP: f64 = 4.0;
+/// Lines among which the one is looked for that a bullet shown later belongs to.
+const MOST_BACK: usize = 100;
+/// Bullets, as they stand before items.
+const BULLETS: [char; 13] = ['•', '‣', '◦', '▪', '●', '○', '■', '–', '-', '*', '·', '➢', '✓'];
+/// The hyphen that is there only while a word is parted.
+const PARTED: char = '\u{ad}';
 /// How much larger than the text a heading is.
 const HEADING: f64 = 1.12;
 /// A heading is no longer.
@@ -29,7 +38,9 @@ pub(super) struct Line {
     left: f64,
     right: f64,
     height: f64,
+    /// The size of its longest run: bullets and raised numbers have sizes of their own.
     size: f64,
+    longest: usize,
     turns: u8,
     page: usize,
     text: String,
@@ -41,6 +52,9 @@ pub(super) struct Line {
 pub(super) fn lines(runs: &[Run], page: usize) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     for run in runs {
+        if lines.iter_mut().rev().take(MOST_BACK).any(|line| line.is_marked_by(run)) {
+            continue;
+        }
         match lines.last_mut().filter(|line| line.continues(run)) {
             Some(line) => line.push(run),
             None => lines.push(Line {
@@ -48,6 +62,7 @@ pub(super) fn lines(runs: &[Run], page: usize) -> Vec<Line> {
                 right: run.right,
                 height: run.height,
                 size: run.size,
+                longest: run.text.len(),
                 turns: run.turns,
                 page,
                 text: run.text.trim_start().to_owned(),
@@ -68,13 +83,29 @@ impl Line {
             && run.left > self.right - size.min(0.5 * (self.right - self.left) + 0.3 * size)
     }
 
+    /// Takes a bullet that is shown after the text it stands before.
+    fn is_marked_by(&mut self, run: &Run) -> bool {
+        let bullet = run.text.trim();
+        let gap = (self.left - run.right) / run.size.max(self.size).max(0.1);
+        let near = run.left < self.left && (-0.5..3.0).contains(&gap);
+        let level = self.turns == run.turns && (self.height - run.height).abs() < ONE_LINE * self.size;
+        if !near || !level || !BULLETS.iter().any(|one| bullet.strip_prefix(*one) == Some("")) {
+            return false;
+        }
+        self.text.insert(0, ' ');
+        self.text.insert_str(0, bullet);
+        self.cells.iter_mut().skip(1).for_each(|cell| cell.2 += bullet.len() + 1);
+        self.left = run.left;
+        true
+    }
+
     fn push(&mut self, run: &Run) {
         // Bold without a bold font is the same text shown twice, a hair's breadth apart.
         if self.text.ends_with(&run.text) && (run.right - self.right).abs() < 0.1 * run.size {
             return;
         }
         let gap = (run.left - self.right) / run.size.min(self.size).max(0.1);
-        let spaced = self.text.ends_with(' ') || run.text.starts_with(' ');
+        let spaced = self.text.ends_with(' ') || run.text.starts_with([' ', PARTED]);
         if run.text.trim().is_empty() {
             self.text.push_str(if spaced && self.text.ends_with(' ') { "" } else { " " });
             return;
@@ -82,7 +113,10 @@ impl Line {
         if gap > GAP && !spaced {
             self.text.push(' ');
         }
-        if gap > CELL_GAP && !self.text.trim().is_empty() && !self.is_item_mark() {
+        if gap > (if spaced { CELL_GAP } else { BARE_CELL_GAP })
+            && !self.text.trim().is_empty()
+            && !self.is_item_mark()
+        {
             self.cells.push((run.left, run.right, self.text.len()));
         }
         self.text.push_str(&run.text);
@@ -90,8 +124,9 @@ impl Line {
         if let Some(cell) = self.cells.last_mut() {
             cell.1 = self.right;
         }
-        // A small mark at the front does not make the line small.
-        self.size = self.size.max(run.size);
+        if run.text.len() > self.longest {
+            (self.size, self.longest) = (run.size, run.text.len());
+        }
     }
 
     /// It is no more than a bullet or a number so far, which stand apart from their text.
@@ -123,8 +158,7 @@ impl Line {
 
     /// The text behind a bullet.
     fn item(&self) -> Option<&str> {
-        let rest =
-            self.text.strip_prefix(['•', '‣', '◦', '▪', '●', '○', '■', '–', '-', '*', '·', '➢', '✓'])?;
+        let rest = self.text.strip_prefix(BULLETS)?;
         rest.starts_with(' ').then(|| rest.trim_start())
     }
 
@@ -243,21 +277,25 @@ enum Part<'l> {
 impl Paragraph<'_> {
     fn is_heading(&self, body: f64) -> bool {
         let large = self.first.size >= body * HEADING;
-        large && self.text.len() <= MOST_HEADING_BYTES && self.text.chars().any(char::is_alphabetic)
+        large
+            && !self.first.is_item()
+            && self.text.len() <= MOST_HEADING_BYTES
+            && self.text.chars().any(char::is_alphabetic)
     }
 
     fn write(&self, out: &mut String, level: Option<usize>) {
+        let text = &self.text.replace(PARTED, "");
         match level {
             Some(level) => {
                 out.push_str(&"####"[..(level + 1).min(4)]);
                 out.push(' ');
-                mark::push(out, &self.text, false);
+                mark::push(out, text, false);
             }
             None if self.first.is_item() => {
                 out.push_str("- ");
-                mark::push(out, self.text.split_once(' ').map_or("", |(_, text)| text), true);
+                mark::push(out, text.split_once(' ').map_or("", |(_, text)| text), true);
             }
-            None => mark::push(out, &self.text, true),
+            None => mark::push(out, text, true),
         }
     }
 }
@@ -303,9 +341,8 @@ fn is_new(before: &Line, line: &Line, step: f64) -> bool {
 
 /// A word parted at the end of a line is one word.
 fn join(text: &mut String, line: &str) {
-    let parted =
-        text.strip_suffix(['-', '\u{ad}', '\u{2010}']).is_some_and(|word| word.ends_with(char::is_lowercase));
-    if parted && line.starts_with(char::is_lowercase) {
+    let parted = text.strip_suffix(['-', '\u{2010}']).is_some_and(|word| word.ends_with(char::is_lowercase));
+    if text.ends_with(PARTED) || parted && line.starts_with(char::is_lowercase) {
         text.pop();
     } else {
         text.push(' ');
@@ -365,6 +402,18 @@ mod tests {
         ];
         let expected = "| Name | Owner \\| since |\n| --- | --- |\n| Ledger | Anna |\n\nAfter it";
         assert_eq!(markdown(lines(&runs, 0), 1), expected);
+    }
+
+    #[test]
+    fn bullets_shown_late_and_soft_hyphens_find_their_place() {
+        let runs = [
+            run("an item that is part\u{ad}", 60.0, 700.0, 10.0),
+            run("ed", 60.0, 688.0, 10.0),
+            run("another", 60.0, 676.0, 10.0),
+            run("•", 50.0, 700.0, 10.0),
+            run("•", 50.0, 676.0, 10.0),
+        ];
+        assert_eq!(markdown(lines(&runs, 0), 1), "- an item that is parted\n- another");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! format's own appendix.
 
 use crate::read::file::letters::windows;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 
 /// Names of letters that are not put together of a letter and an accent, and are longer than the letter itself.
@@ -24,6 +26,11 @@ const NAMES: &str = "exclam ! quotedbl \" numbersign # dollar $ percent % ampers
     radical √ infinity ∞ integral ∫ approxequal ≈ notequal ≠ lessequal ≤ greaterequal ≥ lozenge ◊ fi fi fl fl ff ff \
     ffi ffi ffl ffl nbspace \u{a0} sfthyphen \u{ad} checkmark ✓";
 
+static BY_NAME: LazyLock<BTreeMap<&str, &str>> = LazyLock::new(|| {
+    let words: Vec<&str> = NAMES.split(' ').filter(|word| !word.is_empty()).collect();
+    words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
+});
+
 /// Accents by the ending of a name: `Aacute`.
 const ACCENTS: [(&str, char); 14] = [
     ("acute", '\u{301}'),
@@ -43,8 +50,8 @@ const ACCENTS: [(&str, char); 14] = [
 ];
 
 /// The upper half of the Macintosh's encoding.
-const MACINTOSH: &str = "ÄÅÇÉÑÖÜáàâäãåçéèêëíìîïñóòôöõúùûü†°¢£§•¶ß®©™´¨≠ÆØ∞±≤≥¥µ∂∑∏π∫ªºΩæø¿¡¬√ƒ≈∆«»…\u{a0}ÀÃÕŒœ–—“”‘’÷◊ÿŸ⁄€\
-    ‹›ﬁﬂ‡·‚„‰ÂÊÁËÈÍÎÏÌÓÔ\u{f8ff}ÒÚÛÙıˆ˜¯˘˙˚¸˝˛ˇ";
+const MACINTOSH: &str = "ÄÅÇÉÑÖÜáàâäãåçéèêëíìîïñóòôöõúùûü†°¢£§•¶ß®©™´¨≠ÆØ∞±≤≥¥µ∂∑∏π∫ªºΩæø¿¡¬√ƒ≈∆«»…\u{a0}\
+    ÀÃÕŒœ–—“”‘’÷◊ÿŸ⁄€‹›ﬁﬂ‡·‚„‰ÂÊÁËÈÍÎÏÌÓÔ\u{f8ff}ÒÚÛÙıˆ˜¯˘˙˚¸˝˛ˇ";
 
 /// What the standard encoding has beyond ASCII, by code.
 const STANDARD: [(u8, char); 57] = [
@@ -158,11 +165,8 @@ fn one_named(name: &str) -> Option<String> {
     if name == "space" {
         return Some(" ".to_owned());
     }
-    let mut words = NAMES.split(' ').filter(|word| !word.is_empty());
-    while let (Some(held), Some(letter)) = (words.next(), words.next()) {
-        if held == name {
-            return Some(letter.to_owned());
-        }
+    if let Some(letters) = BY_NAME.get(name) {
+        return Some((*letters).to_owned());
     }
     let hex = |digits: &str| u32::from_str_radix(digits, 16).ok().and_then(char::from_u32);
     if let Some(digits) = name.strip_prefix("uni").filter(|digits| digits.len() >= 4 && digits.is_ascii()) {
@@ -229,6 +233,7 @@ mod tests {
         ];
         let letters: Vec<_> = all.iter().map(|name| named(name).unwrap()).collect();
         assert_eq!(letters, ["A", "é", "Š", "€", "🙂", "fi", "fi", "a", " ", "’", "ç"]);
+        assert!(BY_NAME.values().all(|letters| letters.chars().count() <= 3) && BY_NAME["lozenge"] == "◊");
         assert_eq!(named("g127").or(named(".notdef")).or(named("cid_")), None);
     }
 

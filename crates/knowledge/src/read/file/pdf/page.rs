@@ -13,6 +13,8 @@ use std::rc::Rc;
 const PLAYED_CAP_BYTES: usize = 64 << 20;
 /// What showing a form costs at least.
 const FORM_COST_BYTES: usize = 256;
+/// What reading a font costs at least: a table of letters is made for each.
+const FONT_COST_BYTES: usize = 512;
 /// What a value costs of a font that stands in the page itself, which is read anew for each page.
 const VALUE_COST_BYTES: usize = 16;
 /// Fonts and forms that are kept for the next page.
@@ -226,7 +228,7 @@ impl<'a> Player<'a> {
                     Some(font) => font.clone(),
                     None => {
                         let font = self.font(playing.resources, name);
-                        playing.fonts.insert(name.to_owned(), font.clone());
+                        keep(&mut playing.fonts, name.to_owned(), font.clone());
                         font
                     }
                 };
@@ -345,10 +347,14 @@ impl<'a> Player<'a> {
             return Some(font.clone());
         }
         let Value::Dict(dict) = self.store.resolve(&held) else { return None };
+        self.left = self.left.saturating_sub(FONT_COST_BYTES);
+        if self.left == 0 {
+            return None;
+        }
         let font = Rc::new(Font::read(self.store, &dict));
         match held {
             Value::Reference(number) => keep(&mut self.fonts, number, font.clone()),
-            held => self.left = self.left.saturating_sub(count(&held) * VALUE_COST_BYTES),
+            held => self.left = self.left.saturating_sub(count(&held) * VALUE_COST_BYTES + FONT_COST_BYTES),
         }
         Some(font)
     }
@@ -381,11 +387,11 @@ impl<'a> Player<'a> {
 }
 
 /// Keeps what will be needed again; when it is too much, begins anew.
-fn keep<T>(kept: &mut BTreeMap<u32, Rc<T>>, number: u32, new: Rc<T>) {
+fn keep<K: Ord, T>(kept: &mut BTreeMap<K, T>, key: K, new: T) {
     if kept.len() >= MOST_KEPT {
         kept.clear();
     }
-    kept.insert(number, new);
+    kept.insert(key, new);
 }
 
 /// How many values there are in one.

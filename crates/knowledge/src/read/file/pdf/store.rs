@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// pictures are never unpacked.
 pub(super) const INFLATED_CAP_BYTES: usize = 64 << 20;
 /// Bytes that may be read as values, those read twice counted twice.
-const WORK_CAP_BYTES: usize = 96 << 20;
+const WORK_CAP_BYTES: usize = 64 << 20;
 /// References that lead to references.
 const MOST_STEPS: usize = 20;
 /// Filters that one stream has gone through.

@@ -109,7 +109,10 @@ impl<'a> Lexer<'a> {
     fn array(&mut self, deep: usize) -> Option<Value> {
         let mut values = Vec::new();
         self.at += 1;
-        while deep < MOST_DEEP {
+        if deep >= MOST_DEEP {
+            return None;
+        }
+        loop {
             self.skip_white();
             if self.peek()? == b']' {
                 self.at += 1;
@@ -117,13 +120,15 @@ impl<'a> Lexer<'a> {
             }
             values.push(self.inner(deep)?);
         }
-        None
     }
 
     fn dict(&mut self, deep: usize) -> Option<Value> {
         let mut dict = Dict::new();
         self.at += 2;
-        while deep < MOST_DEEP {
+        if deep >= MOST_DEEP {
+            return None;
+        }
+        loop {
             self.skip_white();
             match self.peek()? {
                 b'>' => {
@@ -141,7 +146,6 @@ impl<'a> Lexer<'a> {
                 }
             }
         }
-        None
     }
 
     /// A value inside another; the end of an object here means that the value around it was cut off.
@@ -185,8 +189,14 @@ impl<'a> Lexer<'a> {
             if open == 0 {
                 break;
             }
-            if byte != b'\\' {
-                out.push(byte);
+            match byte {
+                b'\\' => {}
+                // A line's end is one byte, whichever way it is written.
+                b'\r' => {
+                    self.at += usize::from(self.peek() == Some(b'\n'));
+                    out.push(b'\n');
+                }
+                byte => out.push(byte),
             }
         }
         out
@@ -199,7 +209,8 @@ impl<'a> Lexer<'a> {
             b'n' => out.push(b'\n'),
             b'r' => out.push(b'\r'),
             b't' => out.push(b'\t'),
-            b'b' | b'f' => out.push(b' '),
+            b'b' => out.push(8),
+            b'f' => out.push(12),
             b'\n' => {}
             b'\r' => self.at += usize::from(self.peek() == Some(b'\n')),
             b'0'..=b'7' => {
@@ -301,11 +312,11 @@ mod tests {
     #[test]
     fn every_kind_of_value_is_read() {
         let source =
-            b"<< /Na#6de (a\\(b\\051\\n(c)) /K [1 -.5 12 0 R true <4A4b5>] % note\n /D << /E null >> >>";
+            b"<< /Na#6de (a\\(b\\051\\n(\\b\\f\r\n)) /K [1 -.5 12 0 R true <4A4b5>] % note\n /D << /E null >> >>";
         let Some(Value::Dict(dict)) = Lexer::of_objects(source, 0).next_value() else {
             panic!("no dictionary")
         };
-        assert_eq!(dict["Name"], Value::Text(b"a(b)\n(c)".to_vec()));
+        assert_eq!(dict["Name"], Value::Text(b"a(b)\n(\x08\x0c\n)".to_vec()));
         let array = vec![
             Value::Number(1.0),
             Value::Number(-0.5),
