@@ -6,6 +6,8 @@ mod clouds;
 mod demo;
 mod docs;
 mod facts;
+mod judges;
+mod packages;
 mod real_llm;
 mod samples;
 mod test;

@@ -4,8 +4,8 @@
 //! runner first (minutes, for a suite of minutes); it runs the examples in the documentation too; and there is one way
 //! to run the tests, here and in CI.
 
-use crate::clouds;
 use crate::tools::{Done, cargo, python, run, run_and_see, say};
+use crate::{clouds, judges};
 
 /// Lives in a test run: enough that every kind of crash comes up many times, in about a minute.
 const LIVES: &str = "500";
@@ -18,7 +18,7 @@ pub fn test(filter: &[String]) -> Done {
         "on Linux they mount buckets: that needs root and `/dev/fuse`; HIGHWATER_NO_FUSE=1 leaves it out"
     );
     let mut command = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
-    command.env("PYTHON3", python).envs(clouds::environment()?);
+    command.env("PYTHON3", python).envs(clouds::environment()?).envs(judges::environment());
     command.args(filter);
     let mut tally = Tally::default();
     let tested = run_and_see(command, |line| tally.see(line));

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use sim::confluence::generated::{Plan, generated};
-use sim::confluence::loading::{from_folder, used};
+use sim::confluence::loading::{from_folder, small, used};
 use sim::confluence::server::Server;
 use sim::confluence::site::Deployment;
 use std::path::PathBuf;
@@ -17,6 +17,9 @@ struct Typed {
     /// A folder of pages: .jsonl, .md, .xml or .html.
     #[arg(long)]
     space_from: Option<PathBuf>,
+    /// The small wiki that the tests know by heart.
+    #[arg(long)]
+    small: bool,
     /// Data Center and not Cloud.
     #[arg(long)]
     data_center: bool,
@@ -55,6 +58,7 @@ fn serve(typed: &Typed) -> Result<Server, String> {
             used(&mut site, 5);
             site
         }
+        None if typed.small => small(deployment),
         None => generated(Plan { pages: typed.pages, seed: typed.seed, huge: typed.huge }, deployment),
     };
     Server::start(site, typed.port, true).map_err(|why| format!("port {}: {why}", typed.port))

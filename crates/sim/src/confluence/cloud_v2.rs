@@ -4,14 +4,14 @@
 use super::exchange::{Answer, Refusal, Response};
 use super::quirks::Quirk;
 use super::site::{Content, ContentId, Edition, Kind, Label, Space, SpaceId, Status};
-use super::tasks;
 use super::turning::{Call, Place, bear, limit, list_v2, turn};
 use super::v2_shapes as shapes;
+use super::v2_tasks;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// The most rows of any list.
-const MOST: usize = 250;
+pub const MOST: usize = 250;
 
 /// Answers a GET; `parts` is the path below `/api/v2`.
 pub fn get(call: &Call<'_>, parts: &[&str]) -> Answer {
@@ -53,8 +53,8 @@ pub fn get(call: &Call<'_>, parts: &[&str]) -> Answer {
                 _ => below_content(call, node, below),
             }
         }
-        ["tasks"] => tasks_of(call),
-        ["tasks", id] => one_task(call, id),
+        ["tasks"] => v2_tasks::list(call),
+        ["tasks", id] => v2_tasks::one(call, id),
         ["labels"] => labels(call, &all_labels(call)),
         ["labels", id, what] => labelled(call, id, what),
         ["custom-content"] => pick(call, Vec::new()),
@@ -103,7 +103,7 @@ fn space_of<'a>(call: &Call<'a>, id: &str) -> Result<&'a Space, Refusal> {
 }
 
 /// The form of the bodies that are asked for, if it is one of these.
-fn format_of<'a>(call: &Call<'a>, single: bool) -> Result<Option<&'a str>, Refusal> {
+pub fn format_of<'a>(call: &Call<'a>, single: bool) -> Result<Option<&'a str>, Refusal> {
     const MANY: [&str; 2] = ["storage", "atlas_doc_format"];
     const SINGLE: [&str; 5] = ["view", "export_view", "anonymous_export_view", "styled_view", "editor"];
     let format = call.request.one("body-format");
@@ -417,6 +417,8 @@ fn descendants(call: &Call<'_>, content: &Content) -> Answer {
         rows.extend(seen.into_iter().filter(|found| found.status == Status::Current).map(|found| {
             let mut row = shapes::child(found);
             row["type"] = found.kind.name().into();
+            // Here alone the space is not said.
+            row.as_object_mut().map(|row| row.remove("spaceId"));
             row["depth"] = depth.into();
             row["parentId"] = found.parent.map(|id| id.to_string()).into();
             row
@@ -430,7 +432,10 @@ fn ancestors(call: &Call<'_>, content: &Content) -> Answer {
     let row = |above: &&Content| json!({ "id": above.address(), "type": above.kind.name() });
     let limit = limit(call, 25, MOST)?;
     let above = call.site.ancestors(content);
-    let rows = above[above.len().saturating_sub(limit)..].iter().map(row).collect();
+    let rows: Vec<Value> = above[above.len().saturating_sub(limit)..].iter().map(row).collect();
+    if content.kind != Kind::Page {
+        return Ok(Response::ok(&json!({ "results": rows })));
+    }
     Ok(list_v2(call, super::turning::Turned { rows, next: None }))
 }
 
@@ -540,52 +545,6 @@ fn one_version(content: &Content, number: &str) -> Answer {
         value["nextVersion"] = next.number.into();
     }
     Ok(Response::ok(&value))
-}
-
-fn tasks_there_are(call: &Call<'_>) -> Vec<tasks::Task> {
-    let holds = |content: &&Content| {
-        matches!(content.kind, Kind::Page | Kind::BlogPost)
-            && content.status == Status::Current
-            && call.sees(content)
-    };
-    let found = call.site.contents().filter(holds);
-    found.flat_map(|content| tasks::of(content, content.kind == Kind::BlogPost)).collect()
-}
-
-fn tasks_of(call: &Call<'_>) -> Answer {
-    let format = format_of(call, false)?;
-    let numbers = |name: &str| call.request.all(name).into_iter().map(str::to_owned).collect::<Vec<_>>();
-    let (ids, spaces) = (numbers("task-id"), numbers("space-id"));
-    let (pages, blogs) = (numbers("page-id"), numbers("blogpost-id"));
-    let (assigned, makers) = (numbers("assigned-to"), numbers("created-by"));
-    let status = call.request.one("status");
-    let from: Option<i64> = call.request.one("created-at-from").and_then(|from| from.parse().ok());
-    let to: Option<i64> = call.request.one("created-at-to").and_then(|to| to.parse().ok());
-    let has = |wanted: &[String], found: &str| wanted.is_empty() || wanted.iter().any(|one| one == found);
-    let wanted = |task: &tasks::Task| {
-        let (container, at) = (task.container.to_string(), task.at.as_millisecond());
-        has(&ids, &task.id.to_string())
-            && has(&spaces, &task.space.0.to_string())
-            && ((pages.is_empty() && blogs.is_empty())
-                || pages.contains(&container)
-                || blogs.contains(&container))
-            && has(&assigned, task.assigned.as_deref().unwrap_or_default())
-            && has(&makers, task.by.as_ref().map_or("", |by| &by.0))
-            && status.is_none_or(|status| (status == "complete") == task.done)
-            && from.is_none_or(|from| at >= from)
-            && to.is_none_or(|to| at <= to)
-    };
-    let found = tasks_there_are(call).into_iter().filter(wanted);
-    let rows = found.map(|task| ((String::new(), task.id), shapes::task(&task, format))).collect();
-    Ok(list_v2(call, turn(call, rows, false, limit(call, 25, MOST)?)?))
-}
-
-fn one_task(call: &Call<'_>, id: &str) -> Answer {
-    let format = format_of(call, false)?;
-    let found = tasks_there_are(call).into_iter().find(|task| task.id.to_string() == id);
-    found
-        .map(|task| Response::ok(&shapes::task(&task, format)))
-        .ok_or_else(|| Refusal::new(404, "Task not found"))
 }
 
 fn permissions_there_are() -> Vec<Value> {

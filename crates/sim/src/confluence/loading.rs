@@ -63,15 +63,17 @@ pub fn add_space(site: &mut Site, key: &str, name: &str) -> SpaceId {
     id
 }
 
-/// A small site whose pages everybody who writes a test knows.
-pub fn small(deployment: Deployment) -> Site {
-    const TASKS: &str = "<p>Restart the ledger at night.</p><ac:task-list>\
+/// The body of a page with two tasks.
+const TASKS: &str = "<p>Restart the ledger at night.</p><ac:task-list>\
         <ac:task><ac:task-id>1</ac:task-id><ac:task-status>incomplete</ac:task-status><ac:task-body>Ask \
         <ac:link><ri:user ri:account-id=\"acc-admin\"/></ac:link> by <time datetime=\"2026-04-05\"/>\
         </ac:task-body></ac:task>\
         <ac:task><ac:task-id>2</ac:task-id><ac:task-status>complete</ac:task-status>\
         <ac:task-body>Done</ac:task-body></ac:task>\
         </ac:task-list>";
+
+/// A small site whose pages everybody who writes a test knows.
+pub fn small(deployment: Deployment) -> Site {
     let mut site = empty(deployment);
     let space = add_space(&mut site, "OPS", "Operations");
     let pages = [
@@ -81,6 +83,9 @@ pub fn small(deployment: Deployment) -> Site {
         (1003, "Glossary", "<p>Words.</p>", Some(1001), "page"),
         (1010, "We have moved", "<p>News.</p>", None, "blogpost"),
         (1020, "Archive", "", Some(1000), "folder"),
+        (1021, "Sketch", "", Some(1020), "whiteboard"),
+        (1022, "Table", "", Some(1020), "database"),
+        (1023, "Board", "", Some(1020), "embed"),
     ];
     for (at, (id, title, body, parent, kind)) in pages.into_iter().enumerate() {
         let deed = Deed { by: UserId("acc-admin".to_owned()), at: minute(10 * at as u64) };

@@ -26,4 +26,5 @@ mod v1_people;
 mod v1_shapes;
 mod v1_writes;
 mod v2_shapes;
+mod v2_tasks;
 mod v2_writes;

@@ -9,7 +9,7 @@ use super::text;
 use super::turning::{Call, Turned, again, bear, links_v1, list_v1, number, part, turn, within};
 use super::v1_people as people;
 use super::v1_shapes::{self as shapes, Expand, is_blind};
-use super::v2_shapes::{download, webui};
+use super::v2_shapes::webui;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -188,7 +188,9 @@ fn below_content(call: &Call<'_>, content: &Content, below: &[&str]) -> Answer {
         }
         ["restriction", "byOperation"] => {
             // Points are counted for the people, which cost more than pages.
-            Ok(Response { objects: 4, ..with_base(call, restrictions(call, content)) })
+            let mut both = restrictions(call, content);
+            both.as_object_mut().map(|both| both.remove("_expandable"));
+            Ok(Response { objects: 4, ..with_base(call, both) })
         }
         ["restriction", "byOperation", operation @ ("read" | "update")] => {
             Ok(Response { objects: 2, ..with_base(call, restrictions(call, content)[operation].clone()) })
@@ -488,7 +490,5 @@ pub fn downloaded<'a>(call: &Call<'a>, container: &str, name: &str) -> Result<&'
     let container = ContentId::read(container).ok_or_else(|| Refusal::absent("content", container))?;
     let hanging = call.seen_of(call.site.hung_on(container)).into_iter();
     let mut named = hanging.filter(|found| found.kind == Kind::Attachment && found.title() == name);
-    let found = named.next().ok_or_else(|| Refusal::absent("attachment", name))?;
-    debug_assert!(download(found).starts_with("/download/"), "the shape of the address is one");
-    Ok(found)
+    named.next().ok_or_else(|| Refusal::absent("attachment", name))
 }

@@ -556,7 +556,12 @@ pub fn restriction(
     let mut inner = json!({ "_expandable": {} });
     for (name, rows) in [("user", users), ("group", groups)] {
         match named.of(name) {
-            Some(_) => inner[name] = whole(call, rows, &format!("{at}/{name}")),
+            Some(_) => {
+                inner[name] = whole(call, rows, &format!("{at}/{name}"));
+                if name == "group" && call.site.is_cloud() {
+                    inner[name].as_object_mut().map(|groups| groups.remove("_links"));
+                }
+            }
             None => inner["_expandable"][name] = "".into(),
         }
     }

@@ -1,12 +1,11 @@
 // confluence.js from Node's packages, with every answer held against its schemas, unknown keys included. Prints what it
 // asked; ends with 1 where an answer is not what the schemas say, or does not say what the wiki holds.
-import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import assert from 'node:assert/strict';
 
-const here = createRequire(pathToFileURL(`${process.env.JUDGES_NODE}/`));
-const load = async name => import(pathToFileURL(`${process.env.JUDGES_NODE}/node_modules/confluence.js/dist/${name}`));
-assert(here && process.env.AUDIT_SCHEMAS === 'true');
+const packages = process.env.JUDGES_NODE_PACKAGES;
+const load = async name => import(pathToFileURL(`${packages}/confluence.js/dist/${name}`));
+assert(process.env.AUDIT_SCHEMAS === 'true');
 const { createClient } = await load('core/index.js');
 const v1 = await load('v1/index.js');
 const v2 = await load('v2/index.js');
@@ -16,6 +15,11 @@ const client = createClient({ host: process.env.FAKE, auth });
 const drift = globalThis[Symbol.for('apis-code-gen.schemaAudit')] ??= [];
 let asked = 0;
 const faults = [];
+process.on('uncaughtException', error => {
+  faults.forEach(fault => console.log(fault));
+  console.log(error.stack);
+  process.exit(1);
+});
 async function ask(name, version, parameters) {
   asked += 1;
   const before = drift.length;
@@ -75,18 +79,26 @@ await ask('getBlogPostFooterComments', v2, { id: '1010' });
 await ask('getFolderById', v2, { id: '1020' });
 await ask('getFolderDirectChildren', v2, { id: '1020' });
 await ask('getFolderAncestors', v2, { id: '1020' });
+await ask('getWhiteboardById', v2, { id: '1021' });
+await ask('getDatabaseById', v2, { id: '1022' });
+await ask('getSmartLinkById', v2, { id: '1023' });
 assert.equal((await ask('getTasks', v2, { bodyFormat: 'storage' })).results.length, 2);
-await ask('createBulkUserLookup', v2, { accountIds: ['acc-admin', 'acc-reader'] });
-const kinds = await ask('convertContentIdsToContentTypes', v2, { contentIds: ['1001', '1010', '1100', '1102', '9'] });
+await ask('createBulkUserLookup', v2, { body: { accountIds: ['acc-admin', 'acc-reader'] } });
+const kinds = await ask('convertContentIdsToContentTypes', v2, { body: { contentIds: ['1001', '1010', '1100', '1102', '9'] } });
 assert.deepEqual(Object.values(kinds.results).sort(), ['blogpost', 'footer-comment', 'inline-comment', 'page', null].sort());
 
 const made = await ask('createPage', v2, {
-  spaceId: space.id, status: 'current', title: 'Made by a client', parentId: '1001',
-  body: { representation: 'storage', value: '<p>One.</p>' },
+  body: {
+    spaceId: space.id, status: 'current', title: 'Made by a client', parentId: '1001',
+    body: { representation: 'storage', value: '<p>One.</p>' },
+  },
 });
 await ask('updatePage', v2, {
-  id: made.id, status: 'current', title: 'Made by a client', version: { number: 2, message: 'more' },
-  body: { representation: 'storage', value: '<p>Two.</p>' },
+  id: made.id,
+  body: {
+    id: made.id, status: 'current', title: 'Made by a client', version: { number: 2, message: 'more' },
+    body: { representation: 'storage', value: '<p>Two.</p>' },
+  },
 });
 assert.equal((await ask('getPageById', v2, { id: made.id, bodyFormat: 'storage' })).body.storage.value, '<p>Two.</p>');
 assert.equal((await ask('getPageById', v2, { id: made.id, version: 1, bodyFormat: 'storage' })).body.storage.value, '<p>One.</p>');
@@ -94,7 +106,7 @@ const property = await ask('createPageProperty', v2, { pageId: made.id, key: 'k'
 await ask('getPageContentProperties', v2, { pageId: made.id });
 await ask('updatePagePropertyById', v2, { pageId: made.id, propertyId: property.id, key: 'k', value: 2, version: { number: 2 } });
 await ask('createFooterComment', v2, { pageId: made.id, body: { representation: 'storage', value: '<p>Hm.</p>' } });
-await ask('createFolder', v2, { spaceId: space.id, title: 'A folder' });
+await ask('createFolder', v2, { body: { spaceId: space.id, title: 'A folder' } });
 await ask('deletePage', v2, { id: made.id });
 
 await ask('searchContentByCQL', v1, { cql: 'type = page order by lastmodified', limit: 2, expand: ['metadata.labels', 'version', 'space', 'ancestors', 'restrictions.read.restrictions.user', 'restrictions.read.restrictions.group', 'body.storage', 'history.lastUpdated', 'children.comment'] });
@@ -114,7 +126,7 @@ await ask('getGroupMembershipsForUser', v1, { accountId: 'acc-reader' });
 await ask('getDescendantsOfType', v1, { id: '1000', type: 'page' });
 await ask('addLabelsToContent', v1, { id: '1003', body: [{ prefix: 'global', name: 'words' }] });
 await ask('getSystemInfo', v1, undefined);
-await ask('createAttachment', v1, { id: '1003', attachments: [{ filename: 'made.txt', file: Buffer.from('bytes of a client'), minorEdit: false, comment: 'c' }] });
+await ask('createAttachment', v1, { id: '1003', attachments: [{ filename: 'made.txt', content: Buffer.from('bytes of a client') }] });
 
 console.log(`confluence.js: ${asked} requests, ${faults.length} faults`);
 faults.forEach(fault => console.log(fault));

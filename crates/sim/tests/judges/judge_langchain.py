@@ -9,6 +9,8 @@ if on_cloud:
     who = {"url": url + "/wiki", "username": "reader@example.com", "api_key": "reader-token"}
 else:
     who = {"url": url, "token": "reader-token", "cloud": False}
+# Otherwise it leaves out whatever has a restriction of its own, as if nobody might read it.
+who["include_restricted_content"] = True
 loader = ConfluenceLoader(space_key="OPS", include_comments=True, limit=50, max_pages=100_000, **who)
 documents = loader.load()
 ids = [document.metadata["id"] for document in documents]
