@@ -232,7 +232,8 @@ async fn asked(call: &Call, typed: &Typed) -> Result<Asked> {
         None => None,
     };
     let principals = wire::principals(&call.settings)?;
-    let limits = limits(call, typed, Limits { asks, budget, embeds: asking, principals, ..Limits::default() })?;
+    let limits =
+        limits(call, typed, Limits { asks, budget, embeds: asking, principals, ..Limits::default() })?;
     Ok(Asked { models, embeds, limits })
 }
 

@@ -340,9 +340,8 @@ impl State {
                  UNION SELECT 'space:' || space FROM main.page WHERE page IN (SELECT place FROM above)
                  UNION SELECT 'space:' || ?2)",
         )?;
-        let found = collect(statement.query([page, space])?, |row| {
-            super::owed::layer_id(&row.get::<_, String>(0)?)
-        })?;
+        let found =
+            collect(statement.query([page, space])?, |row| super::owed::layer_id(&row.get::<_, String>(0)?))?;
         Ok(found.into_iter().collect::<BTreeSet<_>>().into_iter().collect())
     }
 

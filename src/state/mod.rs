@@ -37,8 +37,8 @@ use std::cell::Cell;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use viewer::Sight;
 use vault::{ObjectStore, Position, Seq};
+use viewer::Sight;
 
 /// The version of the fold: the schema together with the meaning `apply` gives to records. A file of an older fold is
 /// discarded and made again; a file of a newer one is refused.

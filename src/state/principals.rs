@@ -107,7 +107,12 @@ impl Membership {
         };
         Principals {
             groups: new.map(group).collect(),
-            disbanded: before.groups.keys().filter(|name| !self.groups.contains_key(*name)).cloned().collect(),
+            disbanded: before
+                .groups
+                .keys()
+                .filter(|name| !self.groups.contains_key(*name))
+                .cloned()
+                .collect(),
             joined: self.users.difference(&before.users).cloned().collect(),
             left: before.users.difference(&self.users).cloned().collect(),
         }

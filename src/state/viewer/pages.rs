@@ -53,13 +53,13 @@ impl State {
     fn tree(&self) -> Result<Tree> {
         let mut places = HashMap::new();
         let mut folders = self.connection().prepare("SELECT folder, parent FROM folder")?;
-        for (folder, above) in collect(folders.query([])?, |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))? {
+        for (folder, above) in collect(folders.query([])?, |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?
+        {
             places.insert(folder, Place { space: None, above, is_page: false });
         }
         // A comment is seen by whoever sees its page, whatever comment it answers.
-        let mut pages = self
-            .connection()
-            .prepare("SELECT page, space, coalesce(stands_on, parent) FROM main.page")?;
+        let mut pages =
+            self.connection().prepare("SELECT page, space, coalesce(stands_on, parent) FROM main.page")?;
         let found = collect(pages.query([])?, |row| {
             Ok((row.get::<_, String>(0)?, Some(row.get::<_, String>(1)?), row.get(2)?))
         })?;

@@ -64,8 +64,9 @@ impl State {
             }
             (None, _) => {
                 let text = format!("look as `{named}`: no user of the wiki is called so");
-                return Err(Error::new(Kind::Never, text)
-                    .hint("give a user's key, as the wiki has it, of whom a group or the list of users is known"));
+                return Err(Error::new(Kind::Never, text).hint(
+                    "give a user's key, as the wiki has it, of whom a group or the list of users is known",
+                ));
             }
         };
         let own = membership.groups.iter().filter(|(_, members)| members.contains(&key));

@@ -125,15 +125,16 @@ fn what_is_not_known_denies() {
             layers: vec![on_page("unknown", Rule::Unknown), on_page("nobody", only(&[], &["no-such-group"]))],
         },
     ]);
-    assert_eq!(sees(&state, "ann", &["unknown", "below", "orphan", "snake", "tail", "nobody", "absent"]), [""; 0]);
+    assert_eq!(
+        sees(&state, "ann", &["unknown", "below", "orphan", "snake", "tail", "nobody", "absent"]),
+        [""; 0]
+    );
 }
 
 #[test]
 fn a_folder_is_a_door_and_what_stands_on_a_page_is_seen_with_it() {
-    let folder = |id: &str, parent: Option<&str>| Folder {
-        id: PageId::new(id),
-        parent: parent.map(PageId::new),
-    };
+    let folder =
+        |id: &str, parent: Option<&str>| Folder { id: PageId::new(id), parent: parent.map(PageId::new) };
     let listed = Listed {
         sweep: 1,
         wiki: "w".to_owned(),
@@ -289,7 +290,10 @@ fn id_of(subject: NodeId, relation: &str, (sort, object): (&[u8], &[u8])) -> Fac
 }
 
 /// `decided` joins the two names.
-fn secret(decided: impl Fn(&[ChunkId; 2]) -> Option<ChunkId>, more: impl Fn(&Secret) -> Vec<Change>) -> Secret {
+fn secret(
+    decided: impl Fn(&[ChunkId; 2]) -> Option<ChunkId>,
+    more: impl Fn(&Secret) -> Vec<Change>,
+) -> Secret {
     let ((one, cut_one), (two, cut_two)) = (cut("open"), cut("closed"));
     let closed = Record::AudienceChanged { layers: vec![on_page("closed", only(&["ann"], &[]))] };
     let (folder, state) = with(vec![page("open", None), page("closed", None), closed, cut_one, cut_two]);
@@ -304,7 +308,8 @@ fn secret(decided: impl Fn(&[ChunkId; 2]) -> Option<ChunkId>, more: impl Fn(&Sec
         extractor: Extractor::Model("m".to_owned()),
     };
     let facts = [of(service).id, of(phoenix.id).id];
-    let mut secret = Secret { _folder: folder, state, service, secret: phoenix.id, chunks: [one, two], facts };
+    let mut secret =
+        Secret { _folder: folder, state, service, secret: phoenix.id, chunks: [one, two], facts };
     let episode = |chunk| Change::Episode(knowledge::graph::Episode { chunk, valid_at: None, end: None });
     let mut all: Vec<Change> = changes(one);
     all.retain(|change| !matches!(change, Change::Fact(_) | Change::Support(_) | Change::Mention { .. }));
@@ -455,4 +460,24 @@ fn a_summary_is_read_by_those_it_was_written_for() {
     assert!(for_ann.contains(&"For Ann.".to_owned()), "{for_ann:?}");
     // For Bob the entity is another one than the one that was told of.
     assert_eq!(texts(&told.as_seen_by("bob")), [""; 0]);
+}
+
+#[test]
+fn one_restriction_closes_twenty_thousand_pages() {
+    let mut pages: Vec<Record> = vec![page("top", None)];
+    let below = |number: usize| match number {
+        0 => "top".to_owned(),
+        _ => format!("p{}", (number - 1) / 4),
+    };
+    pages.extend((0..20_000).map(|number| page(&format!("p{number}"), Some(&below(number)))));
+    let (_folder, mut state) = with(pages);
+    let count = |state: &State, user: &str| {
+        let viewer = viewer(state, user);
+        let seen = State::open_to_read(state.path()).unwrap().unwrap().seen_by(&viewer).unwrap();
+        seen.connection().query_row("SELECT count(*) FROM page", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(count(&state, "bob"), 20_001);
+    let closed = Record::AudienceChanged { layers: vec![on_page("top", only(&["ann"], &[]))] };
+    state.apply(&segment(20_003, vec![closed])).unwrap();
+    assert_eq!((count(&state, "ann"), count(&state, "bob")), (20_001, 0));
 }
