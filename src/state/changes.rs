@@ -25,6 +25,8 @@ struct Touched {
     /// Their times alone may have changed.
     dated: BTreeSet<FactId>,
     named: BTreeSet<NodeId>,
+    /// They are shown by another name than before: what is said of them is found by that one.
+    renamed: BTreeSet<NodeId>,
 }
 
 pub(super) fn apply(step: &Step<'_>, all: &[Change]) -> Result<()> {
@@ -38,6 +40,13 @@ pub(super) fn apply(step: &Step<'_>, all: &[Change]) -> Result<()> {
     let mut dated = touched.dated;
     dated.extend(&touched.facts);
     judged::spread(step.transaction, &mut dated)?;
+    for node in &touched.renamed {
+        for fact in ids(step, FACTS_AT, *node.as_bytes())?.into_iter().map(FactId::from_bytes) {
+            if !touched.facts.contains(&fact) {
+                index_fact(step, fact)?;
+            }
+        }
+    }
     for fact in dated {
         let told = touched.facts.contains(&fact);
         date_fact(step, fact, told)?;
@@ -53,7 +62,12 @@ fn apply_one(step: &Step<'_>, change: &Change, touched: &mut Touched) -> Result<
         Change::Episode(episode) => apply_episode(step, episode),
         Change::Node(node) => {
             touched.named.insert(node.id);
-            apply_node(step, node)
+            let before = shown_as(step, node.id)?;
+            apply_node(step, node)?;
+            if before.is_some_and(|before| before != node.name) {
+                touched.renamed.insert(node.id);
+            }
+            Ok(())
         }
         Change::Mention { node, chunk } => step
             .run("INSERT OR IGNORE INTO mention VALUES (?1, ?2)", params![node.as_bytes(), chunk.as_bytes()]),
@@ -77,9 +91,17 @@ fn apply_one(step: &Step<'_>, change: &Change, touched: &mut Touched) -> Result<
         }
         Change::Group { entity, nodes, name, kind } => {
             touched.named.extend(nodes);
-            apply_group(step, *entity, nodes, (name, kind))
+            let before = nodes.iter().map(|node| shown_as(step, *node)).collect::<Result<Vec<_>>>()?;
+            apply_group(step, *entity, nodes, (name, kind))?;
+            let now = nodes.first().map(|node| shown_as(step, *node)).transpose()?.flatten();
+            let renamed = nodes.iter().zip(before).filter(|(_, before)| *before != now);
+            touched.renamed.extend(renamed.map(|(node, _)| *node));
+            Ok(())
         }
-        Change::Ungroup { node } => leave_group(step, *node),
+        Change::Ungroup { node } => {
+            touched.renamed.insert(*node);
+            leave_group(step, *node)
+        }
         Change::Fact(fact) => {
             touched.facts.insert(fact.id);
             apply_fact(step, fact)
@@ -318,6 +340,15 @@ pub(super) fn date_fact(step: &Step<'_>, fact: FactId, told: bool) -> Result<()>
     )
 }
 
+const FACTS_AT: &str = "SELECT fact FROM fact WHERE subject = ?1 OR object = ?1";
+
+/// The name a node is shown by.
+fn shown_as(step: &Step<'_>, node: NodeId) -> Result<Option<String>> {
+    let sql = format!("{SHOWN_NAME}?1");
+    let mut statement = step.transaction.prepare_cached(&sql)?;
+    Ok(statement.query_row([node.as_bytes()], |row| row.get(0)).optional()?)
+}
+
 /// The name a node is shown by: its entity's, or its own.
 const SHOWN_NAME: &str = "SELECT coalesce(entity.name, node.name) FROM node
     LEFT JOIN entity ON entity.entity = node.entity WHERE node.node = ";
@@ -411,7 +442,7 @@ pub(super) fn rename_person(step: &Step<'_>, person: &Person) -> Result<()> {
         for chunk in ids(step, "SELECT chunk FROM mention WHERE node = ?1", node)? {
             index_chunk(step, ChunkId::from_bytes(chunk))?;
         }
-        for fact in ids(step, "SELECT fact FROM fact WHERE subject = ?1 OR object = ?1", node)? {
+        for fact in ids(step, FACTS_AT, node)? {
             index_fact(step, FactId::from_bytes(fact))?;
         }
     }

@@ -49,10 +49,15 @@ fn likeness_text(likeness: Likeness) -> &'static str {
 
 /// All judgements that name a fact, by pair.
 pub(super) fn judgements(connection: &Connection, fact: FactId) -> Result<Vec<Judgement>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT a, b, likeness, why, stands FROM judgement WHERE a = ?1
-         UNION ALL SELECT a, b, likeness, why, stands FROM judgement WHERE b = ?1",
-    )?;
+    judgements_in(connection, "judgement", fact)
+}
+
+/// The same, of those in a table like it.
+pub(super) fn judgements_in(connection: &Connection, table: &str, fact: FactId) -> Result<Vec<Judgement>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT a, b, likeness, why, stands FROM {table} WHERE a = ?1
+         UNION ALL SELECT a, b, likeness, why, stands FROM {table} WHERE b = ?1",
+    ))?;
     let mut found = collect(statement.query([fact.as_bytes()])?, |row| {
         let likeness: String = row.get(2)?;
         Ok(Judgement {

@@ -112,6 +112,7 @@ const PROPOSALS_LEAST: usize = 40;
 impl State {
     /// Searches. Without a vector, or before vectors are filled, words alone decide.
     pub fn search(&self, query: &Query) -> Result<Vec<Hit>> {
+        self.forget()?;
         let wanted = PROPOSALS_LEAST.max(query.limit * PROPOSALS);
         let mut rankings = self.by_words(query, wanted)?;
         if let Some((model, vector)) = &query.vector {
@@ -176,7 +177,15 @@ impl State {
             scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
             scored.into_iter().take(wanted).map(|(_, row)| row).collect::<Vec<_>>()
         };
-        Ok(vec![(1.0, best(facts)), (0.9, best(chunks))])
+        let mut told = Vec::new();
+        for row in best(facts) {
+            if let Row::Fact(number) = row
+                && self.reads_as_all_do(number)?
+            {
+                told.push(row);
+            }
+        }
+        Ok(vec![(1.0, told), (0.9, best(chunks))])
     }
 
     /// A proposed row with its identity among results, if it holds at the asked time.

@@ -6,19 +6,26 @@ use super::State;
 use super::candidates::collect;
 use crate::embedders::{Embedder, Quantised};
 use crate::error::Result;
-use knowledge::id::TextId;
+use knowledge::id::{FactId, TextId};
 use rusqlite::{OptionalExtension, params};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What a fact says, in words, and where these come from.
+macro_rules! said {
+    () => {
+        "coalesce(se.name, sn.name) || ' ' || replace(fact.relation, '_', ' ') || ' ' ||
+         coalesce(fact.value, oe.name, obj.name, '') AS text
+         FROM fact JOIN node sn ON sn.node = fact.subject LEFT JOIN entity se ON se.entity = sn.entity
+         LEFT JOIN node obj ON obj.node = fact.object LEFT JOIN entity oe ON oe.entity = obj.entity"
+    };
+}
+
 /// The text a vector is made of, by kind and row. Facts that stand on cards alone have none: words find them. A passage
 /// is its headings and its first 600 characters, about 150 tokens: the model could read 256, at nearly twice the time.
-const TEXTS: &str = "
-    SELECT 'fact' AS kind, fact.row AS row,
-           coalesce(se.name, sn.name) || ' ' || replace(fact.relation, '_', ' ') || ' ' ||
-           coalesce(fact.value, oe.name, obj.name, '') AS text
-    FROM fact JOIN node sn ON sn.node = fact.subject LEFT JOIN entity se ON se.entity = sn.entity
-    LEFT JOIN node obj ON obj.node = fact.object LEFT JOIN entity oe ON oe.entity = obj.entity
-    WHERE fact.folded_into IS NULL
+const TEXTS: &str = concat!(
+    "SELECT 'fact' AS kind, fact.row AS row, ",
+    said!(),
+    " WHERE fact.folded_into IS NULL
       AND EXISTS (SELECT 1 FROM support JOIN chunk USING (chunk)
                   WHERE support.fact = fact.fact AND chunk.form = '\"text\"')
       AND NOT EXISTS (SELECT 1 FROM vector_of v WHERE v.kind = 'fact' AND v.row = fact.row)
@@ -31,7 +38,8 @@ const TEXTS: &str = "
     SELECT 'node', node.row, node.name FROM node
     WHERE node.entity IS NOT NULL AND node.key IS NULL AND node.kind <> 'Person' AND length(node.name) BETWEEN 4 AND 60
       AND instr(node.name, '@{') = 0
-      AND NOT EXISTS (SELECT 1 FROM vector_of v WHERE v.kind = 'node' AND v.row = node.row)";
+      AND NOT EXISTS (SELECT 1 FROM vector_of v WHERE v.kind = 'node' AND v.row = node.row)"
+);
 
 /// A text that is owed a vector.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +58,25 @@ pub struct Text {
 const NOTED: usize = 10_000;
 
 impl State {
+    /// Whether a viewer reads in a fact what its vector was made of; anybody else does.
+    pub(super) fn reads_as_all_do(&self, row: i64) -> Result<bool> {
+        if !self.has_viewer() {
+            return Ok(true);
+        }
+        let mut fact = self.connection().prepare_cached("SELECT fact FROM main.fact WHERE row = ?1")?;
+        let found: Option<[u8; 16]> = fact.query_row([row], |row| row.get(0)).optional()?;
+        self.bring_facts(&found.map(FactId::from_bytes).into_iter().collect::<Vec<_>>())?;
+        let sql = concat!("SELECT ", said!(), " WHERE fact.row = ?1 AND fact.folded_into IS NULL");
+        let mut words = self.connection().prepare_cached(sql)?;
+        let Some(text) = words.query_row([row], |row| row.get::<_, String>(0)).optional()? else {
+            return Ok(false);
+        };
+        let mut noted = self
+            .connection()
+            .prepare_cached("SELECT 1 FROM vector_of WHERE kind = 'fact' AND row = ?1 AND text_hash = ?2")?;
+        Ok(noted.exists(params![row, TextId::of(&[text.as_bytes()]).as_bytes()])?)
+    }
+
     /// Whether any vector of this model is held.
     pub fn has_vectors(&self, model: &str) -> Result<bool> {
         Ok(self.dimensions(model)?.is_some())

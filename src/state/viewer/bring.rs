@@ -1,7 +1,7 @@
 //! Brings into a viewer's tables what is asked about: the entities of nodes, and the facts that say the same with their
 //! times, as the resolver and the fold derive them. Where nobody looks whose sight is limited, nothing is done.
 
-use super::part::Part;
+use super::part::{Known, Part};
 use super::{Sight, State};
 use crate::error::Result;
 use crate::state::apply::Step;
@@ -20,12 +20,14 @@ impl State {
         let Some(sight) = &self.sight else { return Ok(()) };
         self.connection().execute_batch(
             "DELETE FROM temp.node; DELETE FROM temp.entity; DELETE FROM temp.fact; DELETE FROM temp.spell;
+             DELETE FROM temp.judgement; DELETE FROM temp.alike;
              INSERT INTO temp.node_text (node_text) VALUES ('delete-all');
              INSERT INTO temp.fact_text (fact_text) VALUES ('delete-all');",
         )?;
         sight.nodes.borrow_mut().clear();
         sight.placed.borrow_mut().clear();
         sight.dated.borrow_mut().clear();
+        sight.judged.borrow_mut().clear();
         Ok(())
     }
 
@@ -36,7 +38,7 @@ impl State {
             if sight.nodes.borrow().contains(node) {
                 continue;
             }
-            let part = Part { state: self, grouped: false };
+            let part = Part { state: self, known: Known::Nothing };
             for group in resolve::groups_around(&[*node], &part)? {
                 self.place_group(sight, &part, group)?;
             }
@@ -97,7 +99,7 @@ impl State {
 
     /// Puts a fact and all that says the same into the table; gives them.
     fn place_fact(&self, sight: &Sight, fact: FactId) -> Result<BTreeSet<FactId>> {
-        let part = Part { state: self, grouped: true };
+        let part = Part { state: self, known: Known::Judgements };
         let Some(held) = part.fact(fact)? else { return Ok(BTreeSet::new()) };
         let mut class = resolve::says_the_same(&held, &part)?;
         class.entry(fact).or_insert(None);
@@ -128,10 +130,31 @@ impl State {
 
     /// Facts that contradict a fact are there before it is dated; they are not dated themselves.
     fn place_rivals(&self, sight: &Sight, fact: FactId) -> Result<()> {
+        self.bring_judgements(fact)?;
         for judgement in judged::judgements(self.connection(), fact)? {
             if judgement.likeness == Likeness::Contradicts && judgement.stands {
                 let rival = if judgement.a == fact { judgement.b } else { judgement.a };
                 self.place_fact(sight, rival)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the judgements about a fact, and whether they hold among what the viewer may see.
+    pub(super) fn bring_judgements(&self, fact: FactId) -> Result<()> {
+        let Some(sight) = &self.sight else { return Ok(()) };
+        if !sight.judged.borrow_mut().insert(fact) {
+            return Ok(());
+        }
+        let part = Part { state: self, known: Known::Groups };
+        let pairs = part.judgements(fact)?;
+        // Each pair as its smaller fact has it, whichever of the two is asked about.
+        for smaller in pairs.iter().map(|judgement| judgement.a).collect::<BTreeSet<_>>() {
+            let Some(held) = part.fact(smaller)? else { continue };
+            for judgement in resolve::judgements_about(&held.fact, &part)? {
+                if judgement.a == smaller && judgement.likeness != Likeness::Doubt {
+                    judged::apply_judgement(&self.step(), &judgement)?;
+                }
             }
         }
         Ok(())
@@ -201,14 +224,21 @@ impl State {
         Ok(())
     }
 
-    /// Brings what may be the same as an entity.
+    /// Brings what may be the same as an entity: names that are alike, where the viewer may see all that is called so.
     pub(in crate::state) fn bring_alike(&self, entity: EntityId) -> Result<()> {
         if !self.has_viewer() {
             return Ok(());
         }
+        self.step().run(
+            "INSERT OR IGNORE INTO temp.alike SELECT a, b, score FROM main.alike
+             WHERE (a IN (SELECT node FROM temp.node WHERE entity = ?1) OR b IN (SELECT node FROM temp.node WHERE entity = ?1))
+             AND EXISTS (SELECT 1 FROM temp.whole_node w WHERE w.node = alike.a)
+             AND EXISTS (SELECT 1 FROM temp.whole_node w WHERE w.node = alike.b)",
+            [entity.0.as_bytes()],
+        )?;
         let mut statement = self.connection().prepare_cached(
-            "SELECT CASE a WHEN n.node THEN b ELSE a END FROM temp.node n JOIN alike ON a = n.node OR b = n.node
-             WHERE n.entity = ?1 ORDER BY 1",
+            "SELECT a FROM temp.alike WHERE b IN (SELECT node FROM temp.node WHERE entity = ?1)
+             UNION SELECT b FROM temp.alike WHERE a IN (SELECT node FROM temp.node WHERE entity = ?1) ORDER BY 1",
         )?;
         let nodes =
             collect(statement.query([entity.0.as_bytes()])?, |row| Ok(NodeId::from_bytes(row.get(0)?)))?;
@@ -222,7 +252,6 @@ impl State {
         if !self.has_viewer() {
             return Ok(());
         }
-        self.forget()?;
         let wanted = wanted as i64;
         let ids = |sql: &str| -> Result<Vec<[u8; 16]>> {
             let mut statement = self.connection().prepare_cached(sql)?;

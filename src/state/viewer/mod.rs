@@ -32,6 +32,10 @@ pub(super) struct Sight {
     /// Facts that stand in the table, and those of them that are dated and can be found.
     placed: RefCell<BTreeSet<FactId>>,
     dated: RefCell<BTreeSet<FactId>>,
+    /// Facts whose judgements are known by now.
+    judged: RefCell<BTreeSet<FactId>>,
+    /// Nodes as he may see them named.
+    viewed: RefCell<BTreeMap<NodeId, Option<Node>>>,
     /// What chunks call the nodes they speak of.
     names: RefCell<BTreeMap<ChunkId, Vec<Node>>>,
 }

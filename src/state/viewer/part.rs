@@ -10,10 +10,21 @@ use knowledge::id::{ChunkId, EntityId, FactId, NodeId, PageId, SpaceKey};
 use knowledge::resolve::{self, Band, Group, Held, HeldFact};
 use rusqlite::{OptionalExtension, params};
 
-/// A viewer's part of the graph, before its groups are known or with those that are known by now.
+/// A viewer's part of the graph.
 pub(super) struct Part<'a> {
     pub state: &'a State,
-    pub grouped: bool,
+    pub known: Known,
+}
+
+/// How much of what follows from the part is known: each is derived with the help of those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Known {
+    /// What stands on pages.
+    Nothing,
+    /// Which nodes are one.
+    Groups,
+    /// Which judgements hold.
+    Judgements,
 }
 
 /// Facts of which the viewer may see what at least one of them stands on; folds are for each viewer to find.
@@ -56,9 +67,9 @@ impl Held for Part<'_> {
     }
 
     fn group(&self, node: NodeId) -> Result<Option<Group>> {
-        match self.grouped {
-            true => self.state.viewed_group(node),
-            false => Ok(None),
+        match self.known {
+            Known::Nothing => Ok(None),
+            Known::Groups | Known::Judgements => self.state.viewed_group(node),
         }
     }
 
@@ -96,6 +107,10 @@ impl Held for Part<'_> {
     }
 
     fn judgements(&self, fact: FactId) -> Result<Vec<Judgement>> {
+        if self.known < Known::Judgements {
+            return judged::judgements_in(self.state.connection(), "seen_judgement", fact);
+        }
+        self.state.bring_judgements(fact)?;
         judged::judgements(self.state.connection(), fact)
     }
 
@@ -127,6 +142,16 @@ impl State {
 
     /// A node, named as a viewer may see it named; none if nothing that he may see speaks of it.
     fn viewed_node(&self, id: NodeId) -> Result<Option<Node>> {
+        let Some(sight) = &self.sight else { return Ok(None) };
+        if let Some(viewed) = sight.viewed.borrow().get(&id) {
+            return Ok(viewed.clone());
+        }
+        let viewed = self.view_node(id)?;
+        sight.viewed.borrow_mut().insert(id, viewed.clone());
+        Ok(viewed)
+    }
+
+    fn view_node(&self, id: NodeId) -> Result<Option<Node>> {
         let mut spoken = self.connection().prepare_cached("SELECT 1 FROM mention WHERE node = ?1 LIMIT 1")?;
         if !spoken.exists([id.as_bytes()])? {
             return Ok(None);

@@ -461,3 +461,23 @@ fn a_summary_is_read_by_those_it_was_written_for() {
     // For Bob the entity is another one than the one that was told of.
     assert_eq!(texts(&told.as_seen_by("bob")), [""; 0]);
 }
+
+#[test]
+fn one_restriction_closes_twenty_thousand_pages() {
+    let mut pages: Vec<Record> = vec![page("top", None)];
+    let below = |number: usize| match number {
+        0 => "top".to_owned(),
+        _ => format!("p{}", (number - 1) / 4),
+    };
+    pages.extend((0..20_000).map(|number| page(&format!("p{number}"), Some(&below(number)))));
+    let (_folder, mut state) = with(pages);
+    let count = |state: &State, user: &str| {
+        let viewer = viewer(state, user);
+        let seen = State::open_to_read(state.path()).unwrap().unwrap().seen_by(&viewer).unwrap();
+        seen.connection().query_row("SELECT count(*) FROM page", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(count(&state, "bob"), 20_001);
+    let closed = Record::AudienceChanged { layers: vec![on_page("top", only(&["ann"], &[]))] };
+    state.apply(&segment(20_003, vec![closed])).unwrap();
+    assert_eq!((count(&state, "ann"), count(&state, "bob")), (20_001, 0));
+}

@@ -2,13 +2,13 @@
 
 CREATE TEMP TABLE seen_page (page TEXT PRIMARY KEY) WITHOUT ROWID;
 
--- What stands on a page.
-CREATE TEMP VIEW page AS SELECT * FROM main.page WHERE page IN (SELECT page FROM temp.seen_page);
-CREATE TEMP VIEW raw_page AS SELECT * FROM main.raw_page WHERE page IN (SELECT page FROM temp.seen_page);
-CREATE TEMP VIEW cut AS SELECT * FROM main.cut WHERE page IN (SELECT page FROM temp.seen_page);
-CREATE TEMP VIEW chunk AS SELECT * FROM main.chunk WHERE page IN (SELECT page FROM temp.seen_page);
-CREATE TEMP VIEW episode AS SELECT * FROM main.episode WHERE page IN (SELECT page FROM temp.seen_page);
-CREATE TEMP VIEW support AS SELECT * FROM main.support WHERE page IN (SELECT page FROM temp.seen_page);
+-- What stands on a page. `+` keeps SQLite from walking through all pages for each row that it looks for.
+CREATE TEMP VIEW page AS SELECT * FROM main.page WHERE +page IN (SELECT page FROM temp.seen_page);
+CREATE TEMP VIEW raw_page AS SELECT * FROM main.raw_page WHERE +page IN (SELECT page FROM temp.seen_page);
+CREATE TEMP VIEW cut AS SELECT * FROM main.cut WHERE +page IN (SELECT page FROM temp.seen_page);
+CREATE TEMP VIEW chunk AS SELECT * FROM main.chunk WHERE +page IN (SELECT page FROM temp.seen_page);
+CREATE TEMP VIEW episode AS SELECT * FROM main.episode WHERE +page IN (SELECT page FROM temp.seen_page);
+CREATE TEMP VIEW support AS SELECT * FROM main.support WHERE +page IN (SELECT page FROM temp.seen_page);
 CREATE TEMP VIEW mention AS SELECT * FROM main.mention
     WHERE EXISTS (SELECT 1 FROM temp.chunk c WHERE c.chunk = mention.chunk);
 CREATE TEMP VIEW answer AS SELECT * FROM main.answer
@@ -26,16 +26,15 @@ CREATE TEMP VIEW decision AS SELECT * FROM main.decision
              AND EXISTS (SELECT 1 FROM temp.mention m WHERE m.node = decision.b)
         ELSE EXISTS (SELECT 1 FROM temp.chunk c WHERE c.chunk = decision.chunk) END;
 -- Whoever judged two facts was shown what speaks for them, and for those that say the same.
-CREATE TEMP VIEW judgement AS SELECT * FROM main.judgement WHERE NOT EXISTS (
+CREATE TEMP VIEW seen_judgement AS SELECT * FROM main.judgement WHERE NOT EXISTS (
     SELECT 1 FROM main.fact shown
     JOIN main.fact f ON f.fact = coalesce(shown.folded_into, shown.fact)
                      OR f.folded_into = coalesce(shown.folded_into, shown.fact)
     JOIN main.support s ON s.fact = f.fact
     WHERE shown.fact IN (judgement.a, judgement.b) AND s.page NOT IN (SELECT page FROM temp.seen_page));
-CREATE TEMP VIEW alike AS SELECT * FROM main.alike
-    WHERE a IN (SELECT node FROM temp.whole_node) AND b IN (SELECT node FROM temp.whole_node);
 CREATE TEMP VIEW vector_of AS SELECT * FROM main.vector_of
-    WHERE kind = 'chunk' AND EXISTS (SELECT 1 FROM temp.chunk c WHERE c.row = vector_of.row);
+    WHERE (kind = 'chunk' AND EXISTS (SELECT 1 FROM temp.chunk c WHERE c.row = vector_of.row))
+       OR (kind = 'fact' AND EXISTS (SELECT 1 FROM main.fact f JOIN temp.support s USING (fact) WHERE f.row = vector_of.row));
 -- Not for viewers at all.
 CREATE TEMP VIEW candidate AS SELECT * FROM main.candidate WHERE 0;
 CREATE TEMP VIEW name_band AS SELECT * FROM main.name_band WHERE 0;
@@ -94,5 +93,15 @@ CREATE TEMP TABLE spell (
     closed_by BLOB,
     PRIMARY KEY (fact, number)
 ) WITHOUT ROWID;
+CREATE TEMP TABLE judgement (
+    a BLOB NOT NULL,
+    b BLOB NOT NULL,
+    likeness TEXT NOT NULL,
+    why TEXT NOT NULL,
+    stands INTEGER NOT NULL, -- among what the viewer may see
+    PRIMARY KEY (a, b)
+) WITHOUT ROWID;
+CREATE INDEX temp.viewed_judgement_b ON judgement (b);
+CREATE TEMP TABLE alike (a BLOB NOT NULL, b BLOB NOT NULL, score REAL NOT NULL, PRIMARY KEY (a, b)) WITHOUT ROWID;
 CREATE VIRTUAL TABLE temp.node_text USING fts5 (name, content = '', contentless_delete = 1, tokenize = 'porter unicode61');
 CREATE VIRTUAL TABLE temp.fact_text USING fts5 (statement, sentence, card, content = '', contentless_delete = 1, tokenize = 'porter unicode61');

@@ -92,6 +92,15 @@ fn part<H: Held>(after: &mut After<'_, H>, regrouped: &Regrouped, fact: &Fact) -
     if !moved(&fact.subject) && !matches!(&fact.object, Object::Named(object) if moved(object)) {
         return Ok(());
     }
+    part_at_last(after, regrouped, fact)
+}
+
+/// The same, wherever the ends have moved.
+fn part_at_last<H: Held>(
+    after: &mut After<'_, H>,
+    regrouped: &Regrouped,
+    fact: &Fact,
+) -> Result<(), H::Error> {
     for judgement in after.judgements(fact.id)?.into_iter().filter(|judgement| judgement.stands) {
         let (Some(a), Some(b)) = (after.fact(judgement.a)?, after.fact(judgement.b)?) else { continue };
         let (a, b) = (saying(after, regrouped, &a)?, saying(after, regrouped, &b)?);
@@ -100,6 +109,17 @@ fn part<H: Held>(after: &mut After<'_, H>, regrouped: &Regrouped, fact: &Fact) -
         }
     }
     Ok(())
+}
+
+/// Notes which of the judgements about a fact hold as things stand, whatever held before.
+pub(super) fn judge_again<H: Held>(after: &mut After<'_, H>, fact: &Fact) -> Result<(), H::Error> {
+    let regrouped = Regrouped::default();
+    part_at_last(after, &regrouped, fact)?;
+    let Some(entity) = regrouped.members(fact.subject, after.held)?.first().copied() else { return Ok(()) };
+    let scope = Scope::of(after, &regrouped, (entity, std::slice::from_ref(fact)))?;
+    let sayings = sayings_around(after, &regrouped, &scope)?;
+    let near = doubtful(after, &sayings, &scope);
+    uphold(after, &sayings, (&scope, &near))
 }
 
 /// Notes which judgements hold among the facts at an entity: those about pairs that would be asked about now. So what

@@ -24,7 +24,9 @@ mod times;
 
 pub use names::{distinctive, normalise, shown};
 pub use pairs::bands;
-pub use part::{Said, extractors, follows_from_names, groups_around, merged, names_in, says_the_same};
+pub use part::{
+    Said, extractors, follows_from_names, groups_around, judgements_about, merged, names_in, says_the_same,
+};
 pub use pending::{PassedOver, Round};
 pub use times::{as_said_at, spells, times};
 

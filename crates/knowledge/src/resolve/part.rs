@@ -2,10 +2,11 @@
 //! for that part alone, and nothing of the whole is asked. This file must not know who sees what. Invariant: of a part
 //! that pages make up, the groups, names and folds are those that the resolver would have given to a wiki of these pages.
 
-use crate::graph::{Change, Extractor, Mention, Node, Reading};
+use crate::graph::{Change, Extractor, Fact, Judgement, Mention, Node, Reading};
 use crate::id::{FactId, NodeId, PageId, SpaceKey};
 use crate::judge::Findings;
 use crate::resolve::after::After;
+use crate::resolve::facts::judge_again;
 use crate::resolve::fold::folded;
 use crate::resolve::groups::{Regrouped, regroup};
 use crate::resolve::{Group, Held, HeldFact, PageSaid, names, page, pairs};
@@ -35,6 +36,15 @@ pub fn says_the_same<H: Held>(fact: &HeldFact, held: &H) -> Result<Said, H::Erro
     let after = After::new(&[], held, &findings)?;
     let class = folded(&after, &Regrouped::default(), fact)?;
     Ok(class.into_iter().map(|(fact, (_, into))| (fact, into)).collect())
+}
+
+/// The judgements about a fact: which of them hold hangs on what else is said around it, and on the groups that `held`
+/// knows.
+pub fn judgements_about<H: Held>(fact: &Fact, held: &H) -> Result<Vec<Judgement>, H::Error> {
+    let findings = Findings::of("");
+    let mut after = After::new(&[], held, &findings)?;
+    judge_again(&mut after, fact)?;
+    after.judgements(fact.id)
 }
 
 /// Whether a decision about two nodes follows from their names, whatever any text says.
