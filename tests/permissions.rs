@@ -218,7 +218,7 @@ impl Making {
         let kind = match (self.dice.below(10), on) {
             (0, _) => PageKind::BlogPost,
             (1, Some(on)) => PageKind::Comment { on, quoted: None },
-            (2, Some(on)) => PageKind::Attachment { on, media_type: None },
+            (2, Some(on)) => PageKind::Attachment { on, media_type: None, digest: None },
             _ => PageKind::Page,
         };
         let parent = match kind {
