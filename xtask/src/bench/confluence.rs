@@ -47,8 +47,8 @@ pub(super) fn bench(words: &[String]) -> Done {
     for (kind, deployment, base) in [("Cloud", "cloud", "/wiki"), ("Data Center", "data-center", "")] {
         let fake = Fake::start(pages, deployment)?;
         say(&format!("\n{kind}, {pages} pages\n"));
-        say("| run | pages | fetched | requests | seconds | pages/s | processor s | peak memory |");
-        say("|---|--:|--:|--:|--:|--:|--:|--:|");
+        say("| run | pages | requests | seconds | pages/s | processor s | peak memory |");
+        say("|---|--:|--:|--:|--:|--:|--:|");
         let bench = Bench { binary: &binary, folder: folder.path().join(deployment) };
         bench.prepare()?;
         let settings = [WITHOUT_VECTORS, ("HIGHWATER_CONFLUENCE_DEPLOYMENT", deployment), USER, TOKEN];
@@ -98,9 +98,8 @@ impl Fake {
     fn row(&self, what: &str, ran: &Ran) -> Done {
         let stats = self.ask("GET", "/_fake/stats", "")?;
         self.ask("DELETE", "/_fake/stats", "")?;
-        let fetched = ran.said["fetched"].as_u64().map_or("—".to_owned(), |fetched| fetched.to_string());
         say(&format!(
-            "| {what} | {} | {fetched} | {} | {:.1} | {:.0} | {:.1} | {} |",
+            "| {what} | {} | {} | {:.1} | {:.0} | {:.1} | {} |",
             ran.number("pages"),
             stats["requests"],
             ran.seconds,
