@@ -1,6 +1,6 @@
 //! The clients that judge the simulated Confluence, in `tools/judges` of the target folder: from Python's packages
-//! atlassian-python-api, LangChain's loader, md2conf and schemathesis, from Node's confluence.js. This file must not know
-//! what they are asked to do.
+//! atlassian-python-api, LangChain's loader, md2conf and schemathesis, from Node's confluence.js. This file must not
+//! know what they are asked to do.
 
 use crate::packages::Packages;
 use crate::tools::target;

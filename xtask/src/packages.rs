@@ -1,6 +1,6 @@
-//! Programs from Python's and Node's packages, pinned, in a folder of their own below `tools/` of the target folder. Node
-//! itself comes as a Python package, so Python is all that is asked of the system. This file must not know what the
-//! programs are for.
+//! Programs from Python's and Node's packages, pinned, in a folder of their own below `tools/` of the target folder.
+//! Node itself comes as a Python package, so Python is all that is asked of the system. This file must not know what
+//! the programs are for.
 
 use crate::tools::{Done, from_the_system, python, run};
 use std::ffi::OsString;

@@ -2,8 +2,8 @@
 //!
 //! `life` lives a seed: it runs the production loop, plan, state and vault against a false `wiki` behind a
 //! false `world`, over a `store` and a `disk` that fail where `fate` says. `vaults` lives
-//! the vault alone, over a `sea` where everything fails. `confluence` is a simulated Confluence, behind a socket or without
-//! one. Nothing in production names this crate.
+//! the vault alone, over a `sea` where everything fails. `confluence` is a simulated Confluence, behind a socket or
+//! without one. Nothing in production names this crate.
 
 pub mod body;
 pub mod checks;

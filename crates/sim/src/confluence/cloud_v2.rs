@@ -108,7 +108,7 @@ pub fn format_of<'a>(call: &Call<'a>, single: bool) -> Result<Option<&'a str>, R
     const SINGLE: [&str; 5] = ["view", "export_view", "anonymous_export_view", "styled_view", "editor"];
     let format = call.request.one("body-format");
     match format {
-        Some(format) if !MANY.contains(&format) && !(single && SINGLE.contains(&format)) => {
+        Some(format) if !(MANY.contains(&format) || (single && SINGLE.contains(&format))) => {
             Err(Refusal::new(
                 400,
                 format!("Provided value {{{format}}} for 'body-format' is not the correct type"),

@@ -232,7 +232,7 @@ impl Making {
             }
             _ => {}
         }
-        if luck % 4 == 0 {
+        if luck.is_multiple_of(4) {
             content.labels.insert(super::edits::label(&label));
         }
     }

@@ -140,10 +140,8 @@ fn create(site: &mut Site, writing: &Writing<'_>, plural: &str) -> Answer {
     };
     let deed = writing.deed(site);
     let id = edits::create(site, &deed, creation).map_err(bad)?;
-    if writing.request.says("private") {
-        if let Some(content) = site.content_mut(ContentId(id)) {
-            content.read.users.insert(writing.caller.clone());
-        }
+    if let Some(content) = site.content_mut(ContentId(id)).filter(|_| writing.request.says("private")) {
+        content.read.users.insert(writing.caller.clone());
     }
     writing.read(site, &[plural, &id.to_string()])
 }
