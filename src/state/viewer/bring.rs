@@ -116,8 +116,8 @@ impl State {
             let extractor = self.viewed_extractor(*member, held.fact.extractor)?;
             self.step().run(
                 "INSERT OR IGNORE INTO temp.fact
-                 SELECT row, fact, subject, relation, object, value, run, ?2, ?3, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0
-                 FROM main.fact WHERE fact = ?1",
+                 SELECT row, fact, subject, relation, object, value, run, ?2, ?3,
+                        NULL, NULL, 0, NULL, NULL, NULL, NULL, 0 FROM main.fact WHERE fact = ?1",
                 params![
                     member.as_bytes(),
                     serde_json::to_string(&extractor)?,
@@ -231,7 +231,8 @@ impl State {
         }
         self.step().run(
             "INSERT OR IGNORE INTO temp.alike SELECT a, b, score FROM main.alike
-             WHERE (a IN (SELECT node FROM temp.node WHERE entity = ?1) OR b IN (SELECT node FROM temp.node WHERE entity = ?1))
+             WHERE (a IN (SELECT node FROM temp.node WHERE entity = ?1)
+                 OR b IN (SELECT node FROM temp.node WHERE entity = ?1))
              AND EXISTS (SELECT 1 FROM temp.whole_node w WHERE w.node = alike.a)
              AND EXISTS (SELECT 1 FROM temp.whole_node w WHERE w.node = alike.b)",
             [entity.0.as_bytes()],
@@ -246,7 +247,7 @@ impl State {
     }
 
     /// Brings what the words of a question may find, whether in the indexes of the whole, which have the words of
-    /// everybody, or in passages that the viewer may see: what is found by the first may not be found by the viewer's own
+    /// everybody, or in passages that the viewer may see: what the first find may not be found by the viewer's own
     /// words, and the reverse.
     pub(in crate::state) fn bring_found(&self, expression: &str, wanted: usize) -> Result<()> {
         if !self.has_viewer() {
@@ -261,12 +262,11 @@ impl State {
         let facts: Vec<FactId> = ids(FACTS_FOUND)?.into_iter().map(FactId::from_bytes).collect();
         self.bring_nodes(&nodes)?;
         self.bring_facts(&facts)?;
-        for node in ids(NODES_IN_PASSAGES)?.into_iter().map(NodeId::from_bytes) {
-            self.bring_nodes(&[node])?;
-        }
+        let named: Vec<NodeId> = ids(NODES_IN_PASSAGES)?.into_iter().map(NodeId::from_bytes).collect();
+        self.bring_nodes(&named)?;
         let facts: Vec<FactId> = ids(FACTS_IN_PASSAGES)?.into_iter().map(FactId::from_bytes).collect();
         self.bring_facts(&facts)?;
-        for node in nodes {
+        for node in nodes.into_iter().chain(named) {
             if let Some(entity) = self.entity_of_node(node)?
                 && self.is_named_otherwise(entity)?
             {
@@ -303,12 +303,18 @@ const FACTS_FOUND: &str = "SELECT f.fact FROM (
     WHERE EXISTS (SELECT 1 FROM support WHERE support.fact = f.fact)
     ORDER BY found.score, f.row LIMIT ?2";
 
+/// Of the names in passages only those that others may write otherwise: the rest is in the index of the whole.
 const NODES_IN_PASSAGES: &str = "SELECT DISTINCT mention.node FROM (
         SELECT c.chunk FROM main.chunk_text JOIN chunk c ON c.row = chunk_text.rowid
         WHERE chunk_text MATCH ?1 ORDER BY bm25(chunk_text, 2.0, 1.0), c.row LIMIT ?2) found
-    JOIN mention USING (chunk) ORDER BY 1";
+    JOIN mention USING (chunk)
+    WHERE NOT EXISTS (SELECT 1 FROM temp.whole_node w WHERE w.node = mention.node) ORDER BY 1";
 
+/// The same of facts: those that are shown to others by another sentence, or in the place of another fact.
 const FACTS_IN_PASSAGES: &str = "SELECT DISTINCT support.fact FROM (
         SELECT c.chunk FROM main.chunk_text JOIN chunk c ON c.row = chunk_text.rowid
         WHERE chunk_text MATCH ?1 ORDER BY bm25(chunk_text, 2.0, 1.0), c.row LIMIT ?2) found
-    JOIN support USING (chunk) ORDER BY 1";
+    JOIN support USING (chunk) JOIN main.fact f ON f.fact = support.fact
+    WHERE f.folded_into IS NOT NULL OR EXISTS (
+        SELECT 1 FROM main.support s WHERE s.fact = f.fact AND s.page NOT IN (SELECT page FROM temp.seen_page))
+    ORDER BY 1";

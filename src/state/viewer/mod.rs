@@ -18,6 +18,7 @@ mod told;
 pub use people::Viewer;
 
 use super::State;
+use super::seen::Seen;
 use crate::error::Result;
 use knowledge::graph::Node;
 use knowledge::id::{ChunkId, FactId, NodeId};
@@ -47,6 +48,9 @@ impl State {
         // Held until the state is dropped: what is derived must not mix two moments.
         self.connection.execute_batch("BEGIN")?;
         self.connection.execute_batch(include_str!("viewer.sql"))?;
+        // Whatever was looked up before was looked up in all of it.
+        self.connection.flush_prepared_statement_cache();
+        self.seen = Seen::default();
         self.place_pages(viewer)?;
         self.sight = Some(Sight::default());
         Ok(self)
