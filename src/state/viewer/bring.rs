@@ -183,7 +183,7 @@ impl State {
         Ok(best)
     }
 
-    /// Brings an entity's facts, at most so many.
+    /// Brings an entity's facts, at most so many: of a hub those that come first for everybody.
     pub(in crate::state) fn bring_facts_of(&self, entity: EntityId, most: usize) -> Result<()> {
         if !self.has_viewer() {
             return Ok(());
@@ -191,7 +191,7 @@ impl State {
         let mut statement = self.connection().prepare_cached(
             "SELECT DISTINCT f.fact FROM temp.node n JOIN main.fact f ON f.subject = n.node OR f.object = n.node
              WHERE n.entity = ?1 AND EXISTS (SELECT 1 FROM support WHERE support.fact = f.fact)
-             ORDER BY f.fact LIMIT ?2",
+             ORDER BY f.withdrawn, f.invalid_at IS NOT NULL, f.relation, f.fact LIMIT ?2",
         )?;
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let facts = collect(statement.query(params![entity.0.as_bytes(), most])?, |row| {
@@ -218,7 +218,7 @@ impl State {
         self.bring_nodes(&nodes)?;
         for node in nodes {
             if let Some(entity) = self.entity_of_node(node)? {
-                self.bring_facts_of(entity, usize::MAX)?;
+                self.bring_facts_of(entity, FACTS_OF_HUB)?;
             }
         }
         Ok(())
@@ -287,6 +287,9 @@ impl State {
     }
 }
 
+/// Facts that are brought of an entity to list or to count them: a hub has a hundred thousand, and to date them takes
+/// longer than anybody waits.
+pub(in crate::state) const FACTS_OF_HUB: usize = 5_000;
 /// Facts that are brought of an entity that was found by a name which others do not have for it.
 const FACTS_OF_RENAMED: usize = 1_000;
 

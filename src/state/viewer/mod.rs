@@ -15,6 +15,7 @@ mod part;
 mod people;
 mod told;
 
+pub(in crate::state) use bring::FACTS_OF_HUB;
 pub use people::Viewer;
 
 use super::State;
@@ -42,7 +43,8 @@ pub(super) struct Sight {
 }
 
 impl State {
-    /// The state as this viewer may see it, at this moment: what is recorded later is not seen.
+    /// The state as this viewer may see it, at this moment: what is recorded later is not seen. While it is kept, the
+    /// log of the file cannot be folded into it: whoever answers many questions makes one for each.
     pub fn seen_by(mut self, viewer: &Viewer) -> Result<Self> {
         self.connection.pragma_update(None, "temp_store", "MEMORY")?;
         // Held until the state is dropped: what is derived must not mix two moments.
