@@ -13,26 +13,30 @@ use knowledge::id::{EntityId, FactId, NodeId, PageId};
 use knowledge::resolve::{self, Group, Held};
 use rusqlite::params;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 impl State {
-    /// Forgets what was brought: an answer must not depend on what was asked before.
+    /// Forgets what can be found by words: an answer must not depend on what was asked before. What was derived stays.
     pub(in crate::state) fn forget(&self) -> Result<()> {
         let Some(sight) = &self.sight else { return Ok(()) };
         self.connection().execute_batch(
-            "DELETE FROM temp.node; DELETE FROM temp.entity; DELETE FROM temp.fact; DELETE FROM temp.spell;
-             DELETE FROM temp.judgement; DELETE FROM temp.alike;
-             INSERT INTO temp.node_text (node_text) VALUES ('delete-all');
+            "INSERT INTO temp.node_text (node_text) VALUES ('delete-all');
              INSERT INTO temp.fact_text (fact_text) VALUES ('delete-all');",
         )?;
-        sight.nodes.borrow_mut().clear();
-        sight.placed.borrow_mut().clear();
-        sight.dated.borrow_mut().clear();
-        sight.judged.borrow_mut().clear();
+        sight.nodes_found.borrow_mut().clear();
+        sight.facts_found.borrow_mut().clear();
         Ok(())
     }
 
-    /// Brings these nodes and the entities they belong to.
+    /// Brings these nodes and the entities they belong to, which can be found from then on.
     pub(in crate::state) fn bring_nodes(&self, nodes: &[NodeId]) -> Result<()> {
+        let Some(sight) = &self.sight else { return Ok(()) };
+        self.place_nodes(nodes)?;
+        nodes.iter().try_for_each(|node| self.let_find_node(sight, *node))
+    }
+
+    /// Puts these nodes and the entities they belong to into the tables.
+    pub(super) fn place_nodes(&self, nodes: &[NodeId]) -> Result<()> {
         let Some(sight) = &self.sight else { return Ok(()) };
         for node in nodes {
             if sight.nodes.borrow().contains(node) {
@@ -51,14 +55,28 @@ impl State {
     }
 
     fn place_group(&self, sight: &Sight, part: &Part<'_>, group: Group) -> Result<()> {
-        let step = self.step();
         for node in &group.nodes {
             if sight.nodes.borrow_mut().insert(*node) {
                 self.place_node(part, *node)?;
             }
         }
-        apply_group(&step, group.entity, &group.nodes, (&group.name, &group.kind))?;
-        group.nodes.iter().try_for_each(|node| index_node(&step, *node))
+        apply_group(&self.step(), group.entity, &group.nodes, (&group.name, &group.kind))
+    }
+
+    /// Puts the names of a node's entity into the index.
+    fn let_find_node(&self, sight: &Sight, node: NodeId) -> Result<()> {
+        if sight.nodes_found.borrow().contains(&node) {
+            return Ok(());
+        }
+        let mut statement = self.connection().prepare_cached(
+            "SELECT node FROM temp.node WHERE entity = (SELECT entity FROM temp.node WHERE node = ?1) ORDER BY node",
+        )?;
+        let members =
+            collect(statement.query([node.as_bytes()])?, |row| Ok(NodeId::from_bytes(row.get(0)?)))?;
+        for member in members.into_iter().filter(|member| sight.nodes_found.borrow_mut().insert(*member)) {
+            index_node(&self.step(), member)?;
+        }
+        Ok(())
     }
 
     fn place_node(&self, part: &Part<'_>, id: NodeId) -> Result<()> {
@@ -75,26 +93,33 @@ impl State {
         Step { transaction: self.connection(), seq: 0, at: String::new() }
     }
 
-    /// Brings a fact with all that says the same, dated by what the viewer may see.
+    /// Brings facts with all that says the same, dated by what the viewer may see.
     pub(in crate::state) fn bring_facts(&self, facts: &[FactId]) -> Result<()> {
         let Some(sight) = &self.sight else { return Ok(()) };
         for fact in facts {
-            if sight.dated.borrow().contains(fact) {
-                continue;
-            }
-            let class = self.place_fact(sight, *fact)?;
-            for member in &class {
-                self.place_rivals(sight, *member)?;
-            }
-            let step = self.step();
-            for member in class {
-                if sight.dated.borrow_mut().insert(member) {
-                    date_fact(&step, member, true)?;
-                    put_fact(&step, member)?;
-                }
+            let known = sight.dated.borrow().get(fact).cloned();
+            let class = match known {
+                Some(class) => class,
+                None => self.date_class(sight, *fact)?,
+            };
+            for member in class.iter().filter(|member| sight.facts_found.borrow_mut().insert(**member)) {
+                put_fact(&self.step(), *member)?;
             }
         }
         Ok(())
+    }
+
+    /// Dates a fact and all that says the same; gives them.
+    fn date_class(&self, sight: &Sight, fact: FactId) -> Result<Arc<[FactId]>> {
+        let class: Arc<[FactId]> = self.place_fact(sight, fact)?.into_iter().collect();
+        for member in class.iter() {
+            self.place_rivals(sight, *member)?;
+        }
+        for member in class.iter() {
+            date_fact(&self.step(), *member, true)?;
+            sight.dated.borrow_mut().insert(*member, class.clone());
+        }
+        Ok(class)
     }
 
     /// Puts a fact and all that says the same into the table; gives them.
@@ -112,7 +137,7 @@ impl State {
             if let Object::Named(object) = held.fact.object {
                 ends.push(object);
             }
-            self.bring_nodes(&ends)?;
+            self.place_nodes(&ends)?;
             let extractor = self.viewed_extractor(*member, held.fact.extractor)?;
             self.step().run(
                 "INSERT OR IGNORE INTO temp.fact

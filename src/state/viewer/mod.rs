@@ -25,15 +25,19 @@ use knowledge::graph::Node;
 use knowledge::id::{ChunkId, FactId, NodeId};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What a viewer may see, as far as anybody has asked about it.
 #[derive(Default)]
 pub(super) struct Sight {
     /// Nodes whose entity is known by now.
     nodes: RefCell<BTreeSet<NodeId>>,
-    /// Facts that stand in the table, and those of them that are dated and can be found.
+    /// Facts that stand in the table, and those of them that are dated, each with all that says the same.
     placed: RefCell<BTreeSet<FactId>>,
-    dated: RefCell<BTreeSet<FactId>>,
+    dated: RefCell<BTreeMap<FactId, Arc<[FactId]>>>,
+    /// What can be found by words, since it was last forgotten.
+    nodes_found: RefCell<BTreeSet<NodeId>>,
+    facts_found: RefCell<BTreeSet<FactId>>,
     /// Facts whose judgements are known by now.
     judged: RefCell<BTreeSet<FactId>>,
     /// Nodes as he may see them named.

@@ -216,7 +216,7 @@ impl State {
 
     /// The group of a node among those that are known by now.
     fn viewed_group(&self, node: NodeId) -> Result<Option<Group>> {
-        self.bring_nodes(&[node])?;
+        self.place_nodes(&[node])?;
         let mut statement = self.connection().prepare_cached(
             "SELECT entity.entity, entity.named, entity.kind FROM temp.node JOIN temp.entity USING (entity)
              WHERE node.node = ?1",
