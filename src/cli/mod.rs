@@ -79,10 +79,8 @@ enum Verb {
     /// Bring the graph up to date with the wiki
     Pipeline(pipeline::Typed),
     /// Show what is held and what is owed
-    #[command(
-        after_help = "Example: highwater status --json\n\nFor operators: it counts everything, whoever may see it, and shows \
-                            no text of any page."
-    )]
+    #[command(after_help = "Example: highwater status --json\n\n\
+                            For operators: it counts everything, whoever may see it.")]
     Status,
     /// Find facts, entities and passages
     Search(search::Typed),

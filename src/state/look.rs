@@ -3,6 +3,7 @@
 use super::State;
 use super::alike::Alike;
 use super::candidates::collect;
+use super::viewer::FACTS_OF_HUB;
 use crate::error::Result;
 use knowledge::id::{ChunkId, EntityId, FactId, NodeId};
 use knowledge::summary::Summary;
@@ -250,7 +251,7 @@ impl State {
     /// The facts with an entity at either end, current ones first.
     pub fn facts_of(&self, entity: EntityId, limit: usize) -> Result<Vec<Statement>> {
         self.bring_nodes(&[entity.0])?;
-        self.bring_facts_of(entity, usize::MAX)?;
+        self.bring_facts_of(entity, FACTS_OF_HUB.max(limit))?;
         let mut statement = self.connection().prepare_cached(&format!(
             "{STATEMENT} WHERE fact.folded_into IS NULL AND (sn.entity = ?1 OR obj.entity = ?1)
              ORDER BY fact.withdrawn, fact.invalid_at IS NOT NULL, fact.relation, 4, fact.fact LIMIT ?2"

@@ -396,8 +396,8 @@ impl State {
     }
 
     /// The layers whose rule the complete listing shows otherwise than it is held. A layer that is not listed any more
-    /// restricts nobody, where what it hangs on still is: a page that is gone keeps its last audience. Where part of the
-    /// wiki could not be read, it may still be there.
+    /// restricts nobody, where what it hangs on still is listed: a page that is gone keeps its last audience. Where
+    /// part of the wiki could not be read, the layer may still be there.
     pub fn changed_layers(&self) -> Result<Vec<Layer>> {
         let mut statement = self.connection().prepare_cached(
             "SELECT layer, rule FROM listed_layer

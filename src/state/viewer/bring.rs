@@ -13,26 +13,30 @@ use knowledge::id::{EntityId, FactId, NodeId, PageId};
 use knowledge::resolve::{self, Group, Held};
 use rusqlite::params;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 impl State {
-    /// Forgets what was brought: an answer must not depend on what was asked before.
+    /// Forgets what can be found by words: an answer must not depend on what was asked before. What was derived stays.
     pub(in crate::state) fn forget(&self) -> Result<()> {
         let Some(sight) = &self.sight else { return Ok(()) };
         self.connection().execute_batch(
-            "DELETE FROM temp.node; DELETE FROM temp.entity; DELETE FROM temp.fact; DELETE FROM temp.spell;
-             DELETE FROM temp.judgement; DELETE FROM temp.alike;
-             INSERT INTO temp.node_text (node_text) VALUES ('delete-all');
+            "INSERT INTO temp.node_text (node_text) VALUES ('delete-all');
              INSERT INTO temp.fact_text (fact_text) VALUES ('delete-all');",
         )?;
-        sight.nodes.borrow_mut().clear();
-        sight.placed.borrow_mut().clear();
-        sight.dated.borrow_mut().clear();
-        sight.judged.borrow_mut().clear();
+        sight.nodes_found.borrow_mut().clear();
+        sight.facts_found.borrow_mut().clear();
         Ok(())
     }
 
-    /// Brings these nodes and the entities they belong to.
+    /// Brings these nodes and the entities they belong to, which can be found from then on.
     pub(in crate::state) fn bring_nodes(&self, nodes: &[NodeId]) -> Result<()> {
+        let Some(sight) = &self.sight else { return Ok(()) };
+        self.place_nodes(nodes)?;
+        nodes.iter().try_for_each(|node| self.let_find_node(sight, *node))
+    }
+
+    /// Puts these nodes and the entities they belong to into the tables.
+    pub(super) fn place_nodes(&self, nodes: &[NodeId]) -> Result<()> {
         let Some(sight) = &self.sight else { return Ok(()) };
         for node in nodes {
             if sight.nodes.borrow().contains(node) {
@@ -51,14 +55,28 @@ impl State {
     }
 
     fn place_group(&self, sight: &Sight, part: &Part<'_>, group: Group) -> Result<()> {
-        let step = self.step();
         for node in &group.nodes {
             if sight.nodes.borrow_mut().insert(*node) {
                 self.place_node(part, *node)?;
             }
         }
-        apply_group(&step, group.entity, &group.nodes, (&group.name, &group.kind))?;
-        group.nodes.iter().try_for_each(|node| index_node(&step, *node))
+        apply_group(&self.step(), group.entity, &group.nodes, (&group.name, &group.kind))
+    }
+
+    /// Puts the names of a node's entity into the index.
+    fn let_find_node(&self, sight: &Sight, node: NodeId) -> Result<()> {
+        if sight.nodes_found.borrow().contains(&node) {
+            return Ok(());
+        }
+        let mut statement = self.connection().prepare_cached(
+            "SELECT node FROM temp.node WHERE entity = (SELECT entity FROM temp.node WHERE node = ?1) ORDER BY node",
+        )?;
+        let members =
+            collect(statement.query([node.as_bytes()])?, |row| Ok(NodeId::from_bytes(row.get(0)?)))?;
+        for member in members.into_iter().filter(|member| sight.nodes_found.borrow_mut().insert(*member)) {
+            index_node(&self.step(), member)?;
+        }
+        Ok(())
     }
 
     fn place_node(&self, part: &Part<'_>, id: NodeId) -> Result<()> {
@@ -75,26 +93,33 @@ impl State {
         Step { transaction: self.connection(), seq: 0, at: String::new() }
     }
 
-    /// Brings a fact with all that says the same, dated by what the viewer may see.
+    /// Brings facts with all that says the same, dated by what the viewer may see.
     pub(in crate::state) fn bring_facts(&self, facts: &[FactId]) -> Result<()> {
         let Some(sight) = &self.sight else { return Ok(()) };
         for fact in facts {
-            if sight.dated.borrow().contains(fact) {
-                continue;
-            }
-            let class = self.place_fact(sight, *fact)?;
-            for member in &class {
-                self.place_rivals(sight, *member)?;
-            }
-            let step = self.step();
-            for member in class {
-                if sight.dated.borrow_mut().insert(member) {
-                    date_fact(&step, member, true)?;
-                    put_fact(&step, member)?;
-                }
+            let known = sight.dated.borrow().get(fact).cloned();
+            let class = match known {
+                Some(class) => class,
+                None => self.date_class(sight, *fact)?,
+            };
+            for member in class.iter().filter(|member| sight.facts_found.borrow_mut().insert(**member)) {
+                put_fact(&self.step(), *member)?;
             }
         }
         Ok(())
+    }
+
+    /// Dates a fact and all that says the same; gives them.
+    fn date_class(&self, sight: &Sight, fact: FactId) -> Result<Arc<[FactId]>> {
+        let class: Arc<[FactId]> = self.place_fact(sight, fact)?.into_iter().collect();
+        for member in class.iter() {
+            self.place_rivals(sight, *member)?;
+        }
+        for member in class.iter() {
+            date_fact(&self.step(), *member, true)?;
+            sight.dated.borrow_mut().insert(*member, class.clone());
+        }
+        Ok(class)
     }
 
     /// Puts a fact and all that says the same into the table; gives them.
@@ -112,12 +137,12 @@ impl State {
             if let Object::Named(object) = held.fact.object {
                 ends.push(object);
             }
-            self.bring_nodes(&ends)?;
+            self.place_nodes(&ends)?;
             let extractor = self.viewed_extractor(*member, held.fact.extractor)?;
             self.step().run(
                 "INSERT OR IGNORE INTO temp.fact
-                 SELECT row, fact, subject, relation, object, value, run, ?2, ?3, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0
-                 FROM main.fact WHERE fact = ?1",
+                 SELECT row, fact, subject, relation, object, value, run, ?2, ?3,
+                        NULL, NULL, 0, NULL, NULL, NULL, NULL, 0 FROM main.fact WHERE fact = ?1",
                 params![
                     member.as_bytes(),
                     serde_json::to_string(&extractor)?,
@@ -183,7 +208,7 @@ impl State {
         Ok(best)
     }
 
-    /// Brings an entity's facts, at most so many.
+    /// Brings an entity's facts, at most so many: of a hub those that come first for everybody.
     pub(in crate::state) fn bring_facts_of(&self, entity: EntityId, most: usize) -> Result<()> {
         if !self.has_viewer() {
             return Ok(());
@@ -191,7 +216,7 @@ impl State {
         let mut statement = self.connection().prepare_cached(
             "SELECT DISTINCT f.fact FROM temp.node n JOIN main.fact f ON f.subject = n.node OR f.object = n.node
              WHERE n.entity = ?1 AND EXISTS (SELECT 1 FROM support WHERE support.fact = f.fact)
-             ORDER BY f.fact LIMIT ?2",
+             ORDER BY f.withdrawn, f.invalid_at IS NOT NULL, f.relation, f.fact LIMIT ?2",
         )?;
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let facts = collect(statement.query(params![entity.0.as_bytes(), most])?, |row| {
@@ -218,7 +243,7 @@ impl State {
         self.bring_nodes(&nodes)?;
         for node in nodes {
             if let Some(entity) = self.entity_of_node(node)? {
-                self.bring_facts_of(entity, usize::MAX)?;
+                self.bring_facts_of(entity, FACTS_OF_HUB)?;
             }
         }
         Ok(())
@@ -231,7 +256,8 @@ impl State {
         }
         self.step().run(
             "INSERT OR IGNORE INTO temp.alike SELECT a, b, score FROM main.alike
-             WHERE (a IN (SELECT node FROM temp.node WHERE entity = ?1) OR b IN (SELECT node FROM temp.node WHERE entity = ?1))
+             WHERE (a IN (SELECT node FROM temp.node WHERE entity = ?1)
+                 OR b IN (SELECT node FROM temp.node WHERE entity = ?1))
              AND EXISTS (SELECT 1 FROM temp.whole_node w WHERE w.node = alike.a)
              AND EXISTS (SELECT 1 FROM temp.whole_node w WHERE w.node = alike.b)",
             [entity.0.as_bytes()],
@@ -246,7 +272,7 @@ impl State {
     }
 
     /// Brings what the words of a question may find, whether in the indexes of the whole, which have the words of
-    /// everybody, or in passages that the viewer may see: what is found by the first may not be found by the viewer's own
+    /// everybody, or in passages that the viewer may see: what the first find may not be found by the viewer's own
     /// words, and the reverse.
     pub(in crate::state) fn bring_found(&self, expression: &str, wanted: usize) -> Result<()> {
         if !self.has_viewer() {
@@ -261,12 +287,11 @@ impl State {
         let facts: Vec<FactId> = ids(FACTS_FOUND)?.into_iter().map(FactId::from_bytes).collect();
         self.bring_nodes(&nodes)?;
         self.bring_facts(&facts)?;
-        for node in ids(NODES_IN_PASSAGES)?.into_iter().map(NodeId::from_bytes) {
-            self.bring_nodes(&[node])?;
-        }
+        let named: Vec<NodeId> = ids(NODES_IN_PASSAGES)?.into_iter().map(NodeId::from_bytes).collect();
+        self.bring_nodes(&named)?;
         let facts: Vec<FactId> = ids(FACTS_IN_PASSAGES)?.into_iter().map(FactId::from_bytes).collect();
         self.bring_facts(&facts)?;
-        for node in nodes {
+        for node in nodes.into_iter().chain(named) {
             if let Some(entity) = self.entity_of_node(node)?
                 && self.is_named_otherwise(entity)?
             {
@@ -287,6 +312,9 @@ impl State {
     }
 }
 
+/// Facts that are brought of an entity to list or to count them: a hub has a hundred thousand, and to date them takes
+/// longer than anybody waits.
+pub(in crate::state) const FACTS_OF_HUB: usize = 5_000;
 /// Facts that are brought of an entity that was found by a name which others do not have for it.
 const FACTS_OF_RENAMED: usize = 1_000;
 
@@ -303,12 +331,18 @@ const FACTS_FOUND: &str = "SELECT f.fact FROM (
     WHERE EXISTS (SELECT 1 FROM support WHERE support.fact = f.fact)
     ORDER BY found.score, f.row LIMIT ?2";
 
+/// Of the names in passages only those that others may write otherwise: the rest is in the index of the whole.
 const NODES_IN_PASSAGES: &str = "SELECT DISTINCT mention.node FROM (
         SELECT c.chunk FROM main.chunk_text JOIN chunk c ON c.row = chunk_text.rowid
         WHERE chunk_text MATCH ?1 ORDER BY bm25(chunk_text, 2.0, 1.0), c.row LIMIT ?2) found
-    JOIN mention USING (chunk) ORDER BY 1";
+    JOIN mention USING (chunk)
+    WHERE NOT EXISTS (SELECT 1 FROM temp.whole_node w WHERE w.node = mention.node) ORDER BY 1";
 
+/// The same of facts: those that are shown to others by another sentence, or in the place of another fact.
 const FACTS_IN_PASSAGES: &str = "SELECT DISTINCT support.fact FROM (
         SELECT c.chunk FROM main.chunk_text JOIN chunk c ON c.row = chunk_text.rowid
         WHERE chunk_text MATCH ?1 ORDER BY bm25(chunk_text, 2.0, 1.0), c.row LIMIT ?2) found
-    JOIN support USING (chunk) ORDER BY 1";
+    JOIN support USING (chunk) JOIN main.fact f ON f.fact = support.fact
+    WHERE f.folded_into IS NOT NULL OR EXISTS (
+        SELECT 1 FROM main.support s WHERE s.fact = f.fact AND s.page NOT IN (SELECT page FROM temp.seen_page))
+    ORDER BY 1";

@@ -15,23 +15,29 @@ mod part;
 mod people;
 mod told;
 
+pub(in crate::state) use bring::FACTS_OF_HUB;
 pub use people::Viewer;
 
 use super::State;
+use super::seen::Seen;
 use crate::error::Result;
 use knowledge::graph::Node;
 use knowledge::id::{ChunkId, FactId, NodeId};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What a viewer may see, as far as anybody has asked about it.
 #[derive(Default)]
 pub(super) struct Sight {
     /// Nodes whose entity is known by now.
     nodes: RefCell<BTreeSet<NodeId>>,
-    /// Facts that stand in the table, and those of them that are dated and can be found.
+    /// Facts that stand in the table, and those of them that are dated, each with all that says the same.
     placed: RefCell<BTreeSet<FactId>>,
-    dated: RefCell<BTreeSet<FactId>>,
+    dated: RefCell<BTreeMap<FactId, Arc<[FactId]>>>,
+    /// What can be found by words, since it was last forgotten.
+    nodes_found: RefCell<BTreeSet<NodeId>>,
+    facts_found: RefCell<BTreeSet<FactId>>,
     /// Facts whose judgements are known by now.
     judged: RefCell<BTreeSet<FactId>>,
     /// Nodes as he may see them named.
@@ -41,12 +47,16 @@ pub(super) struct Sight {
 }
 
 impl State {
-    /// The state as this viewer may see it, at this moment: what is recorded later is not seen.
+    /// The state as this viewer may see it, at this moment: what is recorded later is not seen. While it is kept, the
+    /// log of the file cannot be folded into it: whoever answers many questions makes one for each.
     pub fn seen_by(mut self, viewer: &Viewer) -> Result<Self> {
         self.connection.pragma_update(None, "temp_store", "MEMORY")?;
         // Held until the state is dropped: what is derived must not mix two moments.
         self.connection.execute_batch("BEGIN")?;
         self.connection.execute_batch(include_str!("viewer.sql"))?;
+        // Whatever was looked up before was looked up in all of it.
+        self.connection.flush_prepared_statement_cache();
+        self.seen = Seen::default();
         self.place_pages(viewer)?;
         self.sight = Some(Sight::default());
         Ok(self)

@@ -1,6 +1,6 @@
-//! Which pages a viewer may see: those whose space he may view, and which no restriction on them, on a place above them,
-//! or on the page they stand on keeps from him. It must not know what stands on a page. Invariant: what is not known
-//! denies.
+//! Which pages a viewer may see: those whose space he may view, and which no restriction on them, on a place above
+//! them, or on the page they stand on keeps from him. It must not know what stands on a page. Invariant: what is not
+//! known denies.
 
 use super::{State, Viewer};
 use crate::error::Result;
@@ -75,8 +75,8 @@ impl State {
 }
 
 impl Tree {
-    /// How far the top of the tree is, where nothing on the way keeps the viewer out: `known` notes it for all places on
-    /// the way.
+    /// How far the top of the tree is, where nothing on the way keeps the viewer out: `known` notes it for all places
+    /// on the way.
     fn height<'a>(
         &'a self,
         page: &'a str,

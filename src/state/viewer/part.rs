@@ -1,5 +1,5 @@
-//! What the resolver may ask of a viewer's part of the graph. Names, folds and groups of the whole are not looked at. It
-//! must not know what is asked for, nor change anything.
+//! What the resolver may ask of a viewer's part of the graph. Names, folds and groups of the whole are not looked at.
+//! It must not know what is asked for.
 
 use super::State;
 use crate::error::{Error, Result};
@@ -152,7 +152,12 @@ impl State {
     }
 
     fn view_node(&self, id: NodeId) -> Result<Option<Node>> {
-        let mut spoken = self.connection().prepare_cached("SELECT 1 FROM mention WHERE node = ?1 LIMIT 1")?;
+        // What spoke of it may have been read otherwise since; a fact that ended then keeps its ends.
+        let mut spoken = self.connection().prepare_cached(
+            "SELECT 1 FROM mention WHERE node = ?1 UNION ALL
+             SELECT 1 FROM main.fact f JOIN support ON support.fact = f.fact WHERE f.subject = ?1 UNION ALL
+             SELECT 1 FROM main.fact f JOIN support ON support.fact = f.fact WHERE f.object = ?1 LIMIT 1",
+        )?;
         if !spoken.exists([id.as_bytes()])? {
             return Ok(None);
         }
@@ -174,9 +179,13 @@ impl State {
                 None => named,
             });
         }
-        // The normal form is part of what the node is, so that whoever may see the node has seen it.
-        node.name = seen.as_ref().map_or(node.normal.clone(), |seen| seen.name.clone());
-        node.kind = seen.map_or(Kind::THING, |seen| seen.kind);
+        // The normal form, a key, and being a person are part of what the node is: whoever may see it has seen them.
+        let is_told = node.key.is_some() || node.kind == Kind::PERSON;
+        let plain = if is_told { node.kind.clone() } else { Kind::THING };
+        (node.name, node.kind) = match seen {
+            Some(seen) => (seen.name, seen.kind),
+            None => (node.normal.clone(), plain),
+        };
         Ok(Some(node))
     }
 
@@ -207,7 +216,7 @@ impl State {
 
     /// The group of a node among those that are known by now.
     fn viewed_group(&self, node: NodeId) -> Result<Option<Group>> {
-        self.bring_nodes(&[node])?;
+        self.place_nodes(&[node])?;
         let mut statement = self.connection().prepare_cached(
             "SELECT entity.entity, entity.named, entity.kind FROM temp.node JOIN temp.entity USING (entity)
              WHERE node.node = ?1",

@@ -1,5 +1,5 @@
-//! Who looks: a person that the wiki knows, with his groups. It must not know what he may see. Invariant: whoever is not
-//! known for certain, or whose groups were read too long ago, is nobody.
+//! Who looks: a person that the wiki knows, with his groups. It must not know what he may see. Invariant: whoever is
+//! not known for certain, or whose groups were read too long ago, is nobody.
 
 use crate::error::{Error, Kind, Result};
 use crate::state::State;

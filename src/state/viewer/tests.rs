@@ -248,7 +248,7 @@ fn only_what_changed_is_recorded() {
     assert_eq!(state.membership().unwrap(), after);
 }
 
-/// Two pages that say that the same person owns a service; Bob may not see the second one, where it is called `phoenix`.
+/// Two pages that say that the same person owns a service; Bob may not see the second, where it is called `phoenix`.
 struct Secret {
     _folder: tempfile::TempDir,
     state: State,
@@ -390,6 +390,27 @@ fn no_word_of_a_hidden_page_finds_what_can_be_seen() {
     let entities = found.iter().filter(|hit| matches!(&hit.found, Found::Entity { facts: 1, .. })).count();
     assert_eq!((facts, entities), (1, 1), "{found:?}");
     assert!(ask(&bob, "2024").is_empty());
+}
+
+#[test]
+fn what_was_looked_up_before_shows_nothing_after() {
+    let told = secret(|chunks| Some(chunks[1]), |_| Vec::new());
+    let query = Query { text: "phoenix ledger".to_owned(), limit: 20, ..Query::default() };
+    let everything = |state: &State| {
+        let entity = state.entity_of(told.secret).unwrap();
+        let fact = state.statement(told.facts[1]).unwrap().is_some_and(|said| said.fact == told.facts[1]);
+        let page = state.page("closed").unwrap().is_some();
+        (entity.is_some(), fact, page, state.chunk(told.chunks[1]).unwrap().is_some())
+    };
+    let state = State::open_to_read(told.state.path()).unwrap().unwrap();
+    let before = state.search(&query).unwrap().len();
+    assert!(everything(&state).0 && everything(&state).2 && everything(&state).3);
+    let state = state.seen_by(&viewer(&told.state, "bob")).unwrap();
+    assert_eq!(everything(&state), (false, false, false, false));
+    assert!(state.search(&query).unwrap().len() < before);
+    // An answer does not depend on the questions before it.
+    let fresh = told.as_seen_by("bob").search(&query).unwrap();
+    assert_eq!(state.search(&query).unwrap(), fresh);
 }
 
 #[test]

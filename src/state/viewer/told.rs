@@ -1,5 +1,5 @@
-//! Which summaries a viewer may read. A summary was written for one audience, from sentences that this audience may see,
-//! and of an entity as all decisions together make it. It must not know what a summary says.
+//! Which summaries a viewer may read. A summary was written for one audience, from sentences that this audience may
+//! see, and of an entity as all decisions together make it. It must not know what a summary says.
 
 use super::State;
 use crate::error::Result;

@@ -1,6 +1,6 @@
 //! The same rules over a part of what is held: the graph as somebody sees it who may not see all of it. `Held` answers
 //! for that part alone, and nothing of the whole is asked. This file must not know who sees what. Invariant: of a part
-//! that pages make up, the groups, names and folds are those that the resolver would have given to a wiki of these pages.
+//! that pages make up, the groups, names and folds are those that the resolver would have given to a wiki of these.
 
 use crate::graph::{Change, Extractor, Fact, Judgement, Mention, Node, Reading};
 use crate::id::{FactId, NodeId, PageId, SpaceKey};
