@@ -27,8 +27,8 @@ const MARKS: usize = 2_000;
 /// Places in the tree that are no pages, as the API calls them: the likeliest first.
 pub(super) const PLACES: [&str; 4] = ["folders", "whiteboards", "databases", "embeds"];
 
-/// Notes what a parent is, as its child says: it is asked for as that. A page that was not listed is not asked for: it is
-/// in the bin, archived, or not for us.
+/// Notes what a parent is, as its child says: it is asked for as that. A page that was not listed is not asked for: it
+/// is in the bin, archived, or not for us.
 fn note_parent(found: &mut Found, content: &Content2) {
     let (Some(parent), Some(kind)) = (&content.parent_id, &content.parent_type) else { return };
     let place = PLACES.iter().position(|place| place.strip_suffix('s') == Some(kind));
