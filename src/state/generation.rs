@@ -97,6 +97,8 @@ impl State {
     }
 
     fn end_generation(&mut self) -> Result<()> {
+        // First, and again when the files change places: where there is no room for it, nothing is changed yet.
+        self.fold_log_in()?;
         self.connection.execute("DELETE FROM meta WHERE key = 'growing'", [])?;
         let connection = std::mem::replace(&mut self.connection, nowhere()?);
         let grown = State::over(connection, &next_to(&self.path));
