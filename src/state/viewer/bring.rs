@@ -292,13 +292,28 @@ impl State {
         let facts: Vec<FactId> = ids(FACTS_IN_PASSAGES)?.into_iter().map(FactId::from_bytes).collect();
         self.bring_facts(&facts)?;
         for node in nodes.into_iter().chain(named) {
-            if let Some(entity) = self.entity_of_node(node)?
-                && self.is_named_otherwise(entity)?
-            {
-                self.bring_facts_of(entity, FACTS_OF_RENAMED)?;
+            match self.entity_of_node(node)? {
+                Some(entity) if self.is_named_otherwise(entity)? => {
+                    self.bring_facts_of(entity, FACTS_OF_RENAMED)?;
+                }
+                Some(_) => {}
+                None => self.bring_facts_at(node)?,
             }
         }
         Ok(())
+    }
+
+    /// Brings what was said of a name that nothing says any more: for others it may go by another name.
+    fn bring_facts_at(&self, node: NodeId) -> Result<()> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT f.fact FROM main.fact f WHERE (f.subject = ?1 OR f.object = ?1)
+             AND EXISTS (SELECT 1 FROM support WHERE support.fact = f.fact) ORDER BY f.fact LIMIT ?2",
+        )?;
+        let most = i64::try_from(FACTS_OF_RENAMED).unwrap_or(i64::MAX);
+        let facts = collect(statement.query(params![node.as_bytes(), most])?, |row| {
+            Ok(FactId::from_bytes(row.get(0)?))
+        })?;
+        self.bring_facts(&facts)
     }
 
     /// Whether facts at an entity are found under another name in the index of the whole.
