@@ -78,6 +78,21 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// Whether a disk refused to take more: what is read from it may be sound.
+fn wants_room(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi;
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    let of_writing = [
+        ffi::SQLITE_IOERR_WRITE,
+        ffi::SQLITE_IOERR_FSYNC,
+        ffi::SQLITE_IOERR_TRUNCATE,
+        ffi::SQLITE_IOERR_SHMOPEN,
+        ffi::SQLITE_IOERR_SHMSIZE,
+        ffi::SQLITE_IOERR_SHMMAP,
+    ];
+    code.is_some_and(|code| of_writing.contains(&code))
+}
+
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode;
@@ -85,8 +100,11 @@ impl From<rusqlite::Error> for Error {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Error::new(Kind::Later, text)
                 .hint("make room on the disk that holds the state file, then run the same command again"),
-            Some(ErrorCode::SystemIoFailure) => Error::new(Kind::Later, text)
-                .hint("see that the disk that holds the state file works and has room, then go on"),
+            Some(ErrorCode::SystemIoFailure) if wants_room(&error) => Error::new(Kind::Later, text)
+                .hint("make room on the disk that holds the state file, then run the same command again"),
+            Some(ErrorCode::SystemIoFailure) => Error::new(Kind::Halt, text).hint(
+                "the disk that holds the state file fails: give another `--state`; it is made from the vault",
+            ),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::new(Kind::Later, text).hint(
                 "another process is writing to this state file; wait for it, or give another `--state`",
             ),

@@ -227,21 +227,30 @@ impl State {
         Ok(())
     }
 
+    /// Folds the log beside the file into it, whole.
+    fn fold_log_in(&self) -> Result<()> {
+        fold_log_in(&self.connection, &self.path)
+    }
+
     /// Moves this file to `path`, over the one that is there.
     pub fn take_the_place_of(self, path: &Path) -> Result<Self> {
         let (from, vault_id) = (self.path.clone(), self.vault_id()?);
         drop(self.hold);
         // The log beside a file that moves is deleted: nothing may be in it alone.
-        let busy: bool =
-            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-        if busy {
-            return Err(Error::new(Kind::Later, format!("{}: another process reads it", at(&from))));
-        }
+        fold_log_in(&self.connection, &from)?;
         self.connection.close().map_err(|(_, error)| Error::from(error))?;
         delete(path)?;
         std::fs::rename(&from, path).map_err(|error| unusable(path, &error))?;
         delete(&from)?;
         Self::create_or_open(path, &vault_id)
+    }
+}
+
+fn fold_log_in(connection: &Connection, path: &Path) -> Result<()> {
+    let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    match busy {
+        true => Err(Error::new(Kind::Later, format!("{}: another process reads it", at(path)))),
+        false => Ok(()),
     }
 }
 

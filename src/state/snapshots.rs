@@ -78,7 +78,6 @@ impl State {
         if !folded {
             return Ok(None);
         }
-        self.connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         let failed = |error| unusable(&self.path, &error);
         let file = match &self.main {
             Some(file) => file.clone(),
@@ -88,6 +87,7 @@ impl State {
         let kept = Arc::new(AtomicBool::new(true));
         let journal_bytes = self.journal_bytes()?;
         let base = Base { seq: self.applied()?, position, fold: State::fold(), journal_bytes, at };
+        self.connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         self.hold = Hold(Some(kept.clone()));
         Ok(Some(Frozen { base, bytes, file, read: 0, kept }))
     }
