@@ -72,8 +72,7 @@ impl Job {
     /// One run, as `pipeline` does it.
     async fn run(&mut self, limits: &Limits) -> highwater::error::Result<job::Report> {
         let settings =
-            Settings::load(None, self.settings.clone().into_iter(), &[("source", Some(self.base.clone()))])
-                .unwrap();
+            Settings::load(None, self.settings.clone(), &[("source", Some(self.base.clone()))]).unwrap();
         let (world, _) = wire::world(&settings)?;
         let mut state = State::open(&self.state(), &VaultId::new([7; 16]).to_string()).unwrap();
         state.catch_up(&self.store).await.unwrap();

@@ -216,7 +216,7 @@ pub(super) fn of_many(wiki: &Wiki, asks: &[Ask], body: &[u8]) -> Vec<Record> {
 
 /// What an answer for one comes to.
 pub(super) enum One {
-    Record(Record),
+    Record(Box<Record>),
     /// The same, as it is viewed.
     Again(Format),
 }
@@ -241,7 +241,7 @@ pub(super) fn of_one(
         _ => return Err(cannot(&format!("status {status}"))),
     }
     if get.file_bytes.is_some() {
-        return Ok(One::Record(Record::Fetched(Box::new(wanted.with_bytes(body)))));
+        return Ok(One::Record(Box::new(Record::Fetched(Box::new(wanted.with_bytes(body))))));
     }
     let is_v2 = wiki.is_cloud && get.path.starts_with("/api/v2/");
     let answered: Option<Answered> = match is_v2 {
@@ -261,11 +261,11 @@ pub(super) fn of_one(
         };
     };
     match wanted.with(found.version, text, found.written) {
-        Some(page) => Ok(One::Record(Record::Fetched(Box::new(page)))),
+        Some(page) => Ok(One::Record(Box::new(Record::Fetched(Box::new(page))))),
         None => Err(SourceError::new(Kind::Changed, format!("fetching page {id}: it was edited meanwhile"))),
     }
 }
 
 fn gone(page: PageId) -> One {
-    One::Record(Record::Gone { page })
+    One::Record(Box::new(Record::Gone { page }))
 }

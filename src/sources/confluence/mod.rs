@@ -94,7 +94,7 @@ impl Confluence {
         };
         let again = Wanted::of(ask)?;
         Ok(match bodies::of_one(wanted, &self.wiki, (get, status), &body)? {
-            One::Record(record) => Step::Records(vec![record]),
+            One::Record(record) => Step::Records(vec![*record]),
             One::Again(format) => Step::Need(Need::Get(again.alone(&self.wiki, format))),
         })
     }
