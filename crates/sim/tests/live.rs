@@ -69,10 +69,13 @@ impl Job {
         self.folder.path().join("state.db")
     }
 
+    fn settings(&self) -> Settings {
+        Settings::load(None, self.settings.clone(), &[("source", Some(self.base.clone()))]).unwrap()
+    }
+
     /// One run, as `pipeline` does it.
     async fn run(&mut self, limits: &Limits) -> highwater::error::Result<job::Report> {
-        let settings =
-            Settings::load(None, self.settings.clone(), &[("source", Some(self.base.clone()))]).unwrap();
+        let settings = self.settings();
         let (world, _) = wire::world(&settings)?;
         let mut state = State::open(&self.state(), &VaultId::new([7; 16]).to_string()).unwrap();
         state.catch_up(&self.store).await.unwrap();
@@ -405,6 +408,28 @@ fn whoever_sees_less_reads_less() {
             some.runs().await;
             let (all, some) = (all.pages(), some.pages());
             assert!(some.is_subset(&all) && some.len() < all.len(), "{} of {}", some.len(), all.len());
+        });
+    }
+}
+
+#[test]
+fn doctor_finds_nothing_missing_where_a_run_reads_all_and_says_what_is_missing_elsewhere() {
+    for deployment in BOTH {
+        run(async {
+            let mut job = Job::over(small(deployment)).await;
+            let findings = wire::confluence::examine(&job.settings()).await.unwrap();
+            let missing: Vec<_> =
+                findings.iter().filter(|finding| !finding.good && finding.what != "clock").collect();
+            assert!(missing.is_empty() && findings.len() > 4, "{deployment:?}: {findings:?}");
+            job.set("CONFLUENCE_SPACES", "NOWHERE");
+            let findings = wire::confluence::examine(&job.settings()).await.unwrap();
+            assert!(findings.iter().any(|finding| finding.what == "spaces" && !finding.good), "{findings:?}");
+            std::fs::write(job.folder.path().join("token"), "another-token").unwrap();
+            let findings = wire::confluence::examine(&job.settings()).await.unwrap();
+            assert!(
+                findings.iter().any(|finding| !finding.good && finding.found.contains("401")),
+                "{findings:?}"
+            );
         });
     }
 }
