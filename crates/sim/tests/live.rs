@@ -163,6 +163,8 @@ fn a_small_wiki_is_read_whole_and_a_second_run_fetches_nothing() {
             for title in ["Glossary", "Home", "Restart the ledger", "Runbooks", "We have moved"] {
                 assert!(titles.iter().any(|found| found == title), "{deployment:?}: {title} in {titles:?}");
             }
+            let links = job.rows("SELECT coalesce(link, '') FROM page WHERE title = 'Runbooks'");
+            assert!(links[0].starts_with(&job.base), "{deployment:?}: {links:?}");
             let texts = job.rows("SELECT text FROM chunk").join("\n");
             for text in ["What to do & when", "Indeed.", "When?", "Notes."] {
                 assert!(texts.contains(text), "{deployment:?}: {text}");

@@ -85,7 +85,8 @@ pub(super) enum Read {
 impl Crawl {
     /// A crawl that has asked nothing yet.
     pub(super) fn begin(wiki: Wiki) -> Self {
-        let found = Found { wanted: wiki.spaces.iter().cloned().collect(), ..Found::default() };
+        let site = (!wiki.base.contains("/ex/confluence/")).then(|| wiki.base.clone());
+        let found = Found { site, wanted: wiki.spaces.iter().cloned().collect(), ..Found::default() };
         let mut crawl = Self { wiki, found, todo: VecDeque::new(), stage: 0, requests: 0 };
         crawl.go_on();
         crawl

@@ -49,6 +49,8 @@ pub(super) enum Kind {
 /// What has been found.
 #[derive(Debug, Default)]
 pub(super) struct Found {
+    /// Where a browser finds what a link of the server's leads to; none behind the gateway, which browsers do not use.
+    pub(super) site: Option<String>,
     /// The keys of the spaces that are read; none for all.
     pub(super) wanted: BTreeSet<String>,
     /// The last row of the list that is being read, and how often one was begun again.
@@ -224,6 +226,12 @@ impl Found {
         })
     }
 
+    /// The whole address of a page. Only a path of the server's is taken, so it never leads to another host.
+    fn link(&self, node: &Node) -> Option<String> {
+        let path = node.link.as_ref().filter(|path| path.starts_with('/'))?;
+        Some(format!("{}{path}", self.site.as_ref()?))
+    }
+
     /// A page with everything but its body.
     fn shell(&self, id: &str, node: &Node, files: &BTreeMap<&str, Vec<Attachment>>) -> Option<RawPage> {
         let on = node.on.as_ref().map(PageId::new);
@@ -259,7 +267,7 @@ impl Found {
             ancestors,
             labels: self.labels.get(id).cloned().unwrap_or_default(),
             attachments: files.get(id).cloned().unwrap_or_default(),
-            link: node.link.clone(),
+            link: self.link(node),
             historical: false,
         })
     }
