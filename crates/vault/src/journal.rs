@@ -24,6 +24,10 @@ const OPEN_ATTEMPTS: u32 = 64;
 /// affair: it knows its service, and this crate has no clock.
 const PUT_ATTEMPTS: u32 = 3;
 
+/// How often a writer looks at what stands behind its segment and is no segment: an opener that is alive becomes one, or
+/// passes it, in less time; one that was killed never does, and only a new opening says whose the place is.
+const LOOKS_BEHIND: u32 = 16;
+
 /// What stands behind a torn object while an opener looks at it once more: no segment, so the opening passes it, too.
 const STAKE: &[u8] = b"no segment: an opener was here";
 
@@ -39,6 +43,8 @@ pub struct Vault<S> {
     position: Position,
     seq: Seq,
     standing: Standing,
+    /// Looks at what stands behind a segment that is sent, since it was sent first.
+    looks_behind: u32,
     /// Objects that this opening passed, and the one before it.
     voided: Vec<Voided>,
 }
@@ -64,6 +70,8 @@ enum Sent {
     Taken(Ordinal, Vec<u8>),
     /// It is there, and not in the chain: what it follows was pruned, and its name with it, so the name was free again.
     Pruned,
+    /// It is there, and something behind it may yet become an opening that passes it.
+    Behind(Error),
 }
 
 impl<S: ObjectStore> Vault<S> {
@@ -95,7 +103,11 @@ impl<S: ObjectStore> Vault<S> {
                 None => Vec::new(),
             };
             let sealed = opening(&identity, end, (&writer, nonce, now))?;
-            if let Sent::Mine = send(&store, &identity, &sealed).await? {
+            let sent = send(&store, &identity, &sealed).await?;
+            if let Sent::Behind(error) = sent {
+                return Err(error);
+            }
+            if let Sent::Mine = sent {
                 return Ok(Self {
                     store,
                     identity,
@@ -105,6 +117,7 @@ impl<S: ObjectStore> Vault<S> {
                     position: sealed.position(),
                     seq: sealed.last_seq(),
                     standing: Standing::Open,
+                    looks_behind: 0,
                     voided: before.into_iter().chain(sealed.header.voided).collect(),
                 });
             }
@@ -277,7 +290,15 @@ impl<S: ObjectStore> Vault<S> {
                 self.standing = Standing::Lost(error.clone());
                 Err(error)
             }
+            Ok(Sent::Behind(error)) => {
+                self.looks_behind += 1;
+                if self.looks_behind >= LOOKS_BEHIND {
+                    self.standing = Standing::Lost(error.clone());
+                }
+                Err(error)
+            }
             Ok(Sent::Mine) => {
+                self.looks_behind = 0;
                 self.position = sealed.position();
                 self.seq = sealed.last_seq();
                 self.standing = Standing::Open;
@@ -439,7 +460,8 @@ async fn unless_passed<S: ObjectStore>(store: &S, vault: &Identity, sealed: &Sea
             None => {
                 let place = store.place(&key(first));
                 let text = format!("writing `{ours}`: `{place}` is just being written");
-                return Err(Error::new(Kind::Later, text));
+                let hint = "start again: the next opening says whose that place is";
+                return Ok(Sent::Behind(Error::new(Kind::Later, text).with_hint(hint)));
             }
             Some(Object::Whole(whole)) if whole.header.voided.iter().any(|voided| voided.name == ours) => {
                 return Ok(Sent::Taken(next, whole.into_object()));

@@ -210,6 +210,27 @@ fn nothing_is_built_on_a_segment_that_only_this_machine_shows() {
     });
 }
 
+/// An opener was killed between its stake and its opening: nobody ever says whose the place is, and the writer that lives
+/// must not ask for ever. What it wrote is there for whoever opens next.
+#[test]
+fn a_writer_behind_which_an_opener_died_gives_up_and_its_segment_stays() {
+    run(async {
+        let store = Parts::over(fresh().await);
+        let mut vault = open(store.clone(), 1).await.unwrap();
+        sets(name(3), b"no segment: an opener was here".to_vec())(&store.inner);
+        let mut ended = vault.append(at(2), vec![text("written")]).await.map(drop);
+        let mut looks = 0;
+        while !vault.is_lost() {
+            assert_eq!(ended.unwrap_err().kind(), Kind::Later);
+            ended = vault.settle::<Probe>().await.map(drop);
+            looks += 1;
+            assert!(looks < 100, "it asks for ever");
+        }
+        open(store.clone(), 2).await.unwrap();
+        assert_eq!(records(&store).await, [text("written")]);
+    });
+}
+
 #[test]
 fn a_damaged_last_segment_that_a_snapshot_stands_on_is_named_and_not_the_snapshot() {
     run(async {
