@@ -24,8 +24,8 @@ const OPEN_ATTEMPTS: u32 = 64;
 /// affair: it knows its service, and this crate has no clock.
 const PUT_ATTEMPTS: u32 = 3;
 
-/// How often a writer looks at what stands behind its segment and is no segment: an opener that is alive becomes one, or
-/// passes it, in less time; one that was killed never does, and only a new opening says whose the place is.
+/// How often a writer looks at what stands behind its segment and is no segment: an opener that is alive becomes one,
+/// or passes it, in less time; one that was killed never does, and only a new opening says whose the place is.
 const LOOKS_BEHIND: u32 = 16;
 
 /// What stands behind a torn object while an opener looks at it once more: no segment, so the opening passes it, too.
