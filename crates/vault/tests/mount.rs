@@ -8,10 +8,9 @@ mod common;
 use bucketfs::{Bucket, Errno, Fault, Mount, Operation, is_available};
 use common::*;
 use std::path::Path;
-use std::sync::Mutex;
 use std::time::Duration;
 use tempfile::TempDir;
-use vault::{DirStore, Kind, MemoryStore, ObjectStore, Put, Result, Vault};
+use vault::{DirStore, Kind, ObjectStore, Put, Vault};
 
 /// A bucket mounted on so many machines.
 struct Machines {
@@ -406,61 +405,6 @@ fn nobody_builds_on_a_segment_that_only_this_mount_shows() {
         let mut second = open(machines.store(0), 3).await.unwrap();
         second.append(at(3), vec![text("more")]).await.unwrap();
         assert_eq!(records(&machines.store(1)).await, [text("kept"), text("lost"), text("more")]);
-    });
-}
-
-/// A mount that shows a stake of its own machine at its first look, under a name that another machine has published.
-struct Deceiving {
-    inner: MemoryStore,
-    shows: Mutex<Option<String>>,
-}
-
-impl ObjectStore for Deceiving {
-    async fn put_new(&self, key: &str, bytes: &[u8]) -> Result<Put> {
-        self.inner.put_new(key, bytes).await
-    }
-
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        let is_shown = self.shows.lock().unwrap().take_if(|name| name == key).is_some();
-        match is_shown {
-            true => Ok(Some(b"no segment: an opener was here".to_vec())),
-            false => self.inner.get(key).await,
-        }
-    }
-
-    async fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>> {
-        self.inner.list(prefix, after, limit).await
-    }
-
-    async fn delete(&self, key: &str) -> Result<()> {
-        self.inner.delete(key).await
-    }
-
-    async fn replace(&self, key: &str, bytes: &[u8]) -> Result<()> {
-        self.inner.replace(key, bytes).await
-    }
-
-    async fn is_atomic(&self) -> bool {
-        false
-    }
-
-    fn place(&self, key: &str) -> String {
-        key.to_owned()
-    }
-}
-
-/// Two openers of one machine raced against a segment of another machine; the first has left its stake in the mount's
-/// memory alone, and the second must not take it for what the name holds.
-#[test]
-fn nobody_passes_a_segment_for_a_stake_that_only_this_mount_shows() {
-    run(async {
-        let inner = fresh().await;
-        let mut first = open(inner.clone(), 1).await.unwrap();
-        first.append(at(1), vec![text("acknowledged")]).await.unwrap();
-        let mount = Deceiving { inner: inner.clone(), shows: Mutex::new(Some(name(2))) };
-        let second = open(mount, 2).await.unwrap();
-        assert_eq!(second.voided(), []);
-        assert_eq!(records(&inner).await, [text("acknowledged")]);
     });
 }
 

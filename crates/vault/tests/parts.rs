@@ -210,6 +210,23 @@ fn nothing_is_built_on_a_segment_that_only_this_machine_shows() {
     });
 }
 
+/// Two openers of one machine raced against a segment of another machine; the first has left its stake in the mount's
+/// memory alone, and the second must not take it for what the name holds.
+#[test]
+fn nobody_passes_a_segment_for_a_stake_that_only_this_mount_shows() {
+    run(async {
+        let store = Parts::over(fresh().await);
+        let mut first = open(store.clone(), 1).await.unwrap();
+        first.append(at(1), vec![text("acknowledged")]).await.unwrap();
+        let published = store.inner.objects()[&name(2)].clone();
+        sets(name(2), b"no segment: an opener was here".to_vec())(&store.inner);
+        store.meanwhile(Moment::AfterGet, &name(2), sets(name(2), published));
+        let second = open(store.clone(), 2).await.unwrap();
+        assert_eq!(second.voided(), []);
+        assert_eq!(records(&store).await, [text("acknowledged")]);
+    });
+}
+
 /// An opener was killed between its stake and its opening: nobody ever says whose the place is, and the writer that lives
 /// must not ask for ever. What it wrote is there for whoever opens next.
 #[test]

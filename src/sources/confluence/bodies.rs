@@ -4,7 +4,7 @@
 //! Invariant: a record holds the version it was asked for, or none is made.
 
 use super::crawl::json;
-use super::shapes::{Content1, Content2, List};
+use super::shapes::{Body, Content1, Content2, List, Version as Edition};
 use super::{Wiki, encoded};
 use crate::sources::{Ask, Get, Kind, SourceError};
 use knowledge::id::{PageId, Version};
@@ -153,27 +153,27 @@ struct Answered {
     written: Written,
 }
 
+impl Answered {
+    fn new((id, status): (String, &str), title: String, version: &Edition, body: Option<Body>) -> Self {
+        Self {
+            id,
+            is_current: !matches!(status, "trashed" | "deleted" | "archived"),
+            version: Version(version.number),
+            body: body.and_then(Body::text),
+            written: Written { title, modified: version.at(), editor: version.by() },
+        }
+    }
+}
+
 impl From<Content2> for Answered {
     fn from(found: Content2) -> Self {
-        Self {
-            id: found.id,
-            is_current: found.status != "trashed" && found.status != "deleted" && found.status != "archived",
-            version: Version(found.version.number),
-            body: found.body.and_then(super::shapes::Body::text),
-            written: Written { title: found.title, modified: found.version.at(), editor: found.version.by() },
-        }
+        Self::new((found.id, &found.status), found.title, &found.version, found.body)
     }
 }
 
 impl From<Content1> for Answered {
     fn from(found: Content1) -> Self {
-        Self {
-            id: found.id,
-            is_current: found.status != "trashed" && found.status != "deleted" && found.status != "archived",
-            version: Version(found.version.number),
-            body: found.body.and_then(super::shapes::Body::text),
-            written: Written { title: found.title, modified: found.version.at(), editor: found.version.by() },
-        }
+        Self::new((found.id, &found.status), found.title, &found.version, found.body)
     }
 }
 
