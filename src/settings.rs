@@ -44,7 +44,7 @@ pub struct Key {
 }
 
 /// Every setting there is.
-pub const KEYS: [Key; 48] = [
+pub const KEYS: [Key; 49] = [
     Key {
         name: "source",
         default: "samples",
@@ -166,7 +166,8 @@ pub const KEYS: [Key; 48] = [
     Key {
         name: "model",
         default: "none",
-        about: "who reads the text: `none`, `VENDOR/MODEL` such as `vertex/gemini-2.5-flash`, or `local`",
+        about: "who reads the text: `none`, `VENDOR/MODEL` such as `vertex/gemini-2.5-flash`, `local`, or \
+                `recorded/MODEL`",
     },
     Key {
         name: "model_url",
@@ -177,6 +178,12 @@ pub const KEYS: [Key; 48] = [
         name: "model_key",
         default: "",
         about: "where the key is: `env:NAME` or `file:PATH`; empty for the vendor's usual variable",
+    },
+    Key {
+        name: "model_recording",
+        default: "",
+        about: "with `recorded/MODEL`, which repeats what a model once read: the file, JSON Lines with `title`, `text`, \
+                `entities` and `triples`",
     },
     Key { name: "model_project", default: "", about: "the Google Cloud project, for Vertex AI" },
     Key {

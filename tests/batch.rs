@@ -7,7 +7,7 @@ mod engines;
 
 use engines::{Ending, Engines, VENDORS};
 use highwater::models::batch::Pauses;
-use highwater::models::{Endpoint, dialect};
+use highwater::models::{Answerer, Endpoint, dialect};
 use highwater::secret::KeySource;
 use highwater::world::http::{Bounds, Http};
 use highwater::world::live::{Live, Models};
@@ -43,7 +43,7 @@ fn world(vendor: &str, url: &str) -> Live {
     let dialect = dialect(&endpoint(vendor, url), |_| Some(KEY.to_owned())).unwrap();
     let pauses = Pauses { first: Duration::from_millis(1), longest: Duration::from_millis(5) };
     Live::without_wiki().with_models(Models {
-        dialects: vec![dialect],
+        answerers: vec![Answerer::Vendor(dialect)],
         http: Http::new(bounds).unwrap(),
         pauses,
     })

@@ -158,7 +158,7 @@ impl Endpoint {
         let vendors: Vec<&str> = super::vendors().collect();
         let text = format!("choosing a model: there is no vendor `{}`", self.vendor);
         Error::new(Kind::Usage, text).hint(format!(
-            "vendors are: {}; write `vendor/model`, or `local` for a server on this machine",
+            "vendors are: {}; write `vendor/model`, `local` for a server on this machine, or `recorded/model`",
             vendors.join(", ")
         ))
     }

@@ -11,11 +11,13 @@ mod endpoint;
 mod gemini;
 pub mod local;
 mod openai;
+mod recorded;
 mod refusal;
 mod schema;
 
 pub use endpoint::{Endpoint, Form, url_fault};
 pub(crate) use gemini::{SCOPE as GOOGLE_SCOPE, host as google_host};
+pub use recorded::Recording;
 pub use refusal::{Kind, Refusal};
 pub(crate) use refusal::{of_body, of_failure};
 
@@ -45,6 +47,40 @@ pub trait Dialect: Send + Sync {
     /// The vendor's batch engine for this model; nothing where there is none, or a setting that it needs is missing.
     fn engine(&self) -> Option<Box<dyn batch::Engine + '_>> {
         None
+    }
+}
+
+/// Who answers: a vendor that is spoken to, or a recording that has what a model once said.
+pub enum Answerer {
+    /// A vendor's model.
+    Vendor(Box<dyn Dialect>),
+    /// A recording of one.
+    Recording(Recording),
+}
+
+impl Answerer {
+    /// The model as answers are kept under.
+    pub fn model(&self) -> &str {
+        match self {
+            Answerer::Vendor(dialect) => dialect.model(),
+            Answerer::Recording(recording) => recording.model(),
+        }
+    }
+
+    /// Who is asked, for messages.
+    pub fn label(&self) -> &str {
+        match self {
+            Answerer::Vendor(dialect) => dialect.label(),
+            Answerer::Recording(recording) => recording.label(),
+        }
+    }
+
+    /// The vendor's dialect; nothing of a recording.
+    pub fn dialect(&self) -> Option<&dyn Dialect> {
+        match self {
+            Answerer::Vendor(dialect) => Some(&**dialect),
+            Answerer::Recording(_) => None,
+        }
     }
 }
 

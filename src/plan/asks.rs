@@ -13,7 +13,7 @@ use crate::state::State;
 use crate::state::answers::{Heard, Spent};
 use crate::state::owed::Slice;
 use crate::world::{Question, Task};
-use knowledge::extract::{self, PackSize, Vocabulary};
+use knowledge::extract::{self, PackSize, Vocabulary, Witness};
 use knowledge::judge::ADJUDICATOR;
 use knowledge::prompt::{Finish, Prompt};
 use knowledge::quota::{self, Allowance, Ledger, Slot, Ticket};
@@ -27,6 +27,8 @@ use std::sync::Arc;
 pub struct Asks {
     /// Names the model in facts.
     pub model: String,
+    /// Whether the model copies the words on which a fact stands; a recording may not have.
+    pub quotes: bool,
     /// Names extractor, vocabulary and model: the key under which debts and answers about chunks are kept.
     pub extractor: String,
     /// Names who is asked about pairs in doubt.
@@ -54,6 +56,7 @@ impl Asks {
     pub fn new(model: &str, vocabulary: Vocabulary, allowances: Vec<Allowance>) -> Self {
         Self {
             model: model.to_owned(),
+            quotes: true,
             extractor: format!("{}/{}/{model}", extract::EXTRACTOR, vocabulary.version()),
             adjudicator: format!("judge/{ADJUDICATOR}/{model}"),
             summariser: format!("summary/{SUMMARISER}/{model}"),
@@ -65,6 +68,11 @@ impl Asks {
             places: Vec::new(),
             batch: None,
         }
+    }
+
+    /// Who says what it says.
+    pub(super) fn witness(&self) -> Witness<'_> {
+        Witness { model: &self.model, quotes: self.quotes }
     }
 
     /// The same, asking about chunks in two steps.

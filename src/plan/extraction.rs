@@ -58,7 +58,7 @@ pub(super) fn understand(
         let (outcome, again) = understand_names(&asked, asks, heard);
         return Ok((with_equals(state, asks, outcome)?, again));
     }
-    let understood = extract::understand(&asked, &asks.vocabulary, &asks.model, &heard.reply);
+    let understood = extract::understand(&asked, &asks.vocabulary, asks.witness(), &heard.reply);
     let fault = understood.fault();
     let (outcome, left) = settle(understood, heard);
     let again = regroup(&asked, &left, (asks, heard)).into_iter();
@@ -87,7 +87,7 @@ pub(super) fn understand_named(
     (heard, names): (&Heard, &[(ChunkId, Vec<Mention>)]),
 ) -> Result<Outcome> {
     let named = named(state, names)?;
-    let mut understood = extract::understand_facts(&named, &asks.vocabulary, &asks.model, &heard.reply);
+    let mut understood = extract::understand_facts(&named, &asks.vocabulary, asks.witness(), &heard.reply);
     let fault = understood.fault();
     for named in &named {
         let reading = Reading { mentions: named.mentions.clone(), ..Reading::default() };

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::models::batch::{Pauses, Room};
-use crate::models::{self, Endpoint, Form, Refusal, local};
+use crate::models::{self, Answerer, Endpoint, Form, Recording, Refusal, local};
 use crate::plan::{Asks, Batching};
 use crate::secret::KeySource;
 use crate::settings::{Origin, Settings};
@@ -19,26 +19,30 @@ use std::ops::RangeInclusive;
 /// An unknown vendor, a key that cannot be read, no or several servers where `local` is meant.
 pub async fn models(settings: &Settings) -> Result<Option<(Asks, Models)>> {
     let asked = asked(settings)?;
-    let (mut endpoints, mut dialects, mut allowances) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut endpoints, mut answerers, mut allowances) = (Vec::new(), Vec::new(), Vec::new());
     for settings in &asked {
         let endpoint = match settings.text("model").split_once('/').unwrap_or((settings.text("model"), "")) {
             ("local", model) => {
                 let found = local_model(Some(model).filter(|model| !model.is_empty())).await?;
                 spoken_to(settings, found)?
             }
+            (RECORDED, model) => recorded(model),
             _ => endpoint(settings)?,
         };
-        dialects.push(models::dialect(&endpoint, |name| std::env::var(name).ok())?);
+        answerers.push(match endpoint.vendor == RECORDED {
+            true => Answerer::Recording(recording(settings, &endpoint.model)?),
+            false => Answerer::Vendor(models::dialect(&endpoint, |name| std::env::var(name).ok())?),
+        });
         allowances.push(allowance(settings, &endpoint.vendor)?);
         endpoints.push(endpoint);
     }
-    let Some(first) = dialects.first() else { return Ok(None) };
+    let Some(first) = answerers.first() else { return Ok(None) };
     check_side_by_side(&endpoints)?;
     let mut asks = asks_of(settings, first.model(), allowances)?;
     asks.size.output_tokens = asks.size.output_tokens.min(answer_tokens(&endpoints));
     asks.places = endpoints.iter().map(Endpoint::place).collect();
     let http = Http::new(Bounds::default()).map_err(halt)?;
-    Ok(Some((asks, Models { dialects, http, pauses: Pauses::default() })))
+    Ok(Some((asks, Models { answerers, http, pauses: Pauses::default() })))
 }
 
 /// How the model that the settings name is asked, for those who only look: no key is read and no server looked for, so
@@ -54,9 +58,31 @@ pub fn asks(settings: &Settings) -> Result<Option<Asks>> {
     named.map(|model| asks_of(settings, &model, allowances)).transpose()
 }
 
+/// The word for a recording, in a vendor's place.
+const RECORDED: &str = "recorded";
+
+/// A recording's place among endpoints.
+fn recorded(model: &str) -> Endpoint {
+    Endpoint { vendor: RECORDED.to_owned(), model: model.to_owned(), ..Endpoint::default() }
+}
+
+/// The recording that the settings name.
+fn recording(settings: &Settings, model: &str) -> Result<Recording> {
+    let path = settings.text("model_recording");
+    if model.is_empty() || path.is_empty() {
+        let found = format!("the model is `{}`, a recording", settings.text("model"));
+        return Err(Error::new(Kind::Usage, found)
+            .hint("write `recorded/NAME-OF-THE-MODEL`, and set `model_recording` to its file (JSON Lines)"));
+    }
+    let bytes = std::fs::read(path)
+        .map_err(|error| wrong(settings, "model_recording", format!("`{path}` cannot be read: {error}")))?;
+    Recording::read(model, path, &bytes)
+}
+
 fn asks_of(settings: &Settings, model: &str, allowances: Vec<Allowance>) -> Result<Asks> {
     let mut asks = Asks::new(model, vocabulary(settings)?, allowances);
     asks.size.chars = settings.number("pack_chars", PACK_CHARS)?;
+    asks.quotes = settings.text("model").split('/').next() != Some(RECORDED);
     match settings.number("extraction_steps", STEPS)? {
         2 => Ok(asks.in_two_steps()),
         _ => Ok(asks),
@@ -124,7 +150,8 @@ fn answer_tokens(endpoints: &[Endpoint]) -> u32 {
 /// # Errors
 /// None of them has one, or a setting that it needs is missing.
 pub fn batching(models: &Models) -> Result<Batching> {
-    let rooms = models.dialects.iter().map(|dialect| dialect.engine().map(|engine| engine.room()));
+    let room = |answerer: &Answerer| answerer.dialect()?.engine().map(|engine| engine.room());
+    let rooms = models.answerers.iter().map(room);
     let found = rooms.enumerate().find_map(|(endpoint, room)| Some((endpoint, room?)));
     let (endpoint, Room { prompts, bytes }) = found.ok_or_else(|| {
         Error::new(Kind::Usage, "`--batch`: the model that is set has no batch engine here").hint(
@@ -292,7 +319,9 @@ pub(super) fn check(settings: &Settings) -> Result<()> {
         check_url(settings, "model_url")?;
         headers(settings)?;
     }
-    let is_local = |settings: &Settings| settings.text("model").split('/').next() == Some("local");
+    let is_local = |settings: &Settings| {
+        settings.text("model").split('/').next().is_some_and(|vendor| ["local", RECORDED].contains(&vendor))
+    };
     asked(settings)?.iter().filter(|one| !is_local(one)).try_for_each(|one| endpoint(one).map(|_| ()))
 }
 

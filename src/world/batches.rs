@@ -25,16 +25,18 @@ const REQUESTS: usize = 1_000;
 /// Performs a job, up to the next thing that is worth a record: that the engine has it, or how it ended.
 pub(super) async fn perform(models: &Models, task: Batch) -> Result<Vec<Record>> {
     let unknown = || Error::new(Kind::Bug, format!("batch {}: there is no such endpoint", task.job.key));
-    let dialect = models.dialects.get(task.endpoint as usize).ok_or_else(unknown)?;
-    let engine = dialect.engine().ok_or_else(|| {
-        let text = format!("batch {}: `{}` has no batch engine", task.job.key, dialect.label());
+    let answerer = models.answerers.get(task.endpoint as usize).ok_or_else(unknown)?;
+    let dialect = answerer.dialect();
+    let found = dialect.and_then(|dialect| Some((dialect, dialect.engine()?)));
+    let (dialect, engine) = found.ok_or_else(|| {
+        let text = format!("batch {}: `{}` has no batch engine", task.job.key, answerer.label());
         Error::new(Kind::Halt, text).hint("set the model and the bucket that the job was sent with")
     })?;
     let http = models.http.clone().with_body(RESULTS);
     let talk = Talk { engine: &*engine, http, pauses: models.pauses, task: &task };
     match &task.name {
         None => talk.submit(dialect.label()).await,
-        Some(name) => talk.collect(name, &**dialect).await,
+        Some(name) => talk.collect(name, dialect).await,
     }
 }
 

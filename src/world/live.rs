@@ -7,7 +7,7 @@ use super::web::Web;
 use super::{Question, Task, World, batches};
 use crate::error::{Error, Kind, Result};
 use crate::models::batch::Pauses;
-use crate::models::{self, Dialect};
+use crate::models::{self, Answerer};
 use crate::sources::{self, Ask, Source, SourceError};
 use knowledge::record::{Answered, Deferred, Parked, Record};
 use knowledge::time::Timestamp;
@@ -31,7 +31,7 @@ enum Way {
 /// The models that may be asked, and the way to them.
 pub struct Models {
     /// One for each endpoint, in the order in which calls number them.
-    pub dialects: Vec<Box<dyn Dialect>>,
+    pub answerers: Vec<Answerer>,
     /// The way out.
     pub http: Http,
     /// How long is waited between looks at a job of a batch engine.
@@ -117,12 +117,14 @@ async fn ask(models: Option<Arc<Models>>, question: Question) -> Result<Vec<Reco
     let Question { pack, endpoint, prompt } = question;
     let unknown = || Error::new(Kind::Bug, format!("asking a model: there is no endpoint {endpoint}"));
     let models = models.ok_or_else(unknown)?;
-    let dialect = models.dialects.get(endpoint as usize).ok_or_else(unknown)?;
-    let request = dialect.request(&prompt);
+    let answerer = models.answerers.get(endpoint as usize).ok_or_else(unknown)?;
     let sent_at = now();
-    let heard = match models.http.send(&request).await {
-        Ok(response) => dialect.read(&response),
-        Err(refusal) => Err(refusal),
+    let heard = match answerer {
+        Answerer::Recording(recording) => Ok(recording.answer(&prompt)),
+        Answerer::Vendor(dialect) => match models.http.send(&dialect.request(&prompt)).await {
+            Ok(response) => dialect.read(&response),
+            Err(refusal) => Err(refusal),
+        },
     };
     let refusal = match heard {
         Ok(reply) => {
@@ -130,7 +132,7 @@ async fn ask(models: Option<Arc<Models>>, question: Question) -> Result<Vec<Reco
         }
         Err(refusal) => refusal,
     };
-    let why = format!("{}: {}", dialect.label(), refusal.text);
+    let why = format!("{}: {}", answerer.label(), refusal.text);
     match refusal.kind {
         models::Kind::Later { wait, quota, day } => {
             let wait = if day { Some(DAY_USED_UP) } else { wait };

@@ -3,6 +3,7 @@
 //! refusals, calls that fail. It counts what arrives as a strict provider does.
 
 use crate::rng::Rng;
+use knowledge::extract::chunks_shown;
 use knowledge::prompt::{Finish, Prompt, Reply, Usage};
 use knowledge::quota::{Allowance, Day};
 use knowledge::time::Timestamp;
@@ -346,18 +347,7 @@ fn lines(text: &str) -> impl Iterator<Item = Value> {
 
 /// The chunks of a prompt: number and text.
 fn shown(text: &str) -> Vec<(u64, &str)> {
-    let mut found = Vec::new();
-    let mut rest = text;
-    while let Some(at) = rest.find("<chunk ") {
-        rest = &rest[at + "<chunk ".len()..];
-        let Some((head, body)) = rest.split_once(">\n") else { break };
-        let Some((number, seal)) = head.split_once(' ') else { continue };
-        let (Ok(number), close) = (number.parse(), format!("</chunk {number} {seal}>")) else { continue };
-        let Some((inner, after)) = body.split_once(&close) else { break };
-        found.push((number, inner.split_once("\n\n").map_or("", |(_, text)| text)));
-        rest = after;
-    }
-    found
+    chunks_shown(text).into_iter().map(|shown| (shown.number, shown.text)).collect()
 }
 
 /// Names in code spans and words that begin with a capital, and a fact for each line that holds two of them.

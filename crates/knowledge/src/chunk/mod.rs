@@ -11,7 +11,7 @@ mod sentences;
 mod split;
 mod tree;
 
-pub(crate) use sentences::sentences;
+pub use sentences::sentences;
 pub(crate) use split::rendered;
 
 use crate::document::{Block, Document};

@@ -2,12 +2,12 @@
 //! in the chunk or in its headings, a sentence that is kept is a piece of the chunk, a claim's ends are two different
 //! things that are kept, and nothing is said twice.
 
-use crate::extract::Asked;
 use crate::extract::answers::whole_number;
 use crate::extract::dates::{self, Span};
 use crate::extract::plain::Plain;
 use crate::extract::prompts::{ENTITIES, FACTS, NAME_CHARS, QUOTE_CHARS};
 use crate::extract::vocabulary::{RELATES_TO, SAME_AS, Vocabulary, snake};
+use crate::extract::{Asked, Witness};
 use crate::graph::{Claim, Extractor, Key, Kind, Mention, Object, Reading};
 use crate::id::PersonKey;
 use crate::resolve::normalise;
@@ -125,7 +125,7 @@ impl<'a> Text<'a> {
 /// What words mean, and who says so.
 pub(super) struct Terms<'a> {
     pub vocabulary: &'a Vocabulary,
-    pub model: &'a str,
+    pub witness: Witness<'a>,
 }
 
 /// Whether a text holds a name, letter by letter and as whole words.
@@ -384,12 +384,10 @@ fn statement(text: &Text, fact: &Value, ends: &Ends, terms: &Terms) -> Result<St
     let given = relation(word("relation").ok_or(Refusal::Shape)?)?;
     let subject = ends.thing(fact.get("subject").ok_or(Refusal::Shape)?).ok_or(Refusal::End)?;
     let end = fact.get("object").ok_or(Refusal::Shape)?;
-    let quote = quote(word("quote").unwrap_or_default())?;
-    // A quote that begins or ends inside a link reads otherwise than the whole, and is a piece of the chunk too.
-    let copied = word("quote").unwrap_or_default().trim();
-    let copied = || text.asked.text.find(copied).map(|at| at..at + copied.len());
-    let mut place = text.text.find(&quote).or_else(copied).ok_or(Refusal::QuoteNotThere)?;
-    place.end += usize::from(text.asked.text[place.end..].starts_with(['.', '!', '?']));
+    let (quote, sentence) = match word("quote") {
+        None if !terms.witness.quotes => (Plain::of(&text.asked.text), String::new()),
+        given => quoted(text, given.unwrap_or_default())?,
+    };
     let attribute = terms.vocabulary.has_attribute(&ends.kind(subject), &given);
     let meant = match end.as_str().filter(|_| attribute) {
         Some(value) => Meant::Words(value.to_owned()),
@@ -427,13 +425,24 @@ fn statement(text: &Text, fact: &Value, ends: &Ends, terms: &Terms) -> Result<St
         subject,
         relation,
         object,
-        sentence: text.asked.text[place].to_owned(),
+        sentence,
         valid_at,
         invalid_at,
         single,
-        extractor: Extractor::Model(terms.model.to_owned()),
+        extractor: Extractor::Model(terms.witness.model.to_owned()),
     };
     Ok(Stated { claim, wording: full.then(|| wording.to_owned()), date_refused: refused })
+}
+
+/// A quote with the piece of the chunk that it is.
+fn quoted(text: &Text, given: &str) -> Result<(Plain, String), Refusal> {
+    let quote = quote(given)?;
+    // A quote that begins or ends inside a link reads otherwise than the whole, and is a piece of the chunk too.
+    let copied = given.trim();
+    let copied = || text.asked.text.find(copied).map(|at| at..at + copied.len());
+    let mut place = text.text.find(&quote).or_else(copied).ok_or(Refusal::QuoteNotThere)?;
+    place.end += usize::from(text.asked.text[place.end..].starts_with(['.', '!', '?']));
+    Ok((quote, text.asked.text[place].to_owned()))
 }
 
 /// A relation in its one form.

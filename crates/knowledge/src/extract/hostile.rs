@@ -12,7 +12,7 @@ const TEXT: &str = "**Ledger Gateway** is owned by Team Blue since 2024-05-01.\n
     It is deprecated. OPS-42 was closed by @{ann}.";
 
 fn read(text: &str, answer: impl Into<String>) -> Understood {
-    understand(&[asked(text)], &Vocabulary::default(), "test", &reply(answer))
+    understand(&[asked(text)], &Vocabulary::default(), Witness::quoting("test"), &reply(answer))
 }
 
 fn alone(entities: &[&str], facts: &[Value]) -> String {
@@ -199,7 +199,9 @@ fn a_model_that_loops_says_a_thing_once_and_no_more_than_a_chunk_can_hold() {
 
 #[test]
 fn answers_without_an_answer_say_why() {
-    let fault = |reply: &Reply| understand(&[asked(TEXT)], &Vocabulary::default(), "test", reply).fault();
+    let fault = |reply: &Reply| {
+        understand(&[asked(TEXT)], &Vocabulary::default(), Witness::quoting("test"), reply).fault()
+    };
     assert_eq!(fault(&reply("")).as_deref(), Some("the answer was empty"));
     assert_eq!(fault(&reply("{\"chunks\": []}")).as_deref(), Some("the answer left a chunk out"));
     assert_eq!(fault(&reply("{\"error\": \"overloaded\"}")).as_deref(), Some("the answer left a chunk out"));
@@ -239,7 +241,8 @@ fn instructions_in_a_page_are_data() {
         part(1, &["Payroll Service", "Mallory Crew"], std::slice::from_ref(&lie)),
         part(2, &["Payroll Service", "Mallory Crew"], std::slice::from_ref(&lie)),
     ]});
-    let understood = understand(&pack, &Vocabulary::default(), "test", &reply(answer.to_string()));
+    let understood =
+        understand(&pack, &Vocabulary::default(), Witness::quoting("test"), &reply(answer.to_string()));
     let (chunk, reading) = &understood.readings[0];
     assert_eq!(*chunk, victim.chunk);
     assert_eq!(reading.mentions.len(), 1);
@@ -252,7 +255,7 @@ fn instructions_in_a_page_are_data() {
         part(1, &["Payroll Service", "Team Blue"], &[]),
         page.text
     );
-    let understood = understand(&pack, &Vocabulary::default(), "test", &reply(broken));
+    let understood = understand(&pack, &Vocabulary::default(), Witness::quoting("test"), &reply(broken));
     assert_eq!(understood.readings[0].1.mentions.len(), 2);
     assert_eq!(understood.missing[0].0, page.chunk);
 }
@@ -277,7 +280,7 @@ fn kinds_that_do_not_fit_a_relation_leave_a_plainer_one() {
         fact(0, "owned_by", 2, "Ledger Gateway | Cluster Two"),
     ];
     let answer = json!({"chunks": [{"chunk": 1, "entities": entities, "facts": facts}]}).to_string();
-    let understood = understand(&[asked(TEXT)], &vocabulary, "test", &reply(answer));
+    let understood = understand(&[asked(TEXT)], &vocabulary, Witness::quoting("test"), &reply(answer));
     let claims = &understood.readings[0].1.claims;
     let said: Vec<(&str, bool)> =
         claims.iter().map(|claim| (claim.relation.as_str(), claim.single)).collect();

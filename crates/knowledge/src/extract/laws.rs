@@ -186,7 +186,7 @@ proptest! {
             }
             part
         }).collect();
-        let understood = understand_facts(&named, &vocabulary, "test", &reply(whole(&by_name)));
+        let understood = understand_facts(&named, &vocabulary, Witness::quoting("test"), &reply(whole(&by_name)));
         prop_assert_eq!(understood.readings, all.readings);
         prop_assert!(prompt_facts(&named, &vocabulary, None).text.contains("Names: [\""));
     }

@@ -19,7 +19,7 @@ mod vocabulary;
 pub use checks::Refusal;
 pub use estimates::{ANSWER_CHARS_PER_CHAR, CHARS_PER_TOKEN, Estimate, estimate, estimate_two_steps};
 pub use packs::{LAST_ROUND, Owed, PackSize, next_round, pack};
-pub use prompts::prompt;
+pub use prompts::{Shown, chunks_shown, prompt};
 pub use steps::{Named, Names, prompt_entities, prompt_facts, understand_entities, understand_facts};
 pub use understanding::{Understood, Wording, understand};
 pub use vocabulary::{Attribute, BadVocabulary, EntityType, RelationType, Vocabulary};
@@ -31,6 +31,23 @@ use crate::time::Timestamp;
 /// The version of what is asked and what is believed. With the vocabulary's version and the model's name it is the key
 /// under which a chunk is owed: a newer one leaves finished chunks finished, until asked to read again.
 pub const EXTRACTOR: u32 = 1;
+
+/// Who says what a chunk says.
+#[derive(Clone, Copy, Debug)]
+pub struct Witness<'a> {
+    /// The model's name, as facts are kept under.
+    pub model: &'a str,
+    /// Whether it copies the words on which a fact stands. A recording that was made without them may leave a quote
+    /// out: such a fact stands on its whole chunk, and its sentence is empty.
+    pub quotes: bool,
+}
+
+impl<'a> Witness<'a> {
+    /// A model that is asked for quotes.
+    pub fn quoting(model: &'a str) -> Self {
+        Self { model, quotes: true }
+    }
+}
 
 /// A chunk as it is shown to a model.
 #[derive(Clone, Debug, PartialEq, Eq)]

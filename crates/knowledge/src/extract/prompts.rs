@@ -237,6 +237,35 @@ pub(super) fn shown(asked: &[Asked], fault: Option<&str>, more: impl Fn(usize) -
     out
 }
 
+/// A chunk as it stands in a prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown<'a> {
+    /// Its number in the prompt, from 1.
+    pub number: u64,
+    /// Space, title and headings, with ` > ` between.
+    pub place: &'a str,
+    /// Its text, with the line break behind it.
+    pub text: &'a str,
+}
+
+/// The chunks that a prompt shows, for whoever answers without a model. The opposite of [`prompt`].
+pub fn chunks_shown(text: &str) -> Vec<Shown<'_>> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("<chunk ") {
+        rest = &rest[at + "<chunk ".len()..];
+        let Some((head, body)) = rest.split_once(">\n") else { break };
+        let Some((number, seal)) = head.split_once(' ') else { continue };
+        let (Ok(number), close) = (number.parse(), format!("</chunk {number} {seal}>")) else { continue };
+        let Some((inner, after)) = body.split_once(&close) else { break };
+        let (about, text) = inner.split_once("\n\n").unwrap_or((inner, ""));
+        let place = about.lines().find_map(|line| line.strip_prefix("Place: ")).unwrap_or_default();
+        found.push(Shown { number, place, text });
+        rest = after;
+    }
+    found
+}
+
 /// Space, title and headings on one line.
 fn place(asked: &Asked) -> String {
     let mut parts = vec![one_line(asked.space.as_str())];

@@ -6,7 +6,7 @@
 use crate::extract::checks::{Checked, Ends, Refusal, Terms, Text, list, named, spoken, stated};
 use crate::extract::prompts::{self, FACTS, QUOTE_CHARS};
 use crate::extract::understanding::{Understood, each, parts};
-use crate::extract::{Asked, Vocabulary};
+use crate::extract::{Asked, Vocabulary, Witness};
 use crate::graph::Mention;
 use crate::id::ChunkId;
 use crate::prompt::{Prompt, Reply};
@@ -115,8 +115,13 @@ pub fn prompt_facts(named: &[Named], vocabulary: &Vocabulary, fault: Option<&str
 }
 
 /// What chunks say, by the second answer, with the names of the first.
-pub fn understand_facts(named: &[Named], vocabulary: &Vocabulary, model: &str, reply: &Reply) -> Understood {
-    let terms = Terms { vocabulary, model };
+pub fn understand_facts(
+    named: &[Named],
+    vocabulary: &Vocabulary,
+    witness: Witness<'_>,
+    reply: &Reply,
+) -> Understood {
+    let terms = Terms { vocabulary, witness };
     let asked: Vec<Asked> = named.iter().map(|named| named.asked.clone()).collect();
     each(&asked, reply, |at, given| {
         let facts = list(&given.said, "facts")?.ok_or("the answer has no facts for a chunk")?;

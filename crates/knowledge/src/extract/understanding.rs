@@ -4,7 +4,7 @@
 
 use crate::extract::answers::{self, Answer, Given};
 use crate::extract::checks::{Checked, Refusal, Terms, Text, check};
-use crate::extract::{Asked, Vocabulary};
+use crate::extract::{Asked, Vocabulary, Witness};
 use crate::graph::Reading;
 use crate::id::ChunkId;
 use crate::prompt::{Finish, Reply};
@@ -83,8 +83,13 @@ const BROKEN_OFF: &str = "the answer broke off inside a chunk";
 const LEFT_OUT: &str = "the answer left a chunk out";
 
 /// What a model's answer says about the chunks it was asked about.
-pub fn understand(asked: &[Asked], vocabulary: &Vocabulary, model: &str, reply: &Reply) -> Understood {
-    let terms = Terms { vocabulary, model };
+pub fn understand(
+    asked: &[Asked],
+    vocabulary: &Vocabulary,
+    witness: Witness<'_>,
+    reply: &Reply,
+) -> Understood {
+    let terms = Terms { vocabulary, witness };
     each(asked, reply, |at, given| check(&Text::of(&asked[at]), &given.said, &terms))
 }
 
