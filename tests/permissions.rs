@@ -664,7 +664,15 @@ fn queries(wiki: &Wiki, dice: &mut Dice, count: usize) -> Vec<Query> {
         let day = |dice: &mut Dice| {
             dice.chance(15).then(|| parse(["2025-06-01", "2026-01-02", "2026-02-02"][dice.below(3)]).unwrap())
         };
-        Query { text, vector: None, as_of: day(dice), wiki_at: day(dice), now: Some(now()), limit: 2_000 }
+        Query {
+            text,
+            vector: None,
+            as_of: day(dice),
+            wiki_at: day(dice),
+            now: Some(now()),
+            limit: 2_000,
+            ..Query::default()
+        }
     };
     (0..count).map(|_| query()).collect()
 }

@@ -5,7 +5,7 @@ use crate::embedders::{Purpose, Quantised};
 use crate::error::{Error, Kind, Result};
 use crate::state::State;
 use crate::state::look::Source;
-use crate::state::search::{Found, Hit, Query};
+use crate::state::search::{Filter, Found, Hit, Query, Reader, Reason, Sort, Way};
 use crate::world::http::Bounds;
 use crate::{wire, world};
 use clap::Args;
@@ -17,7 +17,8 @@ use std::time::Duration;
 #[command(after_help = "Examples:\n  highwater search who owns the ledger service\n  \
                         highwater search --as-of 2024-06-01 who is on call\n  \
                         highwater search --wiki-at 2024-06-01 --json status of the migration\n  \
-                        highwater search --as ann@example.com who owns the ledger service")]
+                        highwater search --as ann@example.com who owns the ledger service\n  \
+                        highwater search --space OPS --only passages --explain why the ledger moved")]
 pub(super) struct Typed {
     /// The question, in your own words
     #[arg(required = true, num_args = 1.., value_name = "WORDS")]
@@ -31,6 +32,27 @@ pub(super) struct Typed {
     /// Only what this user may see: a key, an e-mail address or a name [default: the setting `as`]
     #[arg(long = "as", value_name = "USER")]
     viewer: Option<String>,
+    /// Only what was true in the world at some time between two dates
+    #[arg(long, value_names = ["FROM", "TO"], num_args = 2, conflicts_with = "as_of")]
+    between: Option<Vec<String>>,
+    /// Only from pages in this space; may be repeated
+    #[arg(long, value_name = "KEY")]
+    space: Vec<String>,
+    /// Only from pages with this label; may be repeated
+    #[arg(long, value_name = "LABEL")]
+    label: Vec<String>,
+    /// Only things of this type, such as Service, and facts about one; may be repeated
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: Vec<String>,
+    /// Only facts that the rules, or a model, have read
+    #[arg(long, value_name = "WHO", value_parser = ["rules", "model"])]
+    source: Option<String>,
+    /// Only these results; may be repeated
+    #[arg(long, value_name = "WHAT", value_parser = ["facts", "entities", "passages"])]
+    only: Vec<String>,
+    /// Say of each result why it was found
+    #[arg(long)]
+    explain: bool,
     /// How many results
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=200))]
     limit: u16,
@@ -41,17 +63,40 @@ impl Typed {
     pub(super) fn viewer(&self) -> Option<String> {
         self.viewer.clone()
     }
+
+    fn filter(&self) -> Filter {
+        let reader = |word: &str| if word == "rules" { Reader::Rules } else { Reader::Model };
+        let sort = |word: &String| match word.as_str() {
+            "facts" => Sort::Facts,
+            "entities" => Sort::Entities,
+            _ => Sort::Passages,
+        };
+        Filter {
+            spaces: self.space.clone(),
+            labels: self.label.clone(),
+            kinds: self.kind.clone(),
+            sources: self.source.iter().map(|word| reader(word)).collect(),
+            results: self.only.iter().map(sort).collect(),
+        }
+    }
 }
 
 pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
-    let date = |flag: &str, text: &Option<String>| -> Result<Option<Timestamp>> {
+    let date = |flag: &str, text: Option<&String>| -> Result<Option<Timestamp>> {
         let Some(text) = text else { return Ok(None) };
         parse(text).map(Some).ok_or_else(|| {
             Error::new(Kind::Usage, format!("`{flag} {text}` is not a date"))
                 .hint("write YYYY-MM-DD, or a time such as 2024-06-01T12:00:00Z")
         })
     };
-    let (as_of, wiki_at) = (date("--as-of", &typed.as_of)?, date("--wiki-at", &typed.wiki_at)?);
+    let (as_of, wiki_at) =
+        (date("--as-of", typed.as_of.as_ref())?, date("--wiki-at", typed.wiki_at.as_ref())?);
+    let dates = typed.between.as_deref().unwrap_or_default();
+    let between = date("--between", dates.first())?.zip(date("--between", dates.last())?);
+    if between.is_some_and(|(from, to)| from > to) {
+        let found = format!("`--between {}`: the first date is after the second", dates.join(" "));
+        return Err(Error::new(Kind::Usage, found).hint("write the earlier date first"));
+    }
     let text = typed.words.join(" ");
     if knowledge::rank::terms(&text).is_empty() {
         let found = format!("search `{text}`: there is no word in it");
@@ -67,9 +112,12 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
         text,
         vector,
         as_of,
+        between,
         wiki_at,
         now: Some(world::live::now()),
         limit: usize::from(typed.limit),
+        filter: typed.filter(),
+        explain: typed.explain,
     })?;
     match call.json {
         true => print_json(&hits)?,
@@ -120,11 +168,7 @@ fn print_hits(call: &Call, hits: &[Hit]) -> Result<()> {
                 );
                 text.push_str(&span(statement.valid_at.as_deref(), statement.invalid_at.as_deref()));
                 for source in sources.iter().take(2) {
-                    text.push_str(&format!(
-                        "\n     “{}”\n     {}",
-                        one_line(&source.sentence),
-                        whence(source)
-                    ));
+                    text.push_str(&format!("\n     {}\n     {}", quoted(source), whence(source)));
                 }
                 text.push_str(&format!("\n     fact {}", statement.fact));
                 text
@@ -141,9 +185,26 @@ fn print_hits(call: &Call, hits: &[Hit]) -> Result<()> {
                 chunk.chunk
             ),
         };
-        print(&format!("{:>2}.  {text}\n", number + 1))?;
+        let why: String = hit.why.iter().map(|reason| format!("     {}\n", because(reason))).collect();
+        print(&format!("{:>2}.  {text}\n{why}", number + 1))?;
     }
     Ok(())
+}
+
+/// Why something was found, on one line.
+fn because(reason: &Reason) -> String {
+    let by = match reason.by {
+        Way::Words => "the question's words",
+        Way::Meaning => "what the question means",
+        Way::Passages => "passages that answer",
+        Way::Answering => "facts of those passages",
+    };
+    let path = reason.path.as_ref().map(|path| {
+        let headings = |headings: &[String]| one_line(&headings.join(" › "));
+        let (from, to) = (headings(&path.from.headings), headings(&path.to.headings));
+        format!(": “{from}” → {} → “{to}”", one_line(&path.through.name))
+    });
+    format!("because: {by}, place {}{}", reason.place, path.unwrap_or_default())
 }
 
 /// When a fact holds, as a suffix.
@@ -154,6 +215,14 @@ pub(super) fn span(from: Option<&str>, to: Option<&str>) -> String {
         (Some(from), None) => format!("  (since {from})"),
         (None, Some(to)) => format!("  (until {to})"),
         (Some(from), Some(to)) => format!("  ({from} to {to})"),
+    }
+}
+
+/// The words a fact stands on, on one line. A recording may know only the passage.
+pub(super) fn quoted(source: &Source) -> String {
+    match source.sentence.is_empty() {
+        true => "(no quote: the whole passage says it)".to_owned(),
+        false => format!("“{}”", one_line(&source.sentence)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `show`: an entity with its facts, a page with its chunks, a fact with its supports, a chunk.
 
-use super::search::{one_line, span, whence};
+use super::search::{one_line, quoted, span, whence};
 use super::{Call, Exit, print, print_json};
 use crate::error::{Error, Kind, Result};
 use crate::state::State;
@@ -102,12 +102,7 @@ fn print_shown(shown: &Shown) -> Result<()> {
             print(&format!("{}\n", line(statement)))?;
             print(&format!("  read by {}\n", statement.extractor))?;
             for source in sources {
-                print(&format!(
-                    "  “{}”\n  {}, chunk {}\n",
-                    one_line(&source.sentence),
-                    whence(source),
-                    source.chunk
-                ))?;
+                print(&format!("  {}\n  {}, chunk {}\n", quoted(source), whence(source), source.chunk))?;
             }
             Ok(())
         }

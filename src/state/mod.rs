@@ -31,9 +31,10 @@ pub mod viewer;
 use crate::error::{Error, Kind, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
+use search::Codes;
 use seen::Seen;
 use snapshots::Hold;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -57,6 +58,8 @@ pub struct State {
     seen: Seen,
     /// What its viewer may see; none when whoever reads may see all.
     sight: Option<Sight>,
+    /// What questions are compared with, since the first one.
+    codes: RefCell<Option<Arc<Codes>>>,
     hold: Hold,
     /// The file itself, from the first snapshot on. Closed after the connection, which fields above it are: POSIX takes
     /// a process's locks on a file away when any of its descriptors is closed, SQLite's among them.
@@ -143,6 +146,7 @@ impl State {
             summarised: Cell::default(),
             seen: Seen::default(),
             sight: None,
+            codes: RefCell::default(),
             hold: Hold::default(),
             main: None,
         }

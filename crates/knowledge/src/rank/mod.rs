@@ -1,5 +1,7 @@
 //! Ranking: what a question asks for in words, and how several rankings become one. Knows no index and no store.
 
+pub mod pairs;
+
 use std::collections::BTreeMap;
 
 /// Words that carry no meaning of their own in a question. Common English function words; other languages pass whole.
@@ -59,6 +61,16 @@ fn humps(word: &str) -> Vec<&str> {
 pub fn any_of(terms: &[String]) -> String {
     let quoted: Vec<String> = terms.iter().map(|term| format!("\"{}\"", term.replace('"', "\"\""))).collect();
     quoted.join(" OR ")
+}
+
+/// A name as an FTS5 phrase: its words in this order, and never syntax.
+pub fn phrase(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Whether all these terms carry no meaning of their own.
+pub fn is_idle(terms: &[String]) -> bool {
+    terms.iter().all(|term| STOP_WORDS.contains(&term.as_str()))
 }
 
 /// Reciprocal rank fusion: each ranking gives `weight / (60 + rank)` to what it holds. 60 is the constant of Cormack,

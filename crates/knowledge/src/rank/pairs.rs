@@ -1,0 +1,195 @@
+//! Passages that answer together. A question of two hops is answered by two passages: neither has all of its words, and
+//! they share an entity that the question does not name. So it is pairs that are ranked, of an **anchor**, which fits the
+//! question by itself, and a **partner**, one entity away from it; a passage is worth its best pair, or itself alone.
+//!
+//! Knows no index and no store: passages are numbers. Invariant: the order follows from what is handed over, ties are
+//! broken by the numbers, and nothing is learned from any question. The figures behind each constant are in
+//! `docs/benchmarks.md`, "Retrieval".
+
+use std::collections::BTreeMap;
+
+/// The weight of the question's words, as a share of what they could give, against a cosine. Flat from 1 to 2.
+const WORDS: f64 = 1.5;
+/// The weight of the entity that two passages share. Flat from 0.3 to 0.8; none costs 0.07 of recall.
+const LINK: f64 = 0.5;
+/// Passages from which pairs are made. 2 to 20 give the same within 0.02: it bounds the work.
+pub const ANCHORS: usize = 5;
+/// An entity in more passages than this links nothing, and a word in more tells nothing unless the wiki is large. 100 to
+/// 800 give the same: it bounds the work.
+pub const COMMON: usize = 200;
+/// The share of all passages from which on a word tells nothing. 0.05 to 1 give the same: it bounds the work.
+const FREQUENT: f64 = 0.1;
+/// Passages that words, and meaning, each propose as anchors. 20 to 200 give the same.
+pub const PROPOSALS: usize = 100;
+
+/// In how many passages a word may stand, of so many.
+pub fn frequent(passages: usize) -> usize {
+    COMMON.max((passages as f64 * FREQUENT) as usize)
+}
+
+/// What each word of a question says about the passages it stands in.
+#[derive(Clone, Debug, Default)]
+pub struct Cover {
+    /// For each word, what it is worth in each passage that has it (BM25, more is better).
+    words: Vec<BTreeMap<i64, f64>>,
+    /// What all words are worth together, each where it is worth most.
+    whole: f64,
+}
+
+impl Cover {
+    /// From what each word finds. Words in more than `most` passages are left out, unless all words are.
+    pub fn of(words: Vec<BTreeMap<i64, f64>>, most: usize) -> Self {
+        let found = |words: &[BTreeMap<i64, f64>]| -> Vec<BTreeMap<i64, f64>> {
+            words.iter().filter(|found| !found.is_empty()).cloned().collect()
+        };
+        let telling: Vec<_> = words.iter().filter(|found| found.len() <= most).cloned().collect();
+        let mut kept = found(&telling);
+        if kept.is_empty() {
+            kept = found(&words);
+        }
+        let best = |found: &BTreeMap<i64, f64>| found.values().copied().fold(0.0, f64::max);
+        let whole = kept.iter().map(best).sum();
+        Self { words: kept, whole }
+    }
+
+    /// The share of the question's weight that a passage has, 0 to 1.
+    pub fn by(&self, passage: i64) -> f64 {
+        self.share(|found| worth(found, passage))
+    }
+
+    /// The share that two passages have together: each word where it is worth more.
+    pub fn by_both(&self, one: i64, other: i64) -> f64 {
+        self.share(|found| worth(found, one).max(worth(found, other)))
+    }
+
+    fn share(&self, of: impl Fn(&BTreeMap<i64, f64>) -> f64) -> f64 {
+        if self.whole <= 0.0 { 0.0 } else { self.words.iter().map(of).sum::<f64>() / self.whole }
+    }
+
+    /// Every passage that has a word, the best first.
+    pub fn ranking(&self) -> Vec<i64> {
+        let mut shares: BTreeMap<i64, f64> = BTreeMap::new();
+        for found in &self.words {
+            for (passage, worth) in found {
+                *shares.entry(*passage).or_default() += worth;
+            }
+        }
+        let mut ranking: Vec<(i64, f64)> = shares.into_iter().collect();
+        ranking.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
+        ranking.into_iter().map(|(passage, _)| passage).collect()
+    }
+}
+
+fn worth(found: &BTreeMap<i64, f64>, passage: i64) -> f64 {
+    found.get(&passage).copied().unwrap_or(0.0)
+}
+
+/// How telling an entity is that so many of all passages share: 1 for the rarest, 0 for one in all of them.
+pub fn telling(shared_by: usize, passages: usize) -> f64 {
+    1.0 - (shared_by.max(1) as f64).ln() / (passages.max(2) as f64).ln()
+}
+
+/// That an entity leads from one passage to another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link<E> {
+    /// Where it leads from: an anchor.
+    pub anchor: i64,
+    /// Where it leads to.
+    pub partner: i64,
+    /// Which entity.
+    pub through: E,
+    /// How telling it is, from [`telling`].
+    pub telling: f64,
+}
+
+/// A passage in its place, with what it is worth.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placed<E> {
+    /// The passage.
+    pub passage: i64,
+    /// Its worth; only the order means anything.
+    pub worth: f64,
+    /// The pair that it is worth so much in; none when it is worth most alone.
+    pub pair: Option<Link<E>>,
+}
+
+/// What a passage is worth alone.
+pub fn alone(near: f64, cover: f64) -> f64 {
+    near + WORDS * cover
+}
+
+/// Ranks passages alone and in pairs. `near` holds the cosine with the question of every passage that is named in
+/// `proposed` or in a link; who has none is near nothing.
+pub fn rank_pairs<E: Clone>(
+    proposed: &[i64],
+    links: &[Link<E>],
+    (cover, near): (&Cover, &BTreeMap<i64, f64>),
+) -> Vec<Placed<E>> {
+    let near = |passage: i64| near.get(&passage).copied().unwrap_or(0.0);
+    let own = |passage: i64| alone(near(passage), cover.by(passage));
+    let mut placed: BTreeMap<i64, Placed<E>> = BTreeMap::new();
+    for passage in proposed {
+        placed.insert(*passage, Placed { passage: *passage, worth: own(*passage), pair: None });
+    }
+    for link in links {
+        let both = (near(link.anchor) + near(link.partner)) / 2.0;
+        let worth = both + WORDS * cover.by_both(link.anchor, link.partner) + LINK * link.telling;
+        for passage in [link.anchor, link.partner] {
+            let better = placed.get(&passage).is_none_or(|known| worth > known.worth);
+            if better {
+                placed.insert(passage, Placed { passage, worth, pair: Some(link.clone()) });
+            }
+        }
+    }
+    let mut ranking: Vec<(f64, Placed<E>)> =
+        placed.into_values().map(|placed| (own(placed.passage), placed)).collect();
+    ranking.sort_by(|(own, one), (its_own, other)| {
+        let by_worth = other.worth.total_cmp(&one.worth);
+        by_worth.then(its_own.total_cmp(own)).then(one.passage.cmp(&other.passage))
+    });
+    ranking.into_iter().map(|(_, placed)| placed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn word(found: &[(i64, f64)]) -> BTreeMap<i64, f64> {
+        found.iter().copied().collect()
+    }
+
+    #[test]
+    fn two_passages_that_have_all_words_together_come_before_two_that_have_one_each_alone() {
+        // "Which city is the founder of Acme from?": 1 says who founded Acme, 2 where the founder was born.
+        let cover = Cover::of(vec![word(&[(1, 4.0), (3, 4.0)]), word(&[(2, 3.0), (4, 3.0)])], 10);
+        let links = [Link { anchor: 1, partner: 2, through: "the founder", telling: 0.9 }];
+        let ranking = rank_pairs(&[1, 2, 3, 4], &links, (&cover, &BTreeMap::new()));
+        let order: Vec<i64> = ranking.iter().map(|placed| placed.passage).collect();
+        assert_eq!(order, [1, 2, 3, 4]);
+        assert_eq!(ranking[1].pair.as_ref().unwrap().through, "the founder");
+        assert!(ranking[2].pair.is_none());
+    }
+
+    #[test]
+    fn a_word_that_stands_everywhere_counts_only_where_there_is_no_other() {
+        let everywhere = word(&[(1, 1.0), (2, 1.0), (3, 1.0)]);
+        let cover = Cover::of(vec![everywhere.clone(), word(&[(2, 5.0)])], 2);
+        assert_eq!(cover.ranking(), [2]);
+        assert_eq!(Cover::of(vec![everywhere], 2).ranking(), [1, 2, 3]);
+        assert!(telling(1, 100) > telling(50, 100) && telling(100, 100).abs() < 1e-9);
+    }
+
+    proptest! {
+        #[test]
+        fn shares_lie_between_nothing_and_all(
+            words in prop::collection::vec(prop::collection::btree_map(0i64..9, 0.0f64..9.0, 0..9), 0..5),
+            one in 0i64..9, other in 0i64..9,
+        ) {
+            let cover = Cover::of(words, 4);
+            let (alone, both) = (cover.by(one), cover.by_both(one, other));
+            prop_assert!((0.0..=1.0 + 1e-9).contains(&both) && alone <= both + 1e-9);
+            prop_assert_eq!(both.to_bits(), cover.by_both(other, one).to_bits());
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! Finding: words, meaning and the graph, over facts, entities and passages, fused into one ranking. Reads only.
+//!
+//! `passages.rs` finds passages that answer alone or together, `near.rs` texts that mean nearly the same, `shown.rs` says
+//! what holds, `filter.rs` what is wanted. Invariant: what is returned holds at the asked time on the asked clock, and may
+//! be seen by whoever asks; the indexes only propose.
+
+mod filter;
+mod near;
+mod passages;
+mod shown;
+
+pub use filter::{Filter, Reader, Sort};
+pub use near::Codes;
+pub use passages::Through;
+
+use super::State;
+use super::candidates::collect;
+use super::look::{ChunkCard, EntityCard, Source, Statement};
+use crate::embedders::Quantised;
+use crate::error::Result;
+use knowledge::id::ChunkId;
+use knowledge::rank;
+use knowledge::rank::pairs::Placed;
+use knowledge::time::Timestamp;
+use near::Kind;
+use rusqlite::params;
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// What is asked.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// The question, in the user's words.
+    pub text: String,
+    /// Its vector, with the name of the model that made it: it is compared with vectors of that model only.
+    pub vector: Option<(String, Quantised)>,
+    /// Only what was true in the world then.
+    pub as_of: Option<Timestamp>,
+    /// Only what was true in the world at some time between these.
+    pub between: Option<(Timestamp, Timestamp)>,
+    /// Only what the wiki said then.
+    pub wiki_at: Option<Timestamp>,
+    /// The time now: without an asked time, what has ended by now does not hold.
+    pub now: Option<Timestamp>,
+    /// How many results.
+    pub limit: usize,
+    /// What they may be about.
+    pub filter: Filter,
+    /// Say of each result why it was found.
+    pub explain: bool,
+}
+
+impl Query {
+    /// The stretch of time that is asked about in the world; none for now.
+    fn when(&self) -> Option<(Timestamp, Timestamp)> {
+        self.between.or(self.as_of.map(|at| (at, at)))
+    }
+
+    /// The stretch of time in which the wiki must have said a passage; none for now.
+    fn said_between(&self) -> (Option<Timestamp>, Option<Timestamp>) {
+        self.wiki_at.map(|at| (at, at)).or(self.when()).unzip()
+    }
+}
+
+/// A result.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Hit {
+    /// The fused score; only its order means anything.
+    pub score: f64,
+    /// What was found.
+    #[serde(flatten)]
+    pub found: Found,
+    /// Why it was found, where that was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub why: Vec<Reason>,
+}
+
+/// Why something was found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Reason {
+    /// What proposed it.
+    pub by: Way,
+    /// At which place of its ranking, from 1.
+    pub place: usize,
+    /// The passage it answers with, where two passages answer together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<Path>,
+}
+
+/// How a passage was reached.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Path {
+    /// The passage that fits the question by itself.
+    pub from: Place,
+    /// The entity that both speak of.
+    pub through: Through,
+    /// The passage that this entity leads to.
+    pub to: Place,
+}
+
+/// A passage by its id and its headings.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Place {
+    /// The chunk.
+    pub chunk: ChunkId,
+    /// The page title and the headings.
+    pub headings: Vec<String>,
+}
+
+/// What proposes results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// The question's words.
+    Words,
+    /// What the question means.
+    Meaning,
+    /// Words, meaning and the graph together, of passages that answer alone or in pairs.
+    Passages,
+    /// It stands on, or is spoken of in, a passage that answers.
+    Answering,
+}
+
+/// One ranking of many.
+struct Ranking {
+    way: Way,
+    weight: f64,
+    rows: Vec<Row>,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Found {
+    /// A fact with the sentence that answers, and where it stands.
+    Fact {
+        /// The fact.
+        #[serde(flatten)]
+        statement: Statement,
+        /// What it stands on at the asked time, best first.
+        sources: Vec<Source>,
+    },
+    /// An entity.
+    Entity {
+        /// The entity.
+        #[serde(flatten)]
+        card: EntityCard,
+        /// Facts that hold and name it, at most a thousand.
+        facts: u32,
+    },
+    /// A passage.
+    Passage {
+        /// The chunk.
+        #[serde(flatten)]
+        chunk: ChunkCard,
+        /// The page.
+        page: String,
+        /// The first version that has it.
+        version: u32,
+        /// Where a browser finds the page.
+        link: Option<String>,
+    },
+}
+
+/// A row of one of the three indexes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Row {
+    Fact(i64),
+    Node(i64),
+    Chunk(i64),
+}
+
+/// The best rows of a text index; `weights` are those of its columns.
+fn best_rows(index: &str, weights: &str) -> String {
+    format!(
+        "SELECT rowid, bm25({index}{weights}) AS score FROM {index} WHERE {index} MATCH ?1
+         ORDER BY score, rowid LIMIT ?2"
+    )
+}
+
+/// Passages are found in the index of all, and shown to whoever may see them.
+const SEEN_PASSAGES: &str = "AND EXISTS (SELECT 1 FROM chunk WHERE chunk.row = chunk_text.rowid)";
+
+/// Rows each index proposes for one result wanted: many fall to the asked time or fold into one entity.
+const PROPOSALS: usize = 8;
+/// Rows each index proposes at least.
+const PROPOSALS_LEAST: usize = 40;
+/// Passages whose facts and entities are results as well.
+const ANSWERING: usize = 10;
+
+/// What each ranking counts. A passage is in one ranking only, a fact in three, so its one counts nearly as much.
+const BY_WORDS: f64 = 1.0;
+const BY_MEANING: f64 = 1.0;
+const BY_PASSAGE: f64 = 1.0;
+const OF_PASSAGES: f64 = 2.0;
+const OF_ENTITIES: f64 = 0.7;
+
+impl State {
+    /// Searches. Without a vector, or before vectors are filled, words and the graph decide.
+    pub fn search(&self, query: &Query) -> Result<Vec<Hit>> {
+        self.forget()?;
+        let wanted = PROPOSALS_LEAST.max(query.limit * PROPOSALS);
+        let passages = self.passages(query)?;
+        let rankings = self.rankings(query, &passages, wanted)?;
+        let lists: Vec<(f64, Vec<Row>)> =
+            rankings.iter().map(|ranking| (ranking.weight, ranking.rows.clone())).collect();
+        let mut hits = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (row, score) in rank::fuse(&lists) {
+            if hits.len() >= query.limit {
+                break;
+            }
+            if query.filter.wants(row.sort())
+                && let Some((identity, found)) = self.show(row, query)?
+                && seen.insert(identity)
+            {
+                let why = if query.explain { self.why(row, &rankings, &passages)? } else { Vec::new() };
+                hits.push(Hit { score, found, why });
+            }
+        }
+        Ok(hits)
+    }
+
+    fn rankings(&self, query: &Query, passages: &[Placed<Through>], wanted: usize) -> Result<Vec<Ranking>> {
+        let mut rankings = Vec::new();
+        if query.filter.wants(Sort::Facts) || query.filter.wants(Sort::Entities) {
+            rankings.extend(self.by_words(query, wanted)?);
+            rankings.extend(self.by_meaning(query, wanted)?);
+            let answering = &passages[..passages.len().min(ANSWERING)];
+            let rows = self.facts_on(answering, query)?;
+            rankings.push(Ranking { way: Way::Answering, weight: BY_PASSAGE, rows });
+        }
+        let rows = passages.iter().map(|placed| Row::Chunk(placed.passage)).collect();
+        rankings.push(Ranking { way: Way::Passages, weight: OF_PASSAGES, rows });
+        Ok(rankings)
+    }
+
+    fn by_words(&self, query: &Query, wanted: usize) -> Result<Vec<Ranking>> {
+        let terms = rank::terms(&query.text);
+        if terms.is_empty() {
+            return Ok(Vec::new());
+        }
+        let expression = rank::any_of(&terms);
+        self.bring_found(&expression, wanted)?;
+        let find = |sql: &str, row: fn(i64) -> Row| -> Result<Vec<Row>> {
+            let mut statement = self.connection().prepare_cached(sql)?;
+            collect(statement.query(params![expression, wanted as i64])?, |found| Ok(row(found.get(0)?)))
+        };
+        // `bm25()` as a value is cheaper than `rank` in this SQLite. A fact's own statement counts twice its sentence;
+        // what a card says (the page tree, who edited) comes behind what people wrote.
+        let facts = find(&best_rows("fact_text", ", 2.0, 1.0, 0.2"), Row::Fact)?;
+        let nodes = find(&best_rows("node_text", ""), Row::Node)?;
+        Ok(vec![
+            Ranking { way: Way::Words, weight: BY_WORDS, rows: facts },
+            Ranking { way: Way::Words, weight: OF_ENTITIES, rows: nodes },
+        ])
+    }
+
+    /// Facts whose statements mean nearly what is asked.
+    fn by_meaning(&self, query: &Query, wanted: usize) -> Result<Option<Ranking>> {
+        let Some(question) = &query.vector else { return Ok(None) };
+        let found = self.nearest((Kind::Fact, question), wanted, |row| self.reads_as_all_do(row))?;
+        let rows = found.into_iter().map(|(row, _)| Row::Fact(row)).collect();
+        Ok(Some(Ranking { way: Way::Meaning, weight: BY_MEANING, rows }))
+    }
+
+    /// Where a row stands in each ranking, and how a passage was reached.
+    fn why(&self, row: Row, rankings: &[Ranking], passages: &[Placed<Through>]) -> Result<Vec<Reason>> {
+        let mut reasons = Vec::new();
+        for ranking in rankings {
+            let Some(at) = ranking.rows.iter().position(|ranked| *ranked == row) else { continue };
+            let pair = match ranking.way {
+                Way::Passages => passages.get(at).and_then(|placed| placed.pair.as_ref()),
+                _ => None,
+            };
+            let path = match pair {
+                Some(link) => self.path_of(link)?,
+                None => None,
+            };
+            reasons.push(Reason { by: ranking.way, place: at + 1, path });
+        }
+        Ok(reasons)
+    }
+
+    fn path_of(&self, link: &rank::pairs::Link<Through>) -> Result<Option<Path>> {
+        let (from, to) = (self.place(link.anchor)?, self.place(link.partner)?);
+        Ok(from.zip(to).map(|(from, to)| Path { from, through: link.through.clone(), to }))
+    }
+
+    fn place(&self, row: i64) -> Result<Option<Place>> {
+        let mut statement =
+            self.connection().prepare_cached("SELECT chunk, path FROM chunk WHERE row = ?1")?;
+        let found = collect(statement.query([row])?, |row| {
+            Ok((ChunkId::from_bytes(row.get(0)?), row.get::<_, String>(1)?))
+        })?;
+        found
+            .into_iter()
+            .next()
+            .map(|(chunk, path)| Ok(Place { chunk, headings: serde_json::from_str(&path)? }))
+            .transpose()
+    }
+
+    /// What leaves out of the index of all passages those that the viewer may not see.
+    fn seen_passages(&self) -> &'static str {
+        if self.has_viewer() { SEEN_PASSAGES } else { "" }
+    }
+}
+
+impl Row {
+    fn sort(self) -> Sort {
+        match self {
+            Row::Fact(_) => Sort::Facts,
+            Row::Node(_) => Sort::Entities,
+            Row::Chunk(_) => Sort::Passages,
+        }
+    }
+}
