@@ -1,6 +1,6 @@
-//! What a site lets through: so many requests a minute from anybody, and points an hour for programs with OAuth: one for
-//! a request, and one for each object of what it reads; people, groups and rights count for two. It must not know what
-//! is asked for; an answer says how many objects it holds.
+//! What a site lets through: so many requests a minute from anybody, and points an hour for programs with OAuth: one
+//! for a request, and one for each object of what it reads; people, groups and rights count for two. It must not know
+//! what is asked for; an answer says how many objects it holds.
 
 use super::access::Way;
 use super::exchange::Response;
