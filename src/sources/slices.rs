@@ -20,12 +20,13 @@ pub(crate) struct Around {
     pub(crate) skipped: Skipped,
 }
 
-/// The slice of a listing that `cursor` asks for; `page(i)` gives the page reference number `i`.
-pub(crate) fn slice(
+/// The slice of a listing that `cursor` asks for; `page(i)` gives the page reference number `i`, when its
+/// turn comes.
+pub(crate) fn slice<P: Into<Option<PageRef>>>(
     cursor: Option<&str>,
     pages: usize,
     around: &Around,
-    page: impl FnMut(usize) -> PageRef,
+    mut page: impl FnMut(usize) -> P,
 ) -> Result<Listed, SourceError> {
     let number: usize = match cursor {
         None => 0,
@@ -41,7 +42,7 @@ pub(crate) fn slice(
     let from = number.saturating_mul(SLICE);
     let range = |length: usize| from.min(length)..from.saturating_add(SLICE).min(length);
     Ok(Listed {
-        pages: range(pages).map(page).collect(),
+        pages: range(pages).filter_map(|at| page(at).into()).collect(),
         people: around.people[range(around.people.len())].to_vec(),
         spaces: around.spaces[range(around.spaces.len())].to_vec(),
         layers: around.layers[range(around.layers.len())].to_vec(),

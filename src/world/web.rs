@@ -5,6 +5,7 @@
 //! that of a file, and whoever is redirected to is shown no login.
 
 mod pace;
+mod reader;
 
 use super::http::Http;
 use super::live;
@@ -15,6 +16,7 @@ use crate::sources::{Ask, Get, Input, Kind, Need, Source, SourceError, Step};
 use knowledge::id::{PageId, Version};
 use knowledge::record::Record;
 use pace::Pace;
+use reader::Reader;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -54,6 +56,7 @@ pub struct Web {
     base: String,
     login: Login,
     pace: Pace,
+    reader: Reader,
     at_once: Semaphore,
     waiting: Mutex<BTreeMap<&'static str, VecDeque<Waiting>>>,
 }
@@ -67,7 +70,8 @@ impl Web {
     /// A way to the server whose interfaces begin at this address.
     pub fn new(http: Http, base: &str, login: Login) -> Self {
         let (pace, at_once) = (Pace::default(), Semaphore::new(AT_ONCE));
-        Self { http, base: base.to_owned(), login, pace, at_once, waiting: Mutex::default() }
+        let (base, reader) = (base.to_owned(), Reader::start());
+        Self { http, base, login, pace, reader, at_once, waiting: Mutex::default() }
     }
 
     /// Answers an ask: asks the server what the source needs until it has its records.
@@ -85,9 +89,9 @@ impl Web {
     }
 
     async fn converse(&self, source: &Arc<dyn Source>, ask: &Ask) -> Result<Vec<Record>, SourceError> {
-        let mut step = source.step(ask, Input::Start)?;
+        let mut answer = None;
         loop {
-            let get = match step {
+            let get = match self.step(source, ask, answer).await? {
                 Step::Records(records) => return Ok(records),
                 Step::Need(Need::Get(get)) => get,
                 Step::Need(need) => {
@@ -96,18 +100,26 @@ impl Web {
                 }
             };
             let Response { status, body, .. } = self.get(&get).await?;
-            step = match get.file_bytes {
-                None => source.step(ask, Input::Response { get: &get, status, body })?,
-                // To read a file takes a while, and the loop must not wait for it.
-                Some(_) => {
-                    let (source, ask) = (source.clone(), ask.clone());
-                    let read = move || source.step(&ask, Input::Response { get: &get, status, body });
-                    tokio::task::spawn_blocking(read).await.map_err(|error| {
-                        SourceError::new(Kind::Never, format!("reading a file: {error}"))
-                    })??
-                }
-            };
+            answer = Some((get, status, body));
         }
+    }
+
+    /// One step of a conversation. To read a file or a listing takes a while, and the loop must not wait for it.
+    async fn step(
+        &self,
+        source: &Arc<dyn Source>,
+        ask: &Ask,
+        answer: Option<Answer>,
+    ) -> Result<Step, SourceError> {
+        let is_file = answer.as_ref().is_some_and(|(get, ..)| get.file_bytes.is_some());
+        let broken = match ask {
+            Ask::List { .. } => Kind::Halt,
+            _ if is_file => Kind::Never,
+            _ => return step_of(&**source, ask, answer),
+        };
+        let (source, ask) = (source.clone(), ask.clone());
+        let read = self.reader.read(move || step_of(&*source, &ask, answer)).await;
+        read.unwrap_or_else(|| Err(SourceError::new(broken, "reading an answer: its reader broke over it")))
     }
 
     fn waiting(&self) -> MutexGuard<'_, BTreeMap<&'static str, VecDeque<Waiting>>> {
@@ -268,6 +280,16 @@ impl Web {
         let text = format!("asking `{}`: the server does not accept our login (status 401)", self.base);
         SourceError::new(Kind::Halt, text)
             .hint("see `confluence_user` and `confluence_token`; `highwater doctor` says what is missing")
+    }
+}
+
+/// What came back, and for what.
+type Answer = (Get, u16, Vec<u8>);
+
+fn step_of(source: &dyn Source, ask: &Ask, answer: Option<Answer>) -> Result<Step, SourceError> {
+    match answer {
+        None => source.step(ask, Input::Start),
+        Some((get, status, body)) => source.step(ask, Input::Response { get: &get, status, body }),
     }
 }
 

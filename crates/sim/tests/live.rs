@@ -124,6 +124,20 @@ impl Job {
         self.rows("SELECT page FROM page WHERE gone = 0").into_iter().collect()
     }
 
+    /// Goes through the gateway from now on, as a program with tokens, which this file holds.
+    fn through_oauth(&mut self) -> std::path::PathBuf {
+        let path = self.folder.path().join("oauth.json");
+        let held = format!(
+            r#"{{"client_id":"c","client_secret":"secret-of-the-app","refresh_token":"refresh-admin","token_url":"{}/oauth/token"}}"#,
+            self.server.url()
+        );
+        std::fs::write(&path, held).unwrap();
+        self.set("CONFLUENCE_OAUTH", &path.display().to_string());
+        let cloud = self.server.with(|site| site.cloud_id.clone());
+        self.base = format!("{}/ex/confluence/{cloud}/wiki", self.server.url());
+        path
+    }
+
     fn edit(&self, edits: impl IntoIterator<Item = Edit>) {
         for edit in edits {
             let done = self.server.with(|site| {
@@ -351,15 +365,7 @@ fn a_server_with_all_quirks_gives_the_same_graph() {
 fn oauth_tokens_are_kept_before_they_are_used() {
     run(async {
         let mut job = Job::over(small(Deployment::Cloud)).await;
-        let path = job.folder.path().join("oauth.json");
-        let held = format!(
-            r#"{{"client_id":"c","client_secret":"secret-of-the-app","refresh_token":"refresh-admin","token_url":"{}/oauth/token"}}"#,
-            job.server.url()
-        );
-        std::fs::write(&path, &held).unwrap();
-        job.set("CONFLUENCE_OAUTH", &path.display().to_string());
-        let cloud = job.server.with(|site| site.cloud_id.clone());
-        job.base = format!("{}/ex/confluence/{cloud}/wiki", job.server.url());
+        let path = job.through_oauth();
         let refused = job.run(&Limits::default()).await.map(drop).map_err(|error| error.to_string());
         assert!(refused.is_err_and(|error| error.contains("others may read it")), "mode 0644 is refused");
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
@@ -379,6 +385,78 @@ fn oauth_tokens_are_kept_before_they_are_used() {
         let tokens = [b"secret-of-the-app".as_slice(), b"refresh-admin"];
         assert!(tokens.iter().all(|token| !journal.windows(token.len()).any(|part| part == *token)));
     });
+}
+
+/// Programs with OAuth are given points. Where they are few, a run takes longer, and that is all: nothing is asked
+/// before there are points again but what was under way.
+#[test]
+fn a_run_with_few_points_waits_for_more_and_ends_with_the_same_graph() {
+    run(async {
+        let site = generated(Plan { pages: 60, seed: 5, huge: 0 }, Deployment::Cloud);
+        // The points come back with the time, so this clock goes.
+        let server = Server::start(site, 0, true).unwrap();
+        let mut job = Job::beside(server.clone(), true, "admin").await;
+        let path = job.through_oauth();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let points = 150;
+        job.server.with(|site| {
+            site.rates.points_an_hour = Some(points);
+            site.rates.window = Some(1);
+        });
+        job.runs().await;
+        let rates = job.server.with(|site| site.rates.clone());
+        assert!(rates.refused > 0 && rates.points > 2 * points, "the limit was met: {rates:?}");
+        let under_way = 4;
+        assert!(rates.most <= points + under_way * rates.dearest, "{rates:?}");
+        assert!(rates.too_early <= under_way * rates.refused, "{rates:?}");
+        let mut calm = Job::beside(server, true, "admin").await;
+        calm.runs().await;
+        assert_eq!(job.pages(), calm.pages());
+        assert_eq!(job.graph(), calm.graph());
+    });
+}
+
+/// Places above pages are asked for by a search, a few requests for all of them; a restriction of one of them holds
+/// with the next run, as it would if the place were asked alone.
+#[test]
+fn folders_are_asked_for_together_and_who_may_see_what_is_below_follows_them() {
+    run(async {
+        let site = generated(Plan { pages: 300, seed: 4, huge: 0 }, Deployment::Cloud);
+        let mut job = Job::over(site).await;
+        job.runs().await;
+        let alone = |job: &Job| {
+            job.server.with(|site| {
+                let of = |part: &str| {
+                    let asked = site.stats.iter().filter(|(endpoint, _)| endpoint.contains(part));
+                    asked.flat_map(|(_, answers)| answers.values()).sum::<u64>()
+                };
+                of("/folders/") + of("/whiteboards/") + of("/databases/") + of("/restriction/byOperation")
+            })
+        };
+        let folders = job.rows("SELECT layer FROM audience WHERE layer LIKE 'page:%'");
+        assert_eq!(alone(&job), 0, "{folders:?}");
+        let above = |site: &Site| {
+            let mut folders = site.contents().filter(|one| one.kind == Kind::Folder);
+            let folder = folders.find(|one| site.under(one.id).iter().any(|id| is_page(site, *id)));
+            folder.map(|folder| folder.id.0)
+        };
+        let folder = job.server.with(|site| above(site)).unwrap();
+        job.edit([Edit::Restrict {
+            id: folder,
+            read: Some(Named { users: vec![], groups: vec!["grp-people".to_owned()] }),
+            update: None,
+        }]);
+        job.runs().await;
+        let layer = format!("SELECT rule FROM audience WHERE layer = 'page:{folder}'");
+        assert!(job.rows(&layer).concat().contains("people"), "{:?}", job.rows(&layer));
+        job.edit([Edit::Restrict { id: folder, read: Some(Named::default()), update: None }]);
+        job.runs().await;
+        assert!(!job.rows(&layer).concat().contains("people"), "{:?}", job.rows(&layer));
+    });
+}
+
+fn is_page(site: &Site, id: ContentId) -> bool {
+    site.content(id).is_some_and(|one| one.kind == Kind::Page && one.status == Status::Current)
 }
 
 /// A page that breaks the server whenever its body is asked for.

@@ -121,7 +121,7 @@ pub(super) fn read(found: &mut Found, (what, path): (&What, &str), body: &[u8]) 
             }
             None
         }),
-        What::Groups | What::Marks | What::Folder(_) => None,
+        What::Groups | What::Marks | What::Places | What::Witnesses | What::Folder(_) => None,
     };
     read.map_or(Read::Broken, Read::Next)
 }
@@ -180,7 +180,7 @@ fn take(found: &mut Found, content: Content1, kind: Kind) {
     let is_there = content.status.is_empty() || content.status == "current";
     let Some(space) = space.filter(|_| is_there) else { return };
     if let Some(metadata) = content.metadata {
-        found.labels.insert(content.id.clone(), metadata.labels());
+        found.label(&content.id, metadata.labels());
     }
     if let Some(restrictions) = content.restrictions {
         found.rules.insert(content.id.clone(), restrictions.rule());
@@ -190,9 +190,10 @@ fn take(found: &mut Found, content: Content1, kind: Kind) {
     for person in [&author, &editor].into_iter().flatten().filter_map(User::person) {
         found.people.insert(person.key.clone(), person);
     }
+    let above = content.ancestors.as_ref().and_then(|above| above.last());
     let parent = match kind {
-        Kind::Comment => content.ancestors.last().filter(|above| above.kind == "comment"),
-        _ => content.ancestors.last(),
+        Kind::Comment => above.filter(|above| above.kind == "comment"),
+        _ => above,
     };
     let (selection, media_type, size_bytes) = match content.extensions {
         Some(more) => (more.inline_properties, more.media_type, more.file_size),
@@ -200,7 +201,7 @@ fn take(found: &mut Found, content: Content1, kind: Kind) {
     };
     found.nodes.insert(
         content.id,
-        Node {
+        Box::new(Node {
             kind,
             space,
             title: content.title,
@@ -215,6 +216,6 @@ fn take(found: &mut Found, content: Content1, kind: Kind) {
             link: content.links.webui,
             media_type,
             size_bytes,
-        },
+        }),
     );
 }

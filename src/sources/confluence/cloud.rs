@@ -2,7 +2,7 @@
 //! and groups, which v2 does not have.
 
 use super::crawl::{Read, What, after, json, next_of};
-use super::found::{Found, Kind, Node};
+use super::found::{Found, Kind, Node, Place};
 use super::shapes::{self, Content1, Content2, Group, List, Permission, Restrictions, User, time};
 use super::{Wiki, encoded, wants_space};
 use knowledge::audience::Rule;
@@ -15,6 +15,10 @@ const V1: &str = "/rest/api/";
 /// The most that v2 gives at once; 200 is what v1 gives with restrictions.
 const LIMIT: usize = 250;
 const LIMIT_V1: usize = 200;
+/// Pages below a place of each kind that have to show that a search tells places as ancestors.
+const WITNESSES: usize = 10;
+/// The stage in which places are taken in.
+const ADOPTING: usize = 8;
 /// Spaces named in one request: v2 takes up to 100 ids.
 const SPACES: usize = 100;
 /// Keys named in one query, which travels in an address.
@@ -29,18 +33,22 @@ pub(super) const PLACES: [&str; 4] = ["folders", "whiteboards", "databases", "em
 
 /// Notes what a parent is, as its child says: it is asked for as that. A page that was not listed is not asked for: it
 /// is in the bin, archived, or not for us.
-fn note_parent(found: &mut Found, content: &Content2) {
-    let (Some(parent), Some(kind)) = (&content.parent_id, &content.parent_type) else { return };
+fn note_parent(found: &mut Found, parent: Option<&str>, kind: Option<&str>) {
+    let (Some(parent), Some(kind)) = (parent, kind) else { return };
     let place = PLACES.iter().position(|place| place.strip_suffix('s') == Some(kind));
-    let first = match kind.as_str() {
+    let first = match kind {
         "page" => PLACES.len(),
         _ => place.unwrap_or(0),
     };
-    found.place_kinds.entry(parent.clone()).or_insert(first);
+    found.place_kinds.entry(parent.to_owned()).or_insert(first);
 }
 
 /// The requests of a stage; none when all stages are over. A stage may have nothing to ask.
-pub(super) fn stage(wiki: &Wiki, found: &Found, number: usize) -> Option<Vec<(What, String)>> {
+pub(super) fn stage(wiki: &Wiki, found: &mut Found, number: usize) -> Option<Vec<(What, String)>> {
+    if number == ADOPTING {
+        found.adopt_places();
+    }
+    let found = &*found;
     let ids: Vec<&str> = found.spaces.keys().map(String::as_str).collect();
     let lists = |what: What, name: &str, more: &str| {
         let list = |ids: &[&str]| {
@@ -60,16 +68,18 @@ pub(super) fn stage(wiki: &Wiki, found: &Found, number: usize) -> Option<Vec<(Wh
         3 => marks(found),
         4 => lists(What::Pages, "pages", "&status=current"),
         5 => lists(What::Blogs, "blogposts", "&status=current"),
+        6 => places(found),
+        7 => witnesses(found),
         // What stands above a folder may be a folder that nothing is known of: each level is a stage.
-        6..26 => folders(found),
-        26 => missing_marks(found),
-        27 => vec![
+        ADOPTING..28 => folders(found),
+        28 => missing_marks(found),
+        29 => vec![
             (What::Comments, format!("{V2}footer-comments?limit={LIMIT}")),
             (What::Comments, format!("{V2}inline-comments?limit={LIMIT}")),
         ],
-        28 => vec![(What::Files, format!("{V2}attachments?status=current&limit={LIMIT}"))],
-        29 => members(found),
-        30 => people(found),
+        30 => vec![(What::Files, format!("{V2}attachments?status=current&limit={LIMIT}"))],
+        31 => members(found),
+        32 => people(found),
         _ => return None,
     })
 }
@@ -84,16 +94,51 @@ fn spaces(wiki: &Wiki) -> Vec<(What, String)> {
 }
 
 fn marks(found: &Found) -> Vec<(What, String)> {
+    searched(found, &What::Marks, "page,blogpost", "metadata.labels")
+}
+
+/// Searches for all content of these types, with its restrictions and something more.
+fn searched(found: &Found, what: &What, types: &str, more: &str) -> Vec<(What, String)> {
     let keys: Vec<String> =
         found.spaces.values().map(|space| format!("\"{}\"", space.key.as_str().replace('"', ""))).collect();
     let query = |keys: &[String]| {
-        let cql = format!("type in (page,blogpost) and space in ({})", keys.join(","));
+        let cql = encoded(&format!("type in ({types}) and space in ({})", keys.join(",")));
         let expand =
-            "metadata.labels,restrictions.read.restrictions.user,restrictions.read.restrictions.group";
-        let path = format!("{V1}content/search?cql={}&expand={expand}&limit={LIMIT_V1}", encoded(&cql));
-        (What::Marks, path)
+            format!("{more},restrictions.read.restrictions.user,restrictions.read.restrictions.group");
+        (what.clone(), format!("{V1}content/search?cql={cql}&expand={expand}&limit={LIMIT_V1}"))
     };
     keys.chunks(KEYS).map(query).collect()
+}
+
+/// The places that stand above pages, by a search, since no list of v2 holds them. What it does not show is asked for
+/// one by one.
+fn places(found: &Found) -> Vec<(What, String)> {
+    match folders(found).is_empty() {
+        true => Vec::new(),
+        false => searched(found, &What::Places, "folder,whiteboard,database,embed", "ancestors"),
+    }
+}
+
+/// Of a place, only v2 is bound to say what it stands below. What a search shows is believed where it shows the same as
+/// v2 of pages that stand below a place of each kind: a restriction would otherwise be lost with the place that a server
+/// leaves out.
+fn witnesses(found: &Found) -> Vec<(What, String)> {
+    let mut of_kind = [0; PLACES.len()];
+    let mut shows = |node: &Node| {
+        let parent = node.parent.as_ref().filter(|id| found.places.contains_key(*id));
+        let kind = parent.and_then(|id| found.place_kinds.get(id)).copied().unwrap_or(PLACES.len());
+        of_kind.get_mut(kind).is_some_and(|count| {
+            *count += 1;
+            *count <= WITNESSES
+        })
+    };
+    let ids: Vec<&str> =
+        found.nodes.iter().filter(|(_, node)| shows(node)).map(|(id, _)| id.as_str()).collect();
+    if ids.is_empty() {
+        return Vec::new();
+    }
+    let cql = encoded(&format!("id in ({})", ids.join(",")));
+    vec![(What::Witnesses, format!("{V1}content/search?cql={cql}&expand=ancestors&limit={}", ids.len()))]
 }
 
 fn mark(id: &str) -> (What, String) {
@@ -151,7 +196,7 @@ pub(super) fn read(found: &mut Found, (what, path): (&What, &str), body: &[u8]) 
         What::Files => rows(body, V2, |page: Content2| take(found, page, Kind::File)),
         What::Marks => rows(body, V1, |content: Content1| {
             if let Some(metadata) = content.metadata {
-                found.labels.insert(content.id.clone(), metadata.labels());
+                found.label(&content.id, metadata.labels());
             }
             if let Some(restrictions) = content.restrictions {
                 found.rules.insert(content.id, restrictions.rule());
@@ -161,8 +206,19 @@ pub(super) fn read(found: &mut Found, (what, path): (&What, &str), body: &[u8]) 
             found.rules.insert(id.clone(), restrictions.rule());
             None
         }),
-        What::Folder(id) => json(body).map(|place: Content2| {
-            note_parent(found, &place);
+        What::Places => rows(body, V1, |content: Content1| take_place(found, content)),
+        What::Witnesses => rows(body, V1, |content: Content1| {
+            let Some(node) = found.nodes.get(&content.id) else { return };
+            let told = content.ancestors.as_ref().and_then(|above| above.last());
+            match told.map(|above| &above.id) == node.parent.as_ref() {
+                true => found.witnesses.0 += 1,
+                false => found.witnesses.1 += 1,
+            }
+        }),
+        What::Folder(id) => json(body).map(|place: shapes::Place| {
+            note_parent(found, place.parent_id.as_deref(), place.parent_type.as_deref());
+            let rule = found.places.remove(id).and_then(|shown| shown.rule);
+            found.rules.extend(rule.map(|rule| (id.clone(), rule)));
             found.folders.insert(id.clone(), (place.title, place.parent_id));
             None
         }),
@@ -212,6 +268,17 @@ pub(super) fn take_space(found: &mut Found, space: shapes::Space) {
     found.spaces.insert(space.id, Space { key: SpaceKey::new(space.key), name });
 }
 
+/// Takes a place in as a search shows it, if it shows what that stands below.
+fn take_place(found: &mut Found, content: Content1) {
+    let Some(above) = content.ancestors else { return };
+    let parent = above.into_iter().next_back();
+    let kind = parent.as_ref().map(|above| above.kind.as_str());
+    note_parent(found, parent.as_ref().map(|above| above.id.as_str()), kind);
+    let rule = content.restrictions.map(Restrictions::rule).filter(|rule| *rule != Rule::Unknown);
+    let place = Place { title: content.title, parent: parent.map(|above| above.id), rule };
+    found.places.insert(content.id, place);
+}
+
 /// Who may view a space: everybody that holds the right to read it.
 fn rights(found: &mut Found, id: &str, body: &[u8]) -> Option<Option<String>> {
     let key = found.key_of(Some(id))?;
@@ -236,7 +303,7 @@ fn rights(found: &mut Found, id: &str, body: &[u8]) -> Option<Option<String>> {
 }
 
 fn take(found: &mut Found, content: Content2, kind: Kind) {
-    note_parent(found, &content);
+    note_parent(found, content.parent_id.as_deref(), content.parent_type.as_deref());
     let on = content.page_id.or(content.blog_post_id);
     let space = match kind {
         Kind::Page | Kind::Blog => found.key_of(content.space_id.as_deref()),
@@ -249,7 +316,7 @@ fn take(found: &mut Found, content: Content2, kind: Kind) {
     let version = content.version;
     found.nodes.insert(
         content.id,
-        Node {
+        Box::new(Node {
             kind,
             space,
             title: content.title,
@@ -267,6 +334,6 @@ fn take(found: &mut Found, content: Content2, kind: Kind) {
             link: content.links.webui,
             media_type: content.media_type,
             size_bytes: content.file_size,
-        },
+        }),
     );
 }

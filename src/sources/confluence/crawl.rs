@@ -31,6 +31,10 @@ pub(super) enum What {
     Marks,
     /// The restrictions of one.
     Mark(String),
+    /// Places in the tree that are no pages: many at once.
+    Places,
+    /// Pages that show whether places are told as ancestors.
+    Witnesses,
     /// A place in the tree that is no page.
     Folder(String),
     Comments,
@@ -50,7 +54,9 @@ impl What {
             What::Pages => "list of pages that cannot be read".to_owned(),
             What::Blogs => "list of blog posts that cannot be read".to_owned(),
             What::Marks | What::Mark(_) => "restrictions that cannot be read (nobody passes)".to_owned(),
-            What::Folder(_) => "place above a page that cannot be read (nobody passes)".to_owned(),
+            What::Places | What::Witnesses | What::Folder(_) => {
+                "place above a page that cannot be read (nobody passes)".to_owned()
+            }
             What::Comments => "list of comments that cannot be read".to_owned(),
             What::Files => "list of attached files that cannot be read".to_owned(),
             What::Users(_) => "names of people that cannot be read".to_owned(),
@@ -141,6 +147,10 @@ impl Crawl {
             let text = format!("listing the spaces of `{}`: {why}", self.wiki.base);
             return Err(SourceError::new(Kind::Halt, text).hint("`highwater doctor` says what is missing"));
         }
+        if matches!(what, What::Places | What::Witnesses) {
+            // What they would have told is asked for one by one.
+            return Ok(());
+        }
         if let What::Folder(id) = what {
             // It may be a place of another kind.
             let asked = self.found.place_kinds.entry(id.clone()).or_default();
@@ -160,7 +170,7 @@ impl Crawl {
     fn go_on(&mut self) {
         while self.todo.is_empty() {
             let more = match self.wiki.is_cloud {
-                true => cloud::stage(&self.wiki, &self.found, self.stage),
+                true => cloud::stage(&self.wiki, &mut self.found, self.stage),
                 false => center::stage(&self.wiki, &self.found, self.stage),
             };
             let Some(more) = more else { return };

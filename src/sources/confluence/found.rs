@@ -37,6 +37,21 @@ pub(super) struct Node {
     pub(super) size_bytes: Option<u64>,
 }
 
+impl Node {
+    /// As what it is listed; none if it is not.
+    fn page_kind(&self) -> Option<PageKind> {
+        let on = self.on.as_ref().map(PageId::new);
+        Some(match self.kind {
+            Kind::Page => PageKind::Page,
+            Kind::Blog => PageKind::BlogPost,
+            Kind::Comment => PageKind::Comment { on: on?, quoted: self.quoted.clone() },
+            // What has no text that is read is listed with its page, and that is all.
+            Kind::File if !is_read(&self.title, self.media_type.as_deref(), self.size_bytes) => return None,
+            Kind::File => PageKind::Attachment { on: on?, media_type: self.media_type.clone(), digest: None },
+        })
+    }
+}
+
 /// What kind of content it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -44,6 +59,15 @@ pub(super) enum Kind {
     Blog,
     Comment,
     File,
+}
+
+/// A place in the tree that is no page, as a search shows it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place {
+    pub(super) title: String,
+    pub(super) parent: Option<String>,
+    /// None where its restrictions were not shown.
+    pub(super) rule: Option<Rule>,
 }
 
 /// What has been found.
@@ -61,10 +85,16 @@ pub(super) struct Found {
     /// By the server's own id.
     pub(super) spaces: BTreeMap<String, Space>,
     pub(super) space_rules: BTreeMap<String, Rule>,
-    pub(super) nodes: BTreeMap<String, Node>,
+    /// Boxed: a map keeps twice the room of what it holds, and this is the bulk of a listing.
+    pub(super) nodes: BTreeMap<String, Box<Node>>,
     /// Places in the tree that are no pages: what they are called, and what they stand below.
     pub(super) folders: BTreeMap<String, (String, Option<String>)>,
+    /// The same as a search shows them, above pages or not, until they are taken in.
+    pub(super) places: BTreeMap<String, Place>,
+    /// Pages below a place whose ancestors, as a search shows them, end with that place; and those whose do not.
+    pub(super) witnesses: (usize, usize),
     pub(super) rules: BTreeMap<String, Rule>,
+    /// Of those that have any.
     pub(super) labels: BTreeMap<String, Vec<String>>,
     pub(super) people: BTreeMap<PersonKey, Person>,
     /// Names of groups by the server's own id.
@@ -74,11 +104,28 @@ pub(super) struct Found {
     pub(super) skipped: Skipped,
 }
 
-/// A complete listing.
+/// A complete listing. What a page of it is like is made up when its turn comes: all of them at once take several times
+/// what was found.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
-    pub(super) pages: Vec<PageRef>,
+    found: Found,
+    files: BTreeMap<String, Vec<Attachment>>,
+    /// What is listed, in order.
+    ids: Vec<String>,
+    history: u32,
     pub(super) around: Around,
+}
+
+impl Listing {
+    /// How many pages it has.
+    pub(super) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// One of them.
+    pub(super) fn page(&self, at: usize) -> Option<PageRef> {
+        self.found.page_ref(self.ids.get(at)?, &self.files, self.history)
+    }
 }
 
 impl Found {
@@ -102,6 +149,34 @@ impl Found {
         let folders = self.folders.values().filter_map(|(_, parent)| parent.as_ref());
         let is_unknown = |id: &&String| !self.nodes.contains_key(*id) && !self.folders.contains_key(*id);
         pages.chain(folders).filter(is_unknown).cloned().collect()
+    }
+
+    /// Notes the labels of a page.
+    pub(super) fn label(&mut self, id: &str, labels: Vec<String>) {
+        match labels.is_empty() {
+            true => drop(self.labels.remove(id)),
+            false => drop(self.labels.insert(id.to_owned(), labels)),
+        }
+    }
+
+    /// Takes in the places that stand above a page, from what a search showed, if it shows what they stand below.
+    pub(super) fn adopt_places(&mut self) {
+        let (good, bad) = self.witnesses;
+        if good == 0 || bad > 0 {
+            return;
+        }
+        loop {
+            let above = self.unknown_parents();
+            let shown: Vec<_> =
+                above.into_iter().filter_map(|id| self.places.remove(&id).map(|it| (id, it))).collect();
+            if shown.is_empty() {
+                return;
+            }
+            for (id, Place { title, parent, rule }) in shown {
+                self.rules.extend(rule.map(|rule| (id.clone(), rule)));
+                self.folders.insert(id, (title, parent));
+            }
+        }
     }
 
     /// Groups that any rule names.
@@ -129,9 +204,8 @@ impl Found {
 
     /// The listing.
     pub(super) fn listing(mut self, history: u32) -> Listing {
-        let files = self.files();
-        let pages: Vec<PageRef> =
-            self.nodes.iter().filter_map(|(id, node)| self.page_ref(id, node, &files, history)).collect();
+        let listed = self.nodes.iter().filter(|(_, node)| node.page_kind().is_some());
+        let ids = listed.map(|(id, _)| id.clone()).collect();
         let folders = self.folders.iter().map(|(id, (_, parent))| Folder {
             id: PageId::new(id.as_str()),
             parent: parent.as_ref().map(PageId::new),
@@ -142,9 +216,9 @@ impl Found {
             folders: folders.collect(),
             groups: self.groups(),
             people: std::mem::take(&mut self.people).into_values().collect(),
-            skipped: self.skipped,
+            skipped: std::mem::take(&mut self.skipped),
         };
-        Listing { pages, around }
+        Listing { files: self.files(), ids, history, around, found: self }
     }
 
     fn groups(&self) -> Vec<Group> {
@@ -171,11 +245,11 @@ impl Found {
     }
 
     /// Files by what they are attached to, sorted by name.
-    fn files(&self) -> BTreeMap<&str, Vec<Attachment>> {
-        let mut files: BTreeMap<&str, Vec<Attachment>> = BTreeMap::new();
+    fn files(&self) -> BTreeMap<String, Vec<Attachment>> {
+        let mut files: BTreeMap<String, Vec<Attachment>> = BTreeMap::new();
         for node in self.nodes.values().filter(|node| node.kind == Kind::File) {
             let Some(on) = &node.on else { continue };
-            files.entry(on).or_default().push(Attachment {
+            files.entry(on.clone()).or_default().push(Attachment {
                 name: node.title.clone(),
                 media_type: node.media_type.clone(),
                 size_bytes: node.size_bytes,
@@ -204,13 +278,8 @@ impl Found {
         titles
     }
 
-    fn page_ref(
-        &self,
-        id: &str,
-        node: &Node,
-        files: &BTreeMap<&str, Vec<Attachment>>,
-        history: u32,
-    ) -> Option<PageRef> {
+    fn page_ref(&self, id: &str, files: &BTreeMap<String, Vec<Attachment>>, history: u32) -> Option<PageRef> {
+        let node = self.nodes.get(id)?;
         let page = self.shell(id, node, files)?;
         let locator = serde_json::to_string(&page).ok()?;
         let oldest = node.version.saturating_sub(history).max(1);
@@ -233,16 +302,8 @@ impl Found {
     }
 
     /// A page with everything but its body.
-    fn shell(&self, id: &str, node: &Node, files: &BTreeMap<&str, Vec<Attachment>>) -> Option<RawPage> {
-        let on = node.on.as_ref().map(PageId::new);
-        let kind = match node.kind {
-            Kind::Page => PageKind::Page,
-            Kind::Blog => PageKind::BlogPost,
-            Kind::Comment => PageKind::Comment { on: on?, quoted: node.quoted.clone() },
-            // What has no text that is read is listed with its page, and that is all.
-            Kind::File if !is_read(&node.title, node.media_type.as_deref(), node.size_bytes) => return None,
-            Kind::File => PageKind::Attachment { on: on?, media_type: node.media_type.clone(), digest: None },
-        };
+    fn shell(&self, id: &str, node: &Node, files: &BTreeMap<String, Vec<Attachment>>) -> Option<RawPage> {
+        let kind = node.page_kind()?;
         let above = match node.kind {
             Kind::Comment | Kind::File => node.on.as_deref(),
             _ => node.parent.as_deref(),

@@ -79,7 +79,7 @@ impl Confluence {
         let Sweep::Listed(listing) = at else {
             return Err(SourceError::new(Kind::Changed, "listing the wiki: it is not listed yet"));
         };
-        let listed = slice(cursor, listing.pages.len(), &listing.around, |at| listing.pages[at].clone())?;
+        let listed = slice(cursor, listing.len(), &listing.around, |at| listing.page(at))?;
         if listed.next.is_none() {
             // All of it is handed over, and most of a run is still to come.
             *held = None;

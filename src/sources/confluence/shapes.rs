@@ -183,6 +183,19 @@ pub(super) struct Content2 {
     pub(super) links: Links,
 }
 
+/// A place in the tree that is no page (v2). What it does not need is not read: a folder's time of creation is a number
+/// where all else has text.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Place {
+    #[serde(default)]
+    pub(super) title: String,
+    #[serde(default, deserialize_with = "maybe_id")]
+    pub(super) parent_id: Option<String>,
+    #[serde(default)]
+    pub(super) parent_type: Option<String>,
+}
+
 /// The words an inline comment is attached to; both spellings are met.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -214,8 +227,9 @@ pub(super) struct Content1 {
     pub(super) version: Version,
     #[serde(default)]
     pub(super) history: Option<History>,
+    /// None where they were not asked for, or are not given.
     #[serde(default)]
-    pub(super) ancestors: Vec<Ancestor>,
+    pub(super) ancestors: Option<Vec<Ancestor>>,
     #[serde(default)]
     pub(super) metadata: Option<Metadata>,
     #[serde(default)]

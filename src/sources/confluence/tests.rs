@@ -63,7 +63,7 @@ const PAGES: (&str, u16, &str) = (
 const FOLDER: (&str, u16, &str) =
     ("/api/v2/folders/50", 200, r#"{"id":"50","title":"Shelf","parentId":"1","parentType":"page"}"#);
 const MARKS: (&str, u16, &str) = (
-    "content/search?cql=type%20in",
+    "content/search?cql=type%20in%20%28page",
     200,
     r#"{"results":[{"id":"1","metadata":{"labels":{"results":[{"name":"b"},{"name":"a"}]}},
         "restrictions":{"read":{"restrictions":{"user":{"results":[]},"group":{"results":[{"name":"staff","id":"g1"}]}}}}}]}"#,
@@ -114,6 +114,38 @@ fn a_cloud_is_listed_with_its_tree_its_labels_and_who_may_see_what() {
     assert_eq!(rule_of(&listed, &page("2")), None, "asked for alone, it is free");
     assert_eq!(listed.groups[0].members, [PersonKey::new("a1")].into());
     assert!(!listed.incomplete && listed.next.is_none());
+}
+
+/// A search that shows folder 50 below page 1, restricted to `staff`.
+const PLACES: (&str, u16, &str) = (
+    "type%20in%20%28folder",
+    200,
+    r#"{"results":[{"id":"50","title":"Shelf","ancestors":[{"id":"1","type":"page"}],
+        "restrictions":{"read":{"restrictions":{"user":{"results":[]},"group":{"results":[{"name":"staff","id":"g1"}]}}}}},
+        {"id":"51","title":"Nothing is below","ancestors":[],"restrictions":{"read":{"restrictions":{"user":{"results":[]},"group":{"results":[]}}}}}]}"#,
+);
+
+#[test]
+fn places_of_a_search_are_believed_where_pages_below_them_bear_witness() {
+    let witness =
+        |above: &str| format!(r#"{{"results":[{{"id":"2","title":"Below","ancestors":{above}}}]}}"#);
+    let staff = Rule::Only { users: [].into(), groups: ["staff".to_owned()].into() };
+    let (whole, without) = (
+        witness(r#"[{"id":"1","type":"page"},{"id":"50","type":"folder"}]"#),
+        witness(r#"[{"id":"1","type":"page"}]"#),
+    );
+    for (told, is_asked_alone) in [(whole.as_str(), false), (without.as_str(), true), ("{}", true)] {
+        let told = ("id%20in%20%282%29", 200, told);
+        // Where it is asked alone, it stands elsewhere: that is what counts.
+        let folder =
+            ("folders/50", 200, r#"{"id":"50","title":"Shelf","parentId":null,"createdAt":1767323045000}"#);
+        let (listed, asked) = listed(&confluence(true), &[SPACE, PAGES, folder, PLACES, told, MARKS, FREE]);
+        assert_eq!(asked.iter().any(|path| path.contains("folders/50")), is_asked_alone, "{asked:?}");
+        let parent = (!is_asked_alone).then(|| PageId::new("1"));
+        assert_eq!(listed.folders, [knowledge::page::Folder { id: PageId::new("50"), parent }]);
+        assert_eq!(rule_of(&listed, &page("50")), Some(staff.clone()), "either way");
+        assert!(!asked.iter().any(|path| path.contains("content/50/restriction")), "{asked:?}");
+    }
 }
 
 #[test]

@@ -130,7 +130,9 @@ fn admitted(
         Door::V2 => refusal.in_v2(),
         Door::V1 | Door::Download => refusal.in_v1(site.is_cloud()),
     });
-    Ok(finished(site, way, &befallen, response))
+    let reads = ["GET", "HEAD"].contains(&request.method.as_str());
+    let objects = if reads { response.objects } else { 0 };
+    Ok(finished(site, way, &befallen, Response { objects, ..response }))
 }
 
 /// Who does not say who they are, or is not believed.

@@ -38,6 +38,7 @@ fn stats(site: &Site) -> Value {
         "refused": all().filter(|(status, _)| **status >= 400).map(|(_, count)| count).sum::<u64>(),
         "too_early": site.rates.too_early,
         "points": site.rates.points,
+        "most_points": site.rates.most,
         "orders_left": site.quirks.left(),
         "endpoints": site.stats,
     })
@@ -92,12 +93,14 @@ fn quirks(site: &mut Site, request: &Request) -> Answer {
     Ok(Response::empty(204))
 }
 
-/// `{"a-minute": 300, "points-an-hour": 65000, "hint": "seconds"}`; what is not named is not limited.
+/// `{"a-minute": 300, "points-an-hour": 65000, "window-seconds": 3600, "hint": "seconds"}`; what is not named is not
+/// limited.
 fn rates(site: &mut Site, request: &Request) -> Answer {
     let body = request.json()?;
     let hint = body["hint"].as_str().unwrap_or("seconds");
     let hint = Hint::read(hint).ok_or_else(|| Refusal::new(400, format!("no hint `{hint}`")))?;
     site.rates = Rates::new(body["a-minute"].as_u64(), body["points-an-hour"].as_u64(), hint);
+    site.rates.window = body["window-seconds"].as_i64().filter(|seconds| *seconds > 0);
     Ok(Response::empty(204))
 }
 

@@ -1,5 +1,6 @@
-//! What a site lets through: so many requests a minute from anybody, and points an hour for programs with OAuth. It
-//! must not know what is asked for; an answer says how many objects it holds.
+//! What a site lets through: so many requests a minute from anybody, and points an hour for programs with OAuth: one
+//! for a request, and one for each object of what it reads; people, groups and rights count for two. It must not know
+//! what is asked for; an answer says how many objects it holds.
 
 use super::access::Way;
 use super::exchange::Response;
@@ -40,6 +41,8 @@ pub struct Rates {
     pub a_minute: Option<u64>,
     /// Points in an hour.
     pub points_an_hour: Option<u64>,
+    /// Seconds that the hour of the points has; a test does not wait for a whole one.
+    pub window: Option<i64>,
     /// How a refusal says when to come again.
     pub hint: Hint,
     /// Requests that were let in although a refusal had asked to wait until later.
@@ -48,10 +51,18 @@ pub struct Rates {
     pub refused: u64,
     /// Points charged in all.
     pub points: u64,
+    /// The most that was charged in one hour.
+    pub most: u64,
+    /// The most that was charged for one request.
+    pub dearest: u64,
+    now: Timestamp,
     wait_until: Option<Timestamp>,
     minute: (i64, u64),
     hour: (i64, u64),
 }
+
+/// The name of the limit on points.
+const QUOTA: &str = "tenant-app-quota";
 
 impl Rates {
     /// So many requests in a minute, so many points in an hour.
@@ -61,7 +72,8 @@ impl Rates {
 
     /// Lets a request in, or says why not.
     pub fn admit(&mut self, now: Timestamp, way: Way) -> Option<Response> {
-        let (minute, hour) = (now.as_second() / 60, now.as_second() / 3600);
+        let (minute, hour) = (now.as_second() / 60, now.as_second() / self.window());
+        self.now = now;
         if self.minute.0 != minute {
             self.minute = (minute, 0);
         }
@@ -71,7 +83,7 @@ impl Rates {
         self.too_early += u64::from(self.wait_until.is_some_and(|until| now < until));
         let over_points = way == Way::Oauth && self.points_an_hour.is_some_and(|limit| self.hour.1 >= limit);
         let until = match (over_points, self.a_minute) {
-            (true, _) => (hour + 1) * 3600,
+            (true, _) => self.reset(),
             (false, Some(limit)) if self.minute.1 >= limit => (minute + 1) * 60,
             _ => {
                 self.minute.1 += 1;
@@ -83,8 +95,40 @@ impl Rates {
         if matches!(self.hint, Hint::Seconds | Hint::Date) {
             self.wait_until = Some(now + wait);
         }
-        let why = if over_points { "confluence-quota-tenant-based" } else { "confluence-burst-based" };
-        Some(too_many(now, wait, self.hint).with("RateLimit-Reason", why))
+        let refused = too_many(now, wait, self.hint);
+        Some(match over_points {
+            true => self.left(refused).with("RateLimit-Reason", "confluence-quota-tenant-based"),
+            false => refused.with("RateLimit-Reason", "confluence-burst-based"),
+        })
+    }
+
+    fn window(&self) -> i64 {
+        self.window.unwrap_or(3600)
+    }
+
+    /// When the points are all there again.
+    fn reset(&self) -> i64 {
+        (self.hour.0 + 1) * self.window()
+    }
+
+    /// What is left of the points, in the headers of an answer.
+    fn left(&self, response: Response) -> Response {
+        let Some(limit) = self.points_an_hour else { return response };
+        let left = limit.saturating_sub(self.hour.1);
+        let seconds = self.reset() - self.now.as_second();
+        let mut response = response
+            .with("Beta-RateLimit-Policy", format!("\"{QUOTA}\";q={limit};w={}", self.window()))
+            .with("Beta-RateLimit", format!("\"{QUOTA}\";r={left};t={seconds}"));
+        // Of two limits, these speak of the one on requests.
+        if self.a_minute.is_none() {
+            let reset = Timestamp::from_second(self.reset()).unwrap_or_default();
+            response = response
+                .with("X-RateLimit-Limit", limit.to_string())
+                .with("X-RateLimit-Remaining", left.to_string())
+                .with("X-RateLimit-Reset", reset.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        }
+        let is_near = left * 5 < limit && response.header("X-RateLimit-NearLimit").is_none();
+        if is_near { response.with("X-RateLimit-NearLimit", "true") } else { response }
     }
 
     /// Charges an answer, and says in its headers what is left.
@@ -106,13 +150,9 @@ impl Rates {
         let points = 1 + response.objects;
         self.points += points;
         self.hour.1 += points;
-        let Some(limit) = self.points_an_hour else { return response };
-        let left = limit.saturating_sub(self.hour.1);
-        let near = left * 5 < limit && response.header("X-RateLimit-NearLimit").is_none();
-        response = response
-            .with("Beta-RateLimit-Policy", format!("\"tenant-app-quota\";q={limit};w=3600"))
-            .with("Beta-RateLimit", format!("\"tenant-app-quota\";r={left}"));
-        if near { response.with("X-RateLimit-NearLimit", "true") } else { response }
+        self.most = self.most.max(self.hour.1);
+        self.dearest = self.dearest.max(points);
+        self.left(response)
     }
 }
 
@@ -161,10 +201,15 @@ mod tests {
         let big = Response { objects: 250, ..Response::empty(200) };
         assert!(rates.admit(at(0), Way::Oauth).is_none());
         let first = rates.charge(Way::Oauth, big.clone());
-        assert_eq!(first.header("beta-ratelimit"), Some("\"tenant-app-quota\";r=49"));
+        assert_eq!(first.header("beta-ratelimit"), Some("\"tenant-app-quota\";r=49;t=3600"));
         assert_eq!(first.header("x-ratelimit-nearlimit"), Some("true"));
         rates.charge(Way::Oauth, big);
-        assert_eq!(rates.admit(at(100), Way::Oauth).unwrap().header("retry-after"), Some("3500"));
+        assert_eq!((rates.most, rates.dearest), (502, 251));
+        let refused = rates.admit(at(100), Way::Oauth).unwrap();
+        assert_eq!(refused.header("retry-after"), Some("3500"));
+        assert_eq!(refused.header("beta-ratelimit"), Some("\"tenant-app-quota\";r=0;t=3500"));
+        assert_eq!(refused.header("x-ratelimit-reset"), Some("1970-01-01T01:00:00Z"));
+        assert_eq!(refused.header("x-ratelimit-nearlimit"), Some("true"));
         assert!(rates.admit(at(100), Way::Basic).is_none(), "API tokens are charged nothing");
     }
 }
