@@ -27,7 +27,7 @@ use knowledge::record::{Listed, Record};
 use knowledge::time::{Timestamp, parse};
 use serde_json::Value;
 use servers::{Place, talk};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use tempfile::TempDir;
