@@ -435,6 +435,8 @@ fn restrictions_become_layers_and_what_is_left_open_denies() {
     };
     let objects = [
         (5..=9).map(|id| page(id, "")).collect::<String>(),
+        // Below what no export tells, such as a folder, which may be closed to anybody.
+        page(10, "<property name=\"parent\" class=\"Page\"><id name=\"id\">404</id></property>"),
         set(50, "View", 5, "")
             + &member(60, 50, user)
             + &member(61, 50, "<property name=\"groupName\">sec</property>"),
@@ -458,8 +460,12 @@ fn restrictions_become_layers_and_what_is_left_open_denies() {
     let space = LayerId::Space(SpaceKey::new("OPS"));
     let at = |id: &str| LayerId::Page(PageId::new(id));
     let found = layers("");
-    let expected =
-        [(space.clone(), Rule::Unknown), (at("5"), only(&["u1"], &["sec"])), (at("8"), Rule::Unknown)];
+    let expected = [
+        (space.clone(), Rule::Unknown),
+        (at("5"), only(&["u1"], &["sec"])),
+        (at("8"), Rule::Unknown),
+        (at("10"), Rule::Unknown),
+    ];
     assert_eq!(found, expected);
     assert_eq!(
         layers(&view("<property name=\"group\">staff</property>"))[0],

@@ -129,6 +129,25 @@ impl Model {
         }
     }
 
+    /// A model that always answers, at once, and whose word on a chunk or a pair follows from that alone.
+    pub fn oracle() -> Self {
+        Self {
+            seed: 0,
+            endpoints: vec![Allowance { max_concurrency: 64, ..Allowance::default() }],
+            embedder: Allowance::default(),
+            broken: 0,
+            failing: 0,
+            storms: false,
+            by_pack: false,
+            slow_for_some: false,
+            longest_ms: (1, 1),
+            far: false,
+            dense: 430,
+            poison: None,
+            counting: Counting::Truly,
+        }
+    }
+
     /// Some chunks always fail for now.
     pub fn fails_some(&self) -> bool {
         self.poison == Some(Poison::Failing)

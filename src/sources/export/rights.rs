@@ -71,6 +71,8 @@ fn pages(wiki: &Wiki, skipped: &mut Skipped) -> Vec<Layer> {
             None => {}
         }
     }
+    // What stands above it may be closed to anybody: it is a folder, which no export tells, or not current any more.
+    rules.extend(wiki.below_unknown().map(|page| (page, Rule::Unknown)));
     let listed = rules.into_iter().filter(|(owner, _)| wiki.page(*owner).is_some());
     listed.map(|(owner, rule)| Layer { id: LayerId::Page(PageId::new(owner.to_string())), rule }).collect()
 }

@@ -232,16 +232,20 @@ impl Wiki {
     }
 
     fn check_parents(&self, skipped: &mut Skipped) {
-        for page in &self.pages {
-            let content = self.content(page.current);
-            let lost = content.parent.is_some_and(|parent| self.page(parent).is_none());
-            if content.kind == Class::Page && lost {
-                skipped.add("parent page that is not listed");
-            }
-            if content.body.is_none() {
-                skipped.add("page without a body (listed as empty)");
-            }
-        }
+        let lost = self.below_unknown().count();
+        skipped.count("place above a page that is not in the export (nobody passes)", lost as u32);
+        let empty = self.pages.iter().filter(|page| self.content(page.current).body.is_none()).count();
+        skipped.count("page without a body (listed as empty)", empty as u32);
+    }
+
+    /// Pages right below something that is not listed, or that is said to be below itself.
+    pub(crate) fn below_unknown(&self) -> impl Iterator<Item = u64> + '_ {
+        let pages = self.pages.iter().map(|page| self.content(page.current));
+        let is_lost = |content: &&Content| {
+            let lost = |parent: u64| parent == content.id || self.page(parent).is_none();
+            content.kind == Class::Page && content.parent.is_some_and(lost)
+        };
+        pages.filter(is_lost).map(|content| content.id)
     }
 
     fn hang_labels(&mut self) {

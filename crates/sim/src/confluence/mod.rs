@@ -2,7 +2,8 @@
 //!
 //! `site` is what it holds, `edits` what people do to it, `answer` the one door for requests, `server` a socket around
 //! that door. `quirks` and `rates` are how it misbehaves and what it lets through; `control` switches them from
-//! outside. What it is worth is judged by clients that nobody here wrote, in `tests/fidelity.rs`.
+//! outside. `export` writes a space as Confluence exports it. What it is worth is judged by clients that nobody here
+//! wrote, in `tests/fidelity.rs`.
 
 pub mod access;
 pub mod answer;
@@ -12,6 +13,7 @@ mod control;
 mod cql;
 pub mod edits;
 pub mod exchange;
+pub mod export;
 pub mod generated;
 pub mod loading;
 pub mod quirks;
