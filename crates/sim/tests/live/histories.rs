@@ -6,7 +6,7 @@ use sim::confluence::edits::Creation;
 /// Names: two spellings of one, and two that differ from it by so much that no rule joins them. The oracle takes the first
 /// of these for the same and the other for another.
 const SYSTEMS: [&str; 6] =
-    ["Ledger-Core", "ledger-core", "Ledger-Coress", "Ledger-Corexy", "Billing-Store", "Mail-Relay"];
+    ["Ledger-Kernel", "ledger-kernel", "Ledger-Kernelss", "Ledger-Kernelxy", "Billing-Store", "Mail-Relay"];
 
 /// A random edit of a wiki that is there.
 fn edit(rng: &mut Rng, site: &Site) -> Option<Edit> {
