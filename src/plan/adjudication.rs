@@ -21,7 +21,8 @@ pub(super) fn settle(state: &State, asks: Option<&Asks>, epoch: &Gathered) -> Re
     }
     let weighed = weigh(state, asks, epoch)?;
     let Some(asks) = asks.filter(|_| !weighed.round.questions.is_empty()) else {
-        return Ok(Some(Record::Resolved(Resolved { epoch: epoch.epoch, changes: weighed.changes })));
+        let (changes, left_out) = (weighed.changes, weighed.round.left_out());
+        return Ok(Some(Record::Resolved(Resolved { epoch: epoch.epoch, changes, left_out })));
     };
     let packs = pack(state, weighed.round.questions)?.into_iter();
     let matter = |questions| Matter::Questions { epoch: epoch.epoch, questions };

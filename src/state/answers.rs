@@ -169,16 +169,21 @@ pub(super) fn understood(step: &Step<'_>, understood: &Understood) -> Result<()>
         )?;
     }
     understood.summaries.iter().try_for_each(|summary| super::summaries::apply(step, pack, summary))?;
-    for (what, count) in &understood.doubts {
-        step.run(
-            "INSERT INTO doubt VALUES (?1, ?2) ON CONFLICT (what) DO UPDATE SET count = count + ?2",
-            params![what, count],
-        )?;
-    }
+    note_doubts(step, &understood.doubts)?;
     step.run(
         "UPDATE pack SET standing = 'understood', reply = NULL, matter = NULL WHERE pack = ?1",
         [pack.as_bytes()],
     )
+}
+
+/// Counts what was not believed, or was left out.
+pub(super) fn note_doubts(step: &Step<'_>, doubts: &BTreeMap<String, u32>) -> Result<()> {
+    doubts.iter().try_for_each(|(what, count)| {
+        step.run(
+            "INSERT INTO doubt VALUES (?1, ?2) ON CONFLICT (what) DO UPDATE SET count = count + ?2",
+            params![what, count],
+        )
+    })
 }
 
 /// An epoch is done: what was still to be asked for it is not asked any more.

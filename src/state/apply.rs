@@ -135,6 +135,7 @@ fn apply_record(step: &Step<'_>, record: &Record) -> Result<()> {
         Record::Gathered(gathered) => apply_gathered(step, gathered),
         Record::Resolved(resolved) => {
             changes::apply(step, &resolved.changes)?;
+            answers::note_doubts(step, &resolved.left_out)?;
             answers::resolved(step, resolved.epoch)?;
             step.run("UPDATE epoch SET resolved_seq = ?2 WHERE epoch = ?1", params![resolved.epoch, step.seq])
         }

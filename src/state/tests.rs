@@ -175,7 +175,7 @@ fn small_history() -> Vec<Segment<Record>> {
     let (chunk, cut) = cut("p1");
     let gathered =
         Gathered { epoch: 1, sweep: 1, first: 0, end: 1, resolver: 1, extractor: None, alike: Vec::new() };
-    let resolved = Resolved { epoch: 1, changes: changes(chunk) };
+    let resolved = Resolved { epoch: 1, changes: changes(chunk), left_out: Default::default() };
     vec![
         segment(1, vec![listed(&[("p1", "a")], &[("u1", "Ann Example")])]),
         segment(2, vec![worklist(&["p1"])]),
@@ -318,7 +318,12 @@ fn names_that_mean_the_same_are_noted_and_kept_apart() {
             kind: Kind::THING,
         });
     }
-    state.apply(&segment(2, vec![Record::Resolved(Resolved { epoch: 1, changes: all })])).unwrap();
+    state
+        .apply(&segment(
+            2,
+            vec![Record::Resolved(Resolved { epoch: 1, changes: all, left_out: Default::default() })],
+        ))
+        .unwrap();
     let before = state.dump().unwrap();
     use crate::embedders::Embedder as _;
     let embedder = crate::embedders::builtin::Builtin;
@@ -358,7 +363,12 @@ fn a_fact_follows_the_supports_of_those_folded_into_it() {
     support.valid_at = parse("2024-11-15");
     let later = vec![Change::Support(support)];
     for (seq, changes) in [(7, folded), (8, later)] {
-        state.apply(&segment(seq, vec![Record::Resolved(Resolved { epoch: 1, changes })])).unwrap();
+        state
+            .apply(&segment(
+                seq,
+                vec![Record::Resolved(Resolved { epoch: 1, changes, left_out: Default::default() })],
+            ))
+            .unwrap();
     }
     let valid_at: Option<String> = state
         .connection()
@@ -443,7 +453,7 @@ fn what_contradicts_a_fact_ends_it_until_its_own_text_goes() {
     all.push(contradict(red, blue, true));
     all.push(Change::Fold { fact: again, into: Some(red) });
     let mut resolved = |seq, changes| {
-        let resolved = Record::Resolved(Resolved { epoch: 1, changes });
+        let resolved = Record::Resolved(Resolved { epoch: 1, changes, left_out: Default::default() });
         state.apply(&segment(seq, vec![resolved])).unwrap();
         (spells_of(&state, red), spells_of(&state, blue))
     };
@@ -527,7 +537,13 @@ fn a_summary_is_asked_for_with_the_names_that_its_audience_may_read() {
         segment(1, vec![listed(&[("p1", "a"), ("p2", "a")], &[("u1", "Ann Example")])]),
         segment(2, vec![Record::AudienceChanged { layers: vec![restricted] }, worklist(&["p1", "p2"])]),
         segment(4, vec![fetched("p1"), open.1, fetched("p2"), closed.1]),
-        segment(8, vec![Record::Gathered(gathered), Record::Resolved(Resolved { epoch: 1, changes: said })]),
+        segment(
+            8,
+            vec![
+                Record::Gathered(gathered),
+                Record::Resolved(Resolved { epoch: 1, changes: said, left_out: Default::default() }),
+            ],
+        ),
     ] {
         state.apply(&segment).unwrap();
     }

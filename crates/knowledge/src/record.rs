@@ -529,4 +529,7 @@ pub struct Resolved {
     pub epoch: u32,
     /// The changes, in the order to apply them.
     pub changes: Vec<Change>,
+    /// What nobody was asked about because of a cap, in words, with how often.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_out: BTreeMap<String, u32>,
 }

@@ -339,7 +339,13 @@ fn secret(
     let (small, large) = (facts[0].min(facts[1]), facts[0].max(facts[1]));
     all.push(Change::Fold { fact: large, into: Some(small) });
     all.extend(more(&secret));
-    secret.state.apply(&segment(7, vec![Record::Resolved(Resolved { epoch: 1, changes: all })])).unwrap();
+    secret
+        .state
+        .apply(&segment(
+            7,
+            vec![Record::Resolved(Resolved { epoch: 1, changes: all, left_out: Default::default() })],
+        ))
+        .unwrap();
     secret
 }
 

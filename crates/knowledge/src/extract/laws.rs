@@ -39,7 +39,7 @@ fn whole(parts: &[Value]) -> String {
 }
 
 fn read(asked: &[Asked], reply: &Reply) -> Understood {
-    understand(asked, &Vocabulary::default(), "test", reply)
+    understand(asked, &Vocabulary::default(), Witness::quoting("test"), reply)
 }
 
 /// What holds of any reading of any chunk.

@@ -19,7 +19,8 @@ pub(super) fn decisions<H: Held>(
     entering: &[Node],
 ) -> Result<Vec<Decision>, H::Error> {
     let Some(model) = after.pending.model() else { return Ok(Vec::new()) };
-    let mut open = pairs::doubts(entering, after.held)?;
+    let (mut open, namesakes) = pairs::doubts(entering, after.held)?;
+    after.pending.pass_over_names(namesakes);
     let again = left_in_doubt(after)?;
     open.extend(again.iter().map(|(pair, both)| (*pair, both.clone())));
     let mut decided = Vec::new();

@@ -170,14 +170,15 @@ pub(super) type Doubts = BTreeMap<(NodeId, NodeId), [Node; 2]>;
 
 /// Pairs that no rule decides and that may be one: nearly equal names in one space, equal telling names in two, and
 /// names that somebody noted to mean nearly the same.
-pub(super) fn doubts<H: Held>(entering: &[Node], held: &H) -> Result<Doubts, H::Error> {
+/// Gives also how many pairs of equal names nobody is asked about, because the name stands in too many spaces.
+pub(super) fn doubts<H: Held>(entering: &[Node], held: &H) -> Result<(Doubts, usize), H::Error> {
     let mut by_name: BTreeMap<&str, Vec<&Node>> = BTreeMap::new();
     let mut by_band: BTreeMap<Band, Vec<&Node>> = BTreeMap::new();
     for node in entering {
         by_name.entry(&node.normal).or_default().push(node);
         bands(node).into_iter().for_each(|band| by_band.entry(band).or_default().push(node));
     }
-    let mut found = BTreeMap::new();
+    let (mut found, mut namesakes) = (BTreeMap::new(), 0);
     for node in entering {
         let bands = bands(node);
         let near = bands.iter().filter_map(|band| by_band.get(band)).flatten().copied().cloned();
@@ -187,7 +188,10 @@ pub(super) fn doubts<H: Held>(entering: &[Node], held: &H) -> Result<Doubts, H::
             let same = by_name.get(node.normal.as_str()).into_iter().flatten().copied().cloned();
             let mut same: Vec<Node> = same.chain(held.nodes_named(&node.normal)?).collect();
             same.retain(|other| other.id != node.id && telling(other) && other.space != node.space);
-            near.extend(if same.len() < NAMESAKES { same } else { Vec::new() });
+            match same.len() < NAMESAKES {
+                true => near.extend(same),
+                false => namesakes += same.len(),
+            }
         }
         for other in held.noted_alike(node.id)? {
             let new =
@@ -201,7 +205,7 @@ pub(super) fn doubts<H: Held>(entering: &[Node], held: &H) -> Result<Doubts, H::
             found.insert(pair, both);
         }
     }
-    Ok(found)
+    Ok((found, namesakes))
 }
 
 /// A plain name of several words in a space, of which at least one is not an everyday word.

@@ -12,6 +12,21 @@ pub struct Round {
     pub questions: Vec<Question>,
     /// Where fewer questions are asked than there are pairs.
     pub passed_over: Vec<PassedOver>,
+    /// Pairs of equal names in two spaces that nobody is asked about, because the name stands in too many.
+    pub namesakes: usize,
+}
+
+impl Round {
+    /// What was left out because of a cap, in words, with how often.
+    pub fn left_out(&self) -> BTreeMap<String, u32> {
+        let facts = self.passed_over.iter().map(|over| over.candidates).sum();
+        let caps = [
+            ("fact that may contradict, beyond those a model is asked about", facts),
+            ("equal names in more spaces than a model is asked about", self.namesakes),
+        ];
+        let bites = caps.into_iter().filter(|(_, count)| *count > 0);
+        bites.map(|(what, count)| (what.to_owned(), u32::try_from(count).unwrap_or(u32::MAX))).collect()
+    }
 }
 
 /// A fact that has more candidates than a model is asked about.
@@ -28,11 +43,12 @@ pub(super) struct Pending<'a> {
     findings: &'a Findings,
     open: BTreeMap<QuestionId, Question>,
     passed_over: BTreeMap<FactId, usize>,
+    namesakes: usize,
 }
 
 impl<'a> Pending<'a> {
     pub fn new(findings: &'a Findings) -> Self {
-        Pending { findings, open: BTreeMap::new(), passed_over: BTreeMap::new() }
+        Pending { findings, open: BTreeMap::new(), passed_over: BTreeMap::new(), namesakes: 0 }
     }
 
     /// Who is asked, if anybody is.
@@ -54,10 +70,19 @@ impl<'a> Pending<'a> {
         *self.passed_over.entry(fact).or_default() += candidates;
     }
 
+    /// Notes that names have more namesakes than questions.
+    pub fn pass_over_names(&mut self, pairs: usize) {
+        self.namesakes += pairs;
+    }
+
     /// What to ask.
     pub fn round(self) -> Round {
         let passed_over =
             self.passed_over.into_iter().map(|(fact, candidates)| PassedOver { fact, candidates });
-        Round { questions: self.open.into_values().collect(), passed_over: passed_over.collect() }
+        Round {
+            questions: self.open.into_values().collect(),
+            passed_over: passed_over.collect(),
+            namesakes: self.namesakes,
+        }
     }
 }
