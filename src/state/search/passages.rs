@@ -8,7 +8,7 @@ use crate::state::State;
 use crate::state::candidates::collect;
 use knowledge::id::{EntityId, NodeId};
 use knowledge::rank;
-use knowledge::rank::pairs::{self, ANCHORS, COMMON, Cover, Link, PROPOSALS, Placed};
+use knowledge::rank::pairs::{self, ANCHORS, COMMON, Cover, Link, PROPOSALS, Placed, Word};
 use rusqlite::params;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -105,19 +105,29 @@ impl State {
 
     /// What each word of the question finds.
     fn cover(&self, query: &Query, pages: usize) -> Result<Cover> {
-        let most = pairs::frequent(pages);
-        let mut statement = self.connection().prepare_cached(&format!(
-            "SELECT rowid, -bm25(chunk_text, 2.0, 1.0) FROM chunk_text WHERE chunk_text MATCH ?1 {} LIMIT ?2",
-            self.seen_passages()
-        ))?;
+        let most = pairs::frequent(pages) + 1;
         let mut words = Vec::new();
         for term in rank::terms(&query.text) {
-            let limit = i64::try_from(most + 1).unwrap_or(i64::MAX);
-            let found = statement.query(params![rank::any_of(std::slice::from_ref(&term)), limit])?;
-            let found = collect(found, |row| Ok((row.get::<_, i64>(0)?, row.get::<_, f64>(1)?)))?;
-            words.push(found.into_iter().collect());
+            let word = rank::phrase(&term);
+            let passages = self.passages_matching(&word, most)?;
+            // What stands nearly everywhere is left out, unless nothing else is asked.
+            let headings = match passages.len() < most {
+                true => self.passages_matching(&format!("path : {word}"), most)?,
+                false => BTreeSet::new(),
+            };
+            words.push(Word { passages, headings });
         }
-        Ok(Cover::of(words, most))
+        Ok(Cover::of(&words, pages))
+    }
+
+    /// The passages that match an expression and may be seen, at most so many.
+    fn passages_matching(&self, expression: &str, most: usize) -> Result<BTreeSet<i64>> {
+        let mut statement = self.connection().prepare_cached(&format!(
+            "SELECT rowid FROM chunk_text WHERE chunk_text MATCH ?1 {} LIMIT ?2",
+            self.seen_passages()
+        ))?;
+        let found = statement.query(params![expression, i64::try_from(most).unwrap_or(i64::MAX)])?;
+        Ok(collect(found, |row| Ok(row.get(0)?))?.into_iter().collect())
     }
 
     /// Where the entities of a passage lead: to the passages that speak of them, and to those that have their names in
@@ -178,12 +188,7 @@ impl State {
         if terms.is_empty() || rank::is_idle(terms) {
             return Ok(BTreeSet::new());
         }
-        let mut statement = self.connection().prepare_cached(&format!(
-            "SELECT rowid FROM chunk_text WHERE chunk_text MATCH ?1 {} LIMIT ?2",
-            self.seen_passages()
-        ))?;
-        let found = statement.query(params![rank::phrase(name), COMMON as i64 + 1])?;
-        Ok(collect(found, |row| Ok(row.get(0)?))?.into_iter().collect())
+        self.passages_matching(&rank::phrase(name), COMMON + 1)
     }
 
     /// Facts that stand on these passages, best passage first; in a passage those first that are nearest to the question.
