@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod embedders;
 pub mod error;
+pub mod inquiry;
 pub mod job;
 pub mod models;
 pub mod plan;
