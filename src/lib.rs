@@ -9,6 +9,7 @@ pub mod job;
 pub mod models;
 pub mod plan;
 pub mod secret;
+pub mod serve;
 pub mod settings;
 pub mod sources;
 pub mod state;

@@ -7,6 +7,8 @@ mod doctor;
 mod embed;
 mod estimate;
 mod head;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod pipeline;
 mod prices;
 mod progress;
@@ -86,6 +88,10 @@ enum Verb {
     Search(search::Typed),
     /// Show an entity, a page, a fact or a chunk
     Show(show::Typed),
+    /// Answer an assistant over the Model Context Protocol, on stdin and stdout
+    #[cfg(feature = "mcp")]
+    #[command(after_help = mcp::EXAMPLE)]
+    Mcp,
     /// Check the way to a live Confluence: address, login, rights, limits, clock
     #[command(after_help = doctor::EXAMPLE)]
     Doctor(doctor::Typed),
@@ -189,6 +195,8 @@ fn dispatch(typed: Typed) -> Result<Exit> {
             Verb::Status => status::run(&call).await,
             Verb::Search(typed) => search::run(&call, &typed).await,
             Verb::Show(typed) => show::run(&call, &typed).await,
+            #[cfg(feature = "mcp")]
+            Verb::Mcp => mcp::run(&call).await,
             Verb::Doctor(_) => doctor::run(&call).await,
             Verb::Vault(verb) => vault::run(&call, &verb).await,
             Verb::Config => config::run(&call),

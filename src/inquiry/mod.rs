@@ -28,11 +28,13 @@ use std::time::Duration;
 /// A search as it is asked for. Each field is a flag of the command line and a parameter of the assistants' tool, with
 /// the same words about it.
 #[derive(Args, Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Search {
     /// The question, in your own words
     #[arg(required = true, num_args = 1.., value_name = "WORDS")]
     #[serde(rename = "query", deserialize_with = "a_text")]
+    #[cfg_attr(feature = "mcp", schemars(with = "String"))]
     words: Vec<String>,
     /// Only what was true in the world on this date (of passages: what the wiki said then)
     #[arg(long, value_name = "DATE")]
@@ -43,20 +45,24 @@ pub struct Search {
     /// How many results
     #[arg(long, default_value_t = results(), value_name = "N", value_parser = clap::value_parser!(u16).range(1..=200))]
     #[serde(default = "results")]
+    #[cfg_attr(feature = "mcp", schemars(range(min = 1, max = 200)))]
     limit: u16,
 }
 
 /// What is to be shown, as it is asked for; fields as those of `Search`.
 #[derive(Args, Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Name {
     /// A name, a page title or id, or an id that `search` printed
     #[arg(required = true, num_args = 1.., value_name = "NAME")]
     #[serde(rename = "name", deserialize_with = "a_text")]
+    #[cfg_attr(feature = "mcp", schemars(with = "String"))]
     named: Vec<String>,
     /// How many facts or entities
     #[arg(long, default_value_t = listed(), value_name = "N", value_parser = clap::value_parser!(u16).range(1..=5000))]
     #[serde(default = "listed")]
+    #[cfg_attr(feature = "mcp", schemars(range(min = 1, max = 5000)))]
     limit: u16,
 }
 
@@ -133,6 +139,7 @@ fn shortened(text: &str) -> String {
 
 /// What was found under a name.
 #[derive(Serialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Shown {
     /// A fact with what it stands on.

@@ -33,13 +33,14 @@ pub struct Query {
 }
 
 /// A fact at a time: its times as known then, and the chunks that said it.
-struct Moment {
-    times: Times,
-    chunks: BTreeSet<ChunkId>,
+pub(super) struct Moment {
+    pub times: Times,
+    pub chunks: BTreeSet<ChunkId>,
 }
 
 /// A result.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
 pub struct Hit {
     /// The fused score; only its order means anything.
     pub score: f64,
@@ -50,6 +51,7 @@ pub struct Hit {
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Found {
     /// A fact with the sentence that answers, and where it stands.
@@ -218,7 +220,7 @@ impl State {
     /// A fact as it stood at the asked time; nothing when it did not hold. On the wiki's clock only what was said then
     /// counts, and only as it was known then. In the world it holds from its beginning (or from when a page first said
     /// it) until it ended or was withdrawn; unknown beginnings hold always.
-    fn moment(&self, fact: FactId, query: &Query) -> Result<Option<Moment>> {
+    pub(super) fn moment(&self, fact: FactId, query: &Query) -> Result<Option<Moment>> {
         let mut supports = super::candidates::supports_noticed(self.connection(), fact)?;
         if let Some(at) = query.wiki_at {
             supports = supports.iter().filter_map(|support| resolve::as_said_at(support, at)).collect();
