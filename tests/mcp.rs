@@ -153,7 +153,10 @@ fn the_tools_are_listed_with_what_they_take_and_give_and_only_read() {
     let takes = |tool: &Value| -> Vec<String> {
         tool["inputSchema"]["properties"].as_object().unwrap().keys().cloned().collect()
     };
-    assert_eq!(takes(&tools[0]), ["as_of", "limit", "query", "wiki_at"]);
+    for name in ["as_of", "limit", "query", "wiki_at"] {
+        assert!(takes(&tools[0]).iter().any(|taken| taken == name), "`{name}` of {:?}", takes(&tools[0]));
+    }
+    assert!(takes(&tools[0]).iter().all(|taken| taken != "as"));
     assert_eq!(tools[0]["inputSchema"]["required"], json!(["query"]));
     assert_eq!(takes(&tools[1]), ["limit", "name"]);
     assert_eq!(client.leave(), Some(0));
@@ -201,8 +204,8 @@ fn wrong_arguments_are_named_and_the_next_call_is_answered() {
     );
     client.refused(
         "search",
-        json!({ "query": "broker", "space": "OPS" }),
-        &["unknown field `space`", "`as_of`"],
+        json!({ "query": "broker", "owner": "ann" }),
+        &["unknown field `owner`", "`as_of`"],
     );
     client.refused("show", json!({ "name": "nobody" }), &["no entity, page, fact or chunk", "hint: "]);
     client.refused("show", json!({ "name": "broker", "limit": 9000 }), &["1 to 5000"]);

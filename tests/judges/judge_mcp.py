@@ -39,7 +39,7 @@ async def searched(client):
     found = await call(client, "search", query=f"{secret}book team owner ledger-service broker", limit=50)
     assert not found.is_error, words(found)
     results = found.structured_content["results"]
-    assert {next(key for key in hit if key != "score") for hit in results} >= {"fact", "entity", "passage"}, results
+    assert {next(key for key in hit if key not in ("score", "why")) for hit in results} >= {"fact", "entity", "passage"}, results
     told = (json.dumps(found.structured_content) + words(found)).lower()
     assert "team blue" in told
     assert (secret in told.replace(f"{secret}book team", "")) == (seen == "everything"), told
