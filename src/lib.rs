@@ -4,10 +4,12 @@
 pub mod cli;
 pub mod embedders;
 pub mod error;
+pub mod inquiry;
 pub mod job;
 pub mod models;
 pub mod plan;
 pub mod secret;
+pub mod serve;
 pub mod settings;
 pub mod sources;
 pub mod state;

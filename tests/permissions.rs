@@ -16,6 +16,7 @@ use highwater::job;
 use highwater::plan::Limits;
 use highwater::sources::Ask;
 use highwater::state::State;
+use highwater::state::export::{Line, Wanted};
 use highwater::state::search::Query;
 use highwater::state::viewer::Viewer;
 use highwater::world::{Task, World};
@@ -252,6 +253,38 @@ fn shown(state: &State, all: &State, wiki: &Wiki) -> Vec<String> {
     shown
 }
 
+/// Every line of an export, without what says whose it is and since when it is held.
+fn exported(state: &State, wanted: &Wanted) -> Vec<Value> {
+    let mut lines = Vec::new();
+    let mut take = |line: &Line| {
+        let mut line = serde_json::to_value(line).unwrap();
+        for own in ["created_at", "expired_at"] {
+            line.as_object_mut().unwrap().remove(own);
+        }
+        lines.push(line);
+        Ok(())
+    };
+    state.export(wanted, &mut take).unwrap();
+    lines.remove(0);
+    lines
+}
+
+/// Everything, and what the wiki said at a time; looking away and again in the midst of it changes nothing.
+fn compare_exports(mine: &State, plain: &State, whose: &str) -> String {
+    let mut all = String::new();
+    for wiki_at in [None, parse("2026-01-02")] {
+        let wanted = Wanted { passages: true, wiki_at, ..Wanted::default() };
+        let got = exported(mine, &Wanted { stride: 3, ..wanted.clone() });
+        for (got, expected) in got.iter().zip(&exported(plain, &wanted)) {
+            assert_eq!(got, expected, "{whose}, the wiki at {wiki_at:?}");
+        }
+        assert_eq!(got, exported(mine, &wanted), "{whose}, the wiki at {wiki_at:?}");
+        assert_eq!(got.len(), exported(plain, &wanted).len(), "{whose}, the wiki at {wiki_at:?}");
+        all.push_str(&serde_json::to_string(&got).unwrap());
+    }
+    all
+}
+
 /// Words of our own making in a text.
 fn own_words(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !c.is_alphanumeric());
@@ -362,6 +395,9 @@ fn ask_all(first_seed: u64, enough: usize) -> usize {
                 pairs += 1;
                 results += got.len();
             }
+            let text = compare_exports(&mine, &plain, &format!("seed {seed}, {user}"));
+            let leaked: Vec<&String> = hidden.iter().filter(|word| text.contains(word.as_str())).collect();
+            assert!(leaked.is_empty(), "seed {seed}, {user}: {leaked:?} in the export");
             let (got, expected) = (shown(&mine, &all, wiki), shown(&plain, &all, wiki));
             for (got, expected) in got.iter().zip(&expected) {
                 assert_eq!(got, expected, "seed {seed}, {user}");

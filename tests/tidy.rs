@@ -33,7 +33,7 @@ const FILE_BYTES: u64 = 30 << 20;
 
 /// Who may name whom: a room, and the rooms and crates of ours that it may name. `*` is
 /// everybody; what is not here may name nothing.
-const ARROWS: [(&str, &[&str]); 21] = [
+const ARROWS: [(&str, &[&str]); 22] = [
     ("knowledge", &[]),
     ("vault", &[]),
     ("minilm", &[]),
@@ -68,9 +68,26 @@ const ARROWS: [(&str, &[&str]); 21] = [
     ),
     (
         "cli",
-        &["embedders", "error", "job", "knowledge", "plan", "settings", "state", "vault", "wire", "world"],
+        &[
+            "embedders",
+            "error",
+            "inquiry",
+            "job",
+            "knowledge",
+            "plan",
+            "serve",
+            "settings",
+            "state",
+            "vault",
+            "wire",
+            "world",
+        ],
     ),
-    ("serve", &["error", "job", "knowledge", "plan", "settings", "state", "vault", "wire", "world"]),
+    ("inquiry", &["embedders", "error", "knowledge", "settings", "state", "wire", "world"]),
+    (
+        "serve",
+        &["error", "inquiry", "job", "knowledge", "plan", "settings", "state", "vault", "wire", "world"],
+    ),
     ("sim", &["*"]),
     ("fuzz", &["vault"]),
     ("xtask", &["cli", "settings", "knowledge"]),

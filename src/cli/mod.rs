@@ -6,7 +6,10 @@ mod courtesy;
 mod doctor;
 mod embed;
 mod estimate;
+mod export;
 mod head;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod pipeline;
 mod prices;
 mod progress;
@@ -86,6 +89,12 @@ enum Verb {
     Search(search::Typed),
     /// Show an entity, a page, a fact or a chunk
     Show(show::Typed),
+    /// Write out entities, facts, passages and pages as JSON Lines
+    Export(export::Typed),
+    /// Answer an assistant over the Model Context Protocol, on stdin and stdout
+    #[cfg(feature = "mcp")]
+    #[command(after_help = mcp::EXAMPLE)]
+    Mcp,
     /// Check the way to a live Confluence: address, login, rights, limits, clock
     #[command(after_help = doctor::EXAMPLE)]
     Doctor(doctor::Typed),
@@ -166,6 +175,7 @@ fn dispatch(typed: Typed) -> Result<Exit> {
         Verb::Doctor(doctor) => flags.push(("source", doctor.source())),
         Verb::Search(search) => flags.push(("as", search.viewer())),
         Verb::Show(show) => flags.push(("as", show.viewer())),
+        Verb::Export(export) => flags.push(("as", export.viewer())),
         _ => {}
     }
     let environment = std::env::vars_os()
@@ -189,6 +199,9 @@ fn dispatch(typed: Typed) -> Result<Exit> {
             Verb::Status => status::run(&call).await,
             Verb::Search(typed) => search::run(&call, &typed).await,
             Verb::Show(typed) => show::run(&call, &typed).await,
+            Verb::Export(typed) => export::run(&call, &typed).await,
+            #[cfg(feature = "mcp")]
+            Verb::Mcp => mcp::run(&call).await,
             Verb::Doctor(_) => doctor::run(&call).await,
             Verb::Vault(verb) => vault::run(&call, &verb).await,
             Verb::Config => config::run(&call),

@@ -26,8 +26,10 @@ pub const NOTES: usize = 3;
 
 /// An entity that may be the same as another.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
 pub struct Alike {
     /// The other entity.
+    #[cfg_attr(feature = "mcp", schemars(with = "String"))]
     pub entity: EntityId,
     /// Its shown name.
     pub name: String,

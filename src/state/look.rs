@@ -12,8 +12,10 @@ use serde::Serialize;
 
 /// A fact as people read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
 pub struct Statement {
     /// Its id.
+    #[cfg_attr(feature = "mcp", schemars(with = "String"))]
     pub fact: FactId,
     /// The subject's shown name.
     pub subject: String,
@@ -33,10 +35,12 @@ pub struct Statement {
 
 /// What a fact stands on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
 pub struct Source {
     /// The sentence, with names shown.
     pub sentence: String,
     /// The chunk.
+    #[cfg_attr(feature = "mcp", schemars(with = "String"))]
     pub chunk: ChunkId,
     /// The page.
     pub page: String,
@@ -56,8 +60,10 @@ pub struct Source {
 
 /// An entity with its names.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
 pub struct EntityCard {
     /// Its id.
+    #[cfg_attr(feature = "mcp", schemars(with = "String"))]
     pub entity: EntityId,
     /// The shown name.
     pub name: String,
@@ -69,11 +75,13 @@ pub struct EntityCard {
     pub perhaps: Vec<Alike>,
     /// What a model wrote from its facts, for each audience; empty for most.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "mcp", schemars(with = "Vec<serde_json::Value>"))]
     pub summaries: Vec<Summary>,
 }
 
 /// A page with its chunks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
 pub struct PageCard {
     /// The page.
     pub page: String,
@@ -95,8 +103,10 @@ pub struct PageCard {
 
 /// A chunk as people read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
 pub struct ChunkCard {
     /// The chunk.
+    #[cfg_attr(feature = "mcp", schemars(with = "String"))]
     pub chunk: ChunkId,
     /// `text` or `card`.
     pub form: String,
@@ -372,7 +382,6 @@ const STATEMENT: &str =
 
 fn read_statement(connection: &Connection, row: &Row<'_>) -> Result<Statement> {
     let relation: String = row.get(2)?;
-    let extractor: knowledge::graph::Extractor = serde_json::from_str(&row.get::<_, String>(7)?)?;
     Ok(Statement {
         fact: FactId::from_bytes(row.get(0)?),
         subject: with_names(connection, &row.get::<_, String>(1)?)?,
@@ -381,10 +390,15 @@ fn read_statement(connection: &Connection, row: &Row<'_>) -> Result<Statement> {
         valid_at: row.get(4)?,
         invalid_at: row.get(5)?,
         withdrawn: row.get(6)?,
-        extractor: match extractor {
-            knowledge::graph::Extractor::Structural => "structural".to_owned(),
-            knowledge::graph::Extractor::Model(model) => model,
-        },
+        extractor: extractor_text(&row.get::<_, String>(7)?)?,
+    })
+}
+
+/// Who has read a fact, as people read it.
+pub(super) fn extractor_text(stored: &str) -> Result<String> {
+    Ok(match serde_json::from_str(stored)? {
+        knowledge::graph::Extractor::Structural => "structural".to_owned(),
+        knowledge::graph::Extractor::Model(model) => model,
     })
 }
 

@@ -14,6 +14,7 @@ pub mod dump;
 pub mod embedded;
 mod equals;
 pub mod erasing;
+pub mod export;
 pub mod failing;
 mod generation;
 mod judged;

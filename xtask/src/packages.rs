@@ -12,20 +12,22 @@ use std::process::Command;
 pub struct Packages {
     /// From Python's packages.
     pub python: &'static [&'static str],
-    /// From Node's packages.
-    pub node: &'static str,
+    /// From Node's packages, if any.
+    pub node: Option<&'static str>,
 }
 
 impl Packages {
     /// Installs all of it unless it is there in these versions, which a file beside it says.
     pub fn install(&self, folder: &Path) -> Done {
         let stamp = folder.join("installed-versions");
-        let versions = format!("{} {}", self.python.join(" "), self.node);
+        let versions = format!("{} {}", self.python.join(" "), self.node.unwrap_or_default());
         if fs::read_to_string(&stamp).is_ok_and(|found| found == versions) {
             return Ok(());
         }
         self.in_python(folder)?;
-        self.in_node(folder)?;
+        if let Some(package) = self.node {
+            in_node(folder, package)?;
+        }
         fs::write(&stamp, &versions).map_err(|why| format!("`{}`: {why}", stamp.display()))?;
         eprintln!("installed {versions} into `{}`", folder.display());
         Ok(())
@@ -43,20 +45,13 @@ impl Packages {
         command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(self.python);
         run(command)
     }
+}
 
-    fn in_node(&self, folder: &Path) -> Done {
-        let mut command = Command::new(folder.join("bin/npm"));
-        command.args([
-            "install",
-            "--no-fund",
-            "--no-audit",
-            "--no-package-lock",
-            "--loglevel=error",
-            "--prefix",
-        ]);
-        command.arg(folder).arg(self.node).env("PATH", path_with_node(folder)?);
-        run(command)
-    }
+fn in_node(folder: &Path, package: &str) -> Done {
+    let mut command = Command::new(folder.join("bin/npm"));
+    command.args(["install", "--no-fund", "--no-audit", "--no-package-lock", "--loglevel=error", "--prefix"]);
+    command.arg(folder).arg(package).env("PATH", path_with_node(folder)?);
+    run(command)
 }
 
 /// Programs of Node look for `node` on the path.

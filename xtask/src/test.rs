@@ -5,7 +5,7 @@
 //! to run the tests, here and in CI.
 
 use crate::tools::{Done, cargo, python, run, run_and_see, say};
-use crate::{clouds, judges};
+use crate::{assistants, clouds, judges};
 
 /// Lives in a test run: enough that every kind of crash comes up many times, in about a minute.
 const LIVES: &str = "500";
@@ -19,6 +19,7 @@ pub fn test(filter: &[String]) -> Done {
     );
     let mut command = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
     command.env("PYTHON3", python).envs(clouds::environment()?).envs(judges::environment());
+    command.envs(assistants::environment());
     command.args(filter);
     let mut tally = Tally::default();
     let tested = run_and_see(command, |line| tally.see(line));

@@ -64,6 +64,7 @@ impl Query {
 
 /// A result.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
 pub struct Hit {
     /// The fused score; only its order means anything.
     pub score: f64,
@@ -77,6 +78,7 @@ pub struct Hit {
 
 /// Why something was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
 pub struct Reason {
     /// What proposed it.
     pub by: Way,
@@ -89,6 +91,7 @@ pub struct Reason {
 
 /// How a passage was reached.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
 pub struct Path {
     /// The passage that fits the question by itself.
     pub from: Place,
@@ -100,8 +103,10 @@ pub struct Path {
 
 /// A passage by its id and its headings.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
 pub struct Place {
     /// The chunk.
+    #[cfg_attr(feature = "mcp", schemars(with = "String"))]
     pub chunk: ChunkId,
     /// The page title and the headings.
     pub headings: Vec<String>,
@@ -109,6 +114,7 @@ pub struct Place {
 
 /// What proposes results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Way {
     /// The question's words.
@@ -130,6 +136,7 @@ struct Ranking {
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Found {
     /// A fact with the sentence that answers, and where it stands.

@@ -15,8 +15,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// An entity that two passages share.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
 pub struct Through {
     /// Its id.
+    #[cfg_attr(feature = "mcp", schemars(with = "String"))]
     pub entity: EntityId,
     /// Its name.
     pub name: String,

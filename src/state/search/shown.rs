@@ -14,9 +14,9 @@ use rusqlite::{OptionalExtension, params};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A fact at a time: its times as known then, and the chunks that said it.
-struct Moment {
-    times: Times,
-    chunks: BTreeSet<ChunkId>,
+pub(in crate::state) struct Moment {
+    pub times: Times,
+    pub chunks: BTreeSet<ChunkId>,
 }
 
 /// Facts looked at to count those of an entity: a result list needs the size, not the sum.
@@ -68,7 +68,7 @@ impl State {
     /// A fact as it stood at the asked time; nothing when it did not hold. On the wiki's clock only what was said then
     /// counts, and only as it was known then. In the world it holds from its beginning (or from when a page first said
     /// it) until it ended or was withdrawn; unknown beginnings hold always.
-    fn moment(&self, fact: FactId, query: &Query) -> Result<Option<Moment>> {
+    pub(in crate::state) fn moment(&self, fact: FactId, query: &Query) -> Result<Option<Moment>> {
         let mut supports = supports_noticed(self.connection(), fact)?;
         if let Some(at) = query.wiki_at {
             supports = supports.iter().filter_map(|support| resolve::as_said_at(support, at)).collect();

@@ -22,7 +22,7 @@ use super::State;
 use super::seen::Seen;
 use crate::error::Result;
 use knowledge::graph::Node;
-use knowledge::id::{ChunkId, FactId, NodeId};
+use knowledge::id::{ChunkId, FactId, NodeId, PersonKey};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,6 +30,8 @@ use std::sync::Arc;
 /// What a viewer may see, as far as anybody has asked about it.
 #[derive(Default)]
 pub(super) struct Sight {
+    /// Whose it is.
+    key: Option<PersonKey>,
     /// Nodes whose entity is known by now.
     nodes: RefCell<BTreeSet<NodeId>>,
     /// Facts that stand in the table, and those of them that are dated, each with all that says the same.
@@ -58,8 +60,31 @@ impl State {
         self.connection.flush_prepared_statement_cache();
         self.seen = Seen::default();
         self.place_pages(viewer)?;
-        self.sight = Some(Sight::default());
+        self.sight = Some(Sight { key: Some(viewer.key().clone()), ..Sight::default() });
         Ok(self)
+    }
+
+    /// Forgets all that was derived. Whoever walks through everything does so now and then, or all of it would be in
+    /// memory at once; what is asked about afterwards is derived again, and comes out the same.
+    pub(super) fn forget_all(&self) -> Result<()> {
+        let Some(sight) = &self.sight else { return Ok(()) };
+        self.forget()?;
+        self.connection.execute_batch(
+            "DELETE FROM temp.node; DELETE FROM temp.entity; DELETE FROM temp.fact; DELETE FROM temp.spell;
+             DELETE FROM temp.judgement; DELETE FROM temp.alike;",
+        )?;
+        sight.nodes.borrow_mut().clear();
+        sight.placed.borrow_mut().clear();
+        sight.dated.borrow_mut().clear();
+        sight.judged.borrow_mut().clear();
+        sight.viewed.borrow_mut().clear();
+        sight.names.borrow_mut().clear();
+        Ok(())
+    }
+
+    /// The key of the user whose sight this is; none where all is seen.
+    pub(super) fn viewer_key(&self) -> Option<PersonKey> {
+        self.sight.as_ref().and_then(|sight| sight.key.clone())
     }
 
     /// Whether somebody looks who may not see everything.

@@ -1,0 +1,360 @@
+//! What people and assistants ask of the graph: a search, or a name to be shown. Here is what may be
+//! asked, how the state is opened for it, and what is found; both ways in (`cli`, `serve`) take it from here. It must
+//! not know who asks, nor how an answer is carried to him.
+//!
+//! Invariant: an answer comes from a state as the user may see it for whom the settings say that it is looked at.
+
+mod words;
+
+pub use words::{one_line, say_hits, say_shown};
+
+use crate::embedders::{Purpose, Quantised};
+use crate::error::{Error, Kind, Result};
+use crate::settings::Settings;
+use crate::state::State;
+use crate::state::look::{ChunkCard, EntityCard, PageCard, Source, Statement};
+use crate::state::search::{Filter, Hit, Query, Reader, Sort};
+use crate::wire::{self, Vaulted};
+use crate::world::http::Bounds;
+use crate::world::live;
+use clap::{Args, ValueEnum};
+use knowledge::id::{ChunkId, FactId, NodeId};
+use knowledge::rank;
+use knowledge::time::{Timestamp, parse};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// A search as it is asked for. Each field is a flag of the command line and a parameter of the assistants' tool, with
+/// the same words about it.
+#[derive(Args, Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    /// The question, in your own words
+    #[arg(required = true, num_args = 1.., value_name = "WORDS")]
+    #[serde(rename = "query", deserialize_with = "a_text")]
+    #[cfg_attr(feature = "mcp", schemars(with = "String"))]
+    words: Vec<String>,
+    /// Only what was true in the world on this date (of passages: what the wiki said then)
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<String>,
+    /// Only what the wiki said on this date
+    #[arg(long, value_name = "DATE")]
+    wiki_at: Option<String>,
+    /// Only what was true in the world at some time between two dates
+    #[arg(long, value_names = ["FROM", "TO"], num_args = 2, conflicts_with = "as_of")]
+    between: Option<Vec<String>>,
+    /// Only from pages in this space; may be repeated
+    #[arg(long, value_name = "KEY")]
+    #[serde(default)]
+    space: Vec<String>,
+    /// Only from pages with this label; may be repeated
+    #[arg(long, value_name = "LABEL")]
+    #[serde(default)]
+    label: Vec<String>,
+    /// Only things of this type, such as Service, and facts about one; may be repeated
+    #[arg(long = "type", value_name = "TYPE")]
+    #[serde(default, rename = "type")]
+    kind: Vec<String>,
+    /// Only facts that the rules, or a model, have read
+    #[arg(long, value_name = "WHO")]
+    source: Option<Who>,
+    /// Only these results; may be repeated
+    #[arg(long, value_name = "WHAT")]
+    #[serde(default)]
+    only: Vec<What>,
+    /// Say of each result why it was found
+    #[arg(long)]
+    #[serde(default)]
+    explain: bool,
+    /// How many results
+    #[arg(long, default_value_t = results(), value_name = "N", value_parser = clap::value_parser!(u16).range(1..=200))]
+    #[serde(default = "results")]
+    #[cfg_attr(feature = "mcp", schemars(range(min = 1, max = 200)))]
+    limit: u16,
+}
+
+/// Who has read a fact, as it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+enum Who {
+    Rules,
+    Model,
+}
+
+/// A sort of results, as it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+enum What {
+    Facts,
+    Entities,
+    Passages,
+}
+
+/// What is to be shown, as it is asked for; fields as those of `Search`.
+#[derive(Args, Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Name {
+    /// A name, a page title or id, or an id that `search` printed
+    #[arg(required = true, num_args = 1.., value_name = "NAME")]
+    #[serde(rename = "name", deserialize_with = "a_text")]
+    #[cfg_attr(feature = "mcp", schemars(with = "String"))]
+    named: Vec<String>,
+    /// How many facts or entities
+    #[arg(long, default_value_t = listed(), value_name = "N", value_parser = clap::value_parser!(u16).range(1..=5000))]
+    #[serde(default = "listed")]
+    #[cfg_attr(feature = "mcp", schemars(range(min = 1, max = 5000)))]
+    limit: u16,
+}
+
+/// Results of a search: what is read at one glance.
+fn results() -> u16 {
+    8
+}
+
+/// Facts of an entity: two screens.
+fn listed() -> u16 {
+    50
+}
+
+/// What stands in one text here is typed as several words there.
+fn a_text<'de, D: Deserializer<'de>>(value: D) -> std::result::Result<Vec<String>, D::Error> {
+    Ok(vec![String::deserialize(value)?])
+}
+
+impl Search {
+    /// The search as the state takes it, without its vector.
+    ///
+    /// # Errors
+    /// There is no word in it, a date is none, or too much is asked for.
+    pub fn query(&self) -> Result<Query> {
+        let (as_of, wiki_at) =
+            (date("--as-of", self.as_of.as_deref())?, date("--wiki-at", self.wiki_at.as_deref())?);
+        let between = self.between()?;
+        let text = self.words.join(" ");
+        if rank::terms(&text).is_empty() {
+            let found = format!("search `{}`: there is no word in it", shortened(&text));
+            return Err(
+                Error::new(Kind::Usage, found).hint("ask in words, such as `highwater search who owns X`")
+            );
+        }
+        let limit = within(self.limit, 1..=200)?;
+        Ok(Query {
+            text,
+            vector: None,
+            as_of,
+            between,
+            wiki_at,
+            now: Some(live::now()),
+            limit,
+            filter: self.filter(),
+            explain: self.explain,
+        })
+    }
+
+    fn between(&self) -> Result<Option<(Timestamp, Timestamp)>> {
+        let Some(dates) = &self.between else { return Ok(None) };
+        let usage = |found: &str, hint: &str| {
+            Error::new(Kind::Usage, format!("`--between {}`: {found}", shortened(&dates.join(" "))))
+                .hint(hint)
+        };
+        let [from, to] = dates.as_slice() else {
+            return Err(usage("these are not two dates", "write the earlier date, then the later one"));
+        };
+        if self.as_of.is_some() {
+            return Err(usage("`--as-of` asks for another time", "leave one of them out"));
+        }
+        let dates = date("--between", Some(from))?.zip(date("--between", Some(to))?);
+        match dates.is_some_and(|(from, to)| from > to) {
+            true => Err(usage("the first date is after the second", "write the earlier date first")),
+            false => Ok(dates),
+        }
+    }
+
+    fn filter(&self) -> Filter {
+        let reader = |who: Who| if who == Who::Rules { Reader::Rules } else { Reader::Model };
+        let sort = |what: &What| match what {
+            What::Facts => Sort::Facts,
+            What::Entities => Sort::Entities,
+            What::Passages => Sort::Passages,
+        };
+        Filter {
+            spaces: self.space.clone(),
+            labels: self.label.clone(),
+            kinds: self.kind.clone(),
+            sources: self.source.into_iter().map(reader).collect(),
+            results: self.only.iter().map(sort).collect(),
+        }
+    }
+}
+
+impl Name {
+    /// The name, on one line.
+    pub fn text(&self) -> String {
+        self.named.join(" ")
+    }
+}
+
+/// A date as somebody wrote it behind a flag.
+///
+/// # Errors
+/// It is none.
+pub fn date(flag: &str, text: Option<&str>) -> Result<Option<Timestamp>> {
+    let Some(text) = text else { return Ok(None) };
+    parse(text).map(Some).ok_or_else(|| {
+        Error::new(Kind::Usage, format!("`{flag} {}` is not a date", shortened(text)))
+            .hint("write YYYY-MM-DD, or a time such as 2024-06-01T12:00:00Z")
+    })
+}
+
+fn within(limit: u16, range: RangeInclusive<u16>) -> Result<usize> {
+    match range.contains(&limit) {
+        true => Ok(usize::from(limit)),
+        false => {
+            let (least, most) = range.into_inner();
+            Err(Error::new(Kind::Usage, format!("limit {limit}: it must be from {least} to {most}")))
+        }
+    }
+}
+
+/// Characters of what was asked that are repeated in an error.
+const REPEATED: usize = 80;
+
+fn shortened(text: &str) -> String {
+    words::clip(&one_line(text), REPEATED)
+}
+
+/// What was found under a name.
+#[derive(Serialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Shown {
+    /// A fact with what it stands on.
+    Fact {
+        /// The fact.
+        #[serde(flatten)]
+        statement: Statement,
+        /// What it stands on, current supports first.
+        sources: Vec<Source>,
+    },
+    /// An entity with its facts.
+    Entity {
+        /// The entity.
+        #[serde(flatten)]
+        card: EntityCard,
+        /// Its facts, current ones first.
+        facts: Vec<Statement>,
+    },
+    /// A page with its chunks.
+    Page(PageCard),
+    /// A chunk.
+    Chunk(ChunkCard),
+}
+
+/// Where answers are looked for.
+pub struct Graph {
+    settings: Settings,
+    vaulted: Vaulted,
+}
+
+/// Talk on the way to an answer: what is done without, and why.
+pub type Tell<'a> = &'a dyn Fn(&str);
+
+impl Graph {
+    /// The graph of the vault that the settings name.
+    pub async fn open(settings: &Settings) -> Result<Self> {
+        Ok(Self { settings: settings.clone(), vaulted: wire::vault(settings).await? })
+    }
+
+    /// The state as fresh as it can be had, and as the user may see it for whom it is looked at. Whoever answers many
+    /// questions opens it for each: that costs a look at the end of the journal, and nothing that a run beside adds is
+    /// missed.
+    pub async fn state(&self, tell: Tell<'_>) -> Result<State> {
+        let state = wire::state_to_read(&self.settings, &self.vaulted, tell).await?;
+        wire::seen(&self.settings, state, live::now())
+    }
+
+    /// Finds facts, entities and passages.
+    pub async fn search(&self, mut query: Query, tell: Tell<'_>) -> Result<Vec<Hit>> {
+        let state = self.state(tell).await?;
+        query.vector = self.vector_of(&query.text, &state, tell).await?;
+        state.search(&query)
+    }
+
+    /// What has a name, or an id.
+    ///
+    /// # Errors
+    /// Nothing has it.
+    pub async fn show(&self, name: &Name, tell: Tell<'_>) -> Result<Vec<Shown>> {
+        let (named, limit) = (name.text(), within(name.limit, 1..=5000)?);
+        let shown = find(&self.state(tell).await?, &named, limit)?;
+        if shown.is_empty() {
+            let named = shortened(&named);
+            let text = format!("show `{named}`: no entity, page, fact or chunk has this name or id");
+            return Err(Error::new(Kind::Never, text).hint(format!("try `highwater search {named}`")));
+        }
+        Ok(shown)
+    }
+
+    /// The question's vector, where vectors were filled; until then words decide alone, and the model is not even
+    /// loaded. So they do when whoever makes vectors cannot be reached, which is said.
+    async fn vector_of(
+        &self,
+        text: &str,
+        state: &State,
+        tell: Tell<'_>,
+    ) -> Result<Option<(String, Quantised)>> {
+        let alone = |why: &dyn std::fmt::Display| {
+            tell(&format!("words alone decide, since the question has no vector: {why}"));
+            None
+        };
+        let embeds = match wire::embedding::embeds(&self.settings, SOON).await {
+            Ok(Some(embeds)) => embeds,
+            Ok(None) => return Ok(None),
+            Err(error) => return Ok(alone(&error)),
+        };
+        let name = embeds.embedder.name().to_owned();
+        if !state.has_vectors(&name)? {
+            return Ok(None);
+        }
+        Ok(match embeds.vectors(&[text], Purpose::Question).await {
+            Ok(answer) => answer.vectors.into_iter().next().map(|vector| (name, vector)),
+            Err(refusal) => alone(&refusal),
+        })
+    }
+}
+
+/// Somebody waits: who does not answer in this time is done without.
+const SOON: Bounds =
+    Bounds { connect: Duration::from_secs(5), total: Duration::from_secs(15), body: Bounds::ANSWER };
+
+fn find(state: &State, named: &str, limit: usize) -> Result<Vec<Shown>> {
+    if let Some(shown) = by_id(state, named, limit)? {
+        return Ok(vec![shown]);
+    }
+    let mut shown = Vec::new();
+    for card in state.entities_named(named, limit)? {
+        let facts = state.facts_of(card.entity, limit)?;
+        shown.push(Shown::Entity { card, facts });
+    }
+    shown.extend(state.page(named)?.map(Shown::Page));
+    Ok(shown)
+}
+
+fn by_id(state: &State, named: &str, limit: usize) -> Result<Option<Shown>> {
+    let Ok(node) = named.parse::<NodeId>() else { return Ok(None) };
+    if let Some(card) = state.entity_of(node)? {
+        let facts = state.facts_of(card.entity, limit)?;
+        return Ok(Some(Shown::Entity { card, facts }));
+    }
+    let fact = FactId::from_bytes(*node.as_bytes());
+    if let Some(statement) = state.statement(fact)? {
+        let sources = state.sources(statement.fact)?;
+        return Ok(Some(Shown::Fact { statement, sources }));
+    }
+    Ok(state.chunk(ChunkId::from_bytes(*node.as_bytes()))?.map(Shown::Chunk))
+}
