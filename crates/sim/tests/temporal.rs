@@ -1,0 +1,17 @@
+//! What is live, what ended and what nobody says any more, at every date on both clocks, against an evaluator that knows
+//! the pages and not the resolver; `cargo xtask bench quality temporal` asks more wikis.
+
+use sim::truth::measure::{Tally, measure};
+
+/// As many as a test run has time for.
+const SEEDS: u64 = 40;
+
+#[test]
+fn facts_are_live_and_ended_when_the_pages_say_so() {
+    let mut tally = Tally::default();
+    for seed in 1..=SEEDS {
+        tally.add(measure(seed).unwrap_or_else(|error| panic!("{error}")));
+    }
+    assert!(tally.differences.is_empty(), "{}\n{}", tally.table(), tally.differences.join("\n"));
+    assert!(tally.dates > 10_000, "{} dates", tally.dates);
+}
