@@ -11,6 +11,7 @@ mod pipeline;
 mod prices;
 mod progress;
 mod report;
+mod reports;
 mod search;
 mod show;
 mod status;
@@ -86,6 +87,9 @@ enum Verb {
     Search(search::Typed),
     /// Show an entity, a page, a fact or a chunk
     Show(show::Typed),
+    /// Tell a gardener where pages disagree, what is left alone, what nobody finds
+    #[command(subcommand)]
+    Report(reports::Verb),
     /// Check the way to a live Confluence: address, login, rights, limits, clock
     #[command(after_help = doctor::EXAMPLE)]
     Doctor(doctor::Typed),
@@ -166,6 +170,7 @@ fn dispatch(typed: Typed) -> Result<Exit> {
         Verb::Doctor(doctor) => flags.push(("source", doctor.source())),
         Verb::Search(search) => flags.push(("as", search.viewer())),
         Verb::Show(show) => flags.push(("as", show.viewer())),
+        Verb::Report(report) => flags.push(("as", report.viewer())),
         _ => {}
     }
     let environment = std::env::vars_os()
@@ -189,6 +194,7 @@ fn dispatch(typed: Typed) -> Result<Exit> {
             Verb::Status => status::run(&call).await,
             Verb::Search(typed) => search::run(&call, &typed).await,
             Verb::Show(typed) => show::run(&call, &typed).await,
+            Verb::Report(verb) => reports::run(&call, &verb).await,
             Verb::Doctor(_) => doctor::run(&call).await,
             Verb::Vault(verb) => vault::run(&call, &verb).await,
             Verb::Config => config::run(&call),

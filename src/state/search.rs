@@ -236,8 +236,8 @@ impl State {
             rivals.insert(rival, then.collect());
         }
         let mut spells = resolve::spells(&supports, &rivals);
-        if query.as_of.is_none() {
-            // Now is in the last spell or in none.
+        if query.moment().is_none() {
+            // Without any time, what counts is how it stands.
             spells = spells.split_off(spells.len().saturating_sub(1));
         }
         let said_since = supports.iter().filter_map(|support| support.asserted_from).min();
@@ -294,14 +294,43 @@ impl State {
     }
 }
 
-/// Whether something with these times holds when it is asked about: now, or at a time in the world.
+impl Query {
+    /// The moment of the world that is asked about: a named one; else that of a reader of the wiki then, who was told
+    /// of what was to come and what was over as it looked on that day; else now.
+    fn moment(&self) -> Option<Timestamp> {
+        self.as_of.or(self.wiki_at).or(self.now)
+    }
+}
+
+/// Whether something with these times holds at the moment that is asked about. Without any, it does while it is said.
 fn holds(times: &Times, said_since: Option<Timestamp>, query: &Query) -> bool {
     let begins = times.valid_at.or(said_since);
-    let ends = times.invalid_at.or(times.withdrawn.flatten());
+    let ends = times.invalid_at.into_iter().chain(times.withdrawn.flatten()).min();
     let unknown_end = times.withdrawn.is_some() && ends.is_none();
-    !unknown_end
-        && match query.as_of {
-            Some(at) => begins.is_none_or(|begins| begins <= at) && ends.is_none_or(|ends| ends > at),
-            None => times.invalid_at.zip(query.now).is_none_or(|(ended, now)| ended > now),
-        }
+    let within =
+        |at: Timestamp| begins.is_none_or(|begins| begins <= at) && ends.is_none_or(|ends| ends > at);
+    !unknown_end && query.moment().is_none_or(within)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_says_any_more_does_not_hold_until_the_end_that_its_text_named() {
+        let day = |day: i64| Timestamp::from_second(day * 86_400).ok();
+        let times = Times { valid_at: day(1), invalid_at: day(9), withdrawn: Some(day(5)) };
+        let at = |number: i64| Query { as_of: day(number), ..Query::default() };
+        assert!(holds(&times, None, &at(4)));
+        assert!(!holds(&times, None, &at(7)));
+    }
+
+    #[test]
+    fn a_reader_of_the_wiki_then_knew_neither_what_began_nor_what_ended_since() {
+        let day = |day: i64| Timestamp::from_second(day * 86_400).ok();
+        let then = |number: i64| Query { wiki_at: day(number), now: day(20), ..Query::default() };
+        let announced = Times { valid_at: day(8), invalid_at: day(12), withdrawn: None };
+        assert!(!holds(&announced, day(1), &then(7)), "it was still to come");
+        assert!(holds(&announced, day(1), &then(9)), "it is over by now, and was not then");
+    }
 }

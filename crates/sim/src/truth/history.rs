@@ -205,9 +205,10 @@ fn moment(seconds: i64) -> Timestamp {
 }
 
 impl Writing {
-    /// Time passes; nothing else happens on the same day.
+    /// Time passes; nothing else happens on the same day. Pages are written on even days and texts name odd ones: what
+    /// begins on one day is nobody's to order.
     fn pass(&mut self) -> Timestamp {
-        self.now += DAY * self.rng.between(1, 9) as i64;
+        self.now += DAY * 2 * self.rng.between(1, 4) as i64;
         moment(self.now)
     }
 
@@ -215,14 +216,15 @@ impl Writing {
     fn date(&mut self, (before, after): (i64, i64)) -> Timestamp {
         let first = (self.now - DAY / 2) / DAY - before;
         let drawn = first + self.rng.below((before + after + 1) as usize) as i64;
-        let free = (drawn..).find(|day| !self.taken.contains(day)).unwrap_or(drawn);
+        let odd = drawn + (drawn - FIRST / DAY + 1) % 2;
+        let free = (odd..).step_by(2).find(|day| !self.taken.contains(day)).unwrap_or(odd);
         self.taken.insert(free);
         moment(free * DAY)
     }
 
     /// The job runs: in the evening of a day on which nobody writes.
     fn look(&mut self, pages: &mut [Page], run: usize) -> Timestamp {
-        self.now += DAY;
+        self.now += DAY * 2;
         for page in pages.iter_mut() {
             let there = page.seen.len() == run;
             if there {

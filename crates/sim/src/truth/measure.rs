@@ -1,5 +1,5 @@
-//! Runs the production loop over a wiki, and compares what it shows with what the naive evaluator says: at every date on
-//! which anything changes, the day before and the day after, on both clocks.
+//! Runs the production loop over a wiki, and compares what it shows with what the naive evaluator says: at every date
+//! on which anything changes, the day before and the day after, on both clocks.
 
 use super::history::{Fact, Relation, Wiki};
 use super::rules::{Known, Standing};
@@ -198,7 +198,7 @@ impl Measuring {
         let now = self.wiki.runs[run];
         for at in self.dates.clone() {
             let live = self.live((Some(at), None))?;
-            let facts: BTreeSet<&Fact> = known.facts().chain(held.keys()).chain(&live).collect();
+            let facts: BTreeSet<&Fact> = known.facts().into_iter().chain(held.keys()).chain(&live).collect();
             for fact in facts {
                 let ended = held.get(fact).and_then(|stretches| ended(stretches, at));
                 let found = if live.contains(fact) { Some(Standing::Live) } else { ended };
@@ -229,22 +229,26 @@ impl Measuring {
         for at in self.dates.clone() {
             let known = Known::after(&self.wiki, last, Some(at));
             let other = *self.rng.pick(&self.dates);
-            for as_of in [None, Some(other)] {
-                let found = self.live((as_of, Some(at)))?;
-                // What the wiki said then, as its reader of that day understood it.
-                let when = as_of.unwrap_or(at);
-                let facts: BTreeSet<&Fact> = known.facts().chain(&found).collect();
-                for fact in facts {
-                    let expected = known.standing(fact, when) == Some(Standing::Live);
-                    let score = if as_of.is_none() { &mut self.tally.wiki_at } else { &mut self.tally.both };
-                    score.add(expected, found.contains(fact));
-                    if expected != found.contains(fact) {
-                        self.differ(&format!("wiki at {at}, as of {as_of:?}: {fact:?}, expected {expected}"));
-                    }
-                }
-                self.tally.dates += 1;
+            self.read_then(&known, (None, at))?;
+            self.read_then(&known, (Some(other), at))?;
+        }
+        Ok(())
+    }
+
+    /// What the wiki said at a date, as its reader of that day understood it, or of another date.
+    fn read_then(&mut self, known: &Known, (as_of, at): (Option<Timestamp>, Timestamp)) -> Result<(), Error> {
+        let found = self.live((as_of, Some(at)))?;
+        let facts: BTreeSet<&Fact> = known.facts().into_iter().chain(&found).collect();
+        for fact in facts {
+            let expected = known.standing(fact, as_of.unwrap_or(at)) == Some(Standing::Live);
+            let shown = found.contains(fact);
+            let score = if as_of.is_none() { &mut self.tally.wiki_at } else { &mut self.tally.both };
+            score.add(expected, shown);
+            if expected != shown {
+                self.differ(&format!("wiki at {at}, as of {as_of:?}: {fact:?}, expected {expected}"));
             }
         }
+        self.tally.dates += 1;
         Ok(())
     }
 
@@ -286,7 +290,8 @@ impl Measuring {
              SELECT sn.name, fact.relation, obj.name, told.valid_at, told.invalid_at, told.withdrawn,
                     (SELECT min(asserted_from) FROM support WHERE support.fact = told.fact),
                     (SELECT max(coalesce(asserted_to, noticed_at)) FROM support WHERE support.fact = told.fact)
-             FROM told JOIN fact USING (fact) JOIN node sn ON sn.node = fact.subject JOIN node obj ON obj.node = fact.object
+             FROM told JOIN fact USING (fact) JOIN node sn ON sn.node = fact.subject
+             JOIN node obj ON obj.node = fact.object
              ORDER BY fact.subject, fact.object, told.run, told.number",
         )?;
         let mut held: BTreeMap<Fact, Vec<Kept>> = BTreeMap::new();

@@ -1,5 +1,5 @@
-//! Temporal truth: wikis whose pages say who owns what and what depends on what, version by version, so that it is known
-//! at every date which facts are live, which ended and which nobody says any more.
+//! Temporal truth: wikis whose pages say who owns what and what depends on what, version by version, so that it is
+//! known at every date which facts are live, which ended and which nobody says any more.
 //!
 //! `history` writes the pages of a seed. `rules` is the naive evaluator: from the pages alone, by the rules as
 //! `ARCHITECTURE.md` and the design have them in words, it says what holds at a date on both clocks. It was written

@@ -1,5 +1,5 @@
-//! A model that reads and judges without a fault: it says what the text says, with the dates that stand there, and of two
-//! statements that they contradict each other when one thing has two owners. It must not know the pages.
+//! A model that reads and judges without a fault: it says what the text says, with the dates that stand there, and of
+//! two statements that they contradict each other when one thing has two owners. It must not know the pages.
 
 use super::history::{Relation, Statement, day};
 use crate::model::{lines, shown};
