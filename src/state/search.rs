@@ -223,8 +223,8 @@ impl State {
         if let Some(at) = query.wiki_at {
             supports = supports.iter().filter_map(|support| resolve::as_said_at(support, at)).collect();
         }
-        if query.as_of.is_none() {
-            supports.retain(|support| support.end.is_none());
+        if query.as_of.is_none() && supports.iter().all(|support| support.end.is_some()) {
+            return Ok(None);
         }
         let mut rivals = BTreeMap::new();
         for rival in super::judged::rivals(self.connection(), fact)? {
@@ -242,6 +242,8 @@ impl State {
         }
         let said_since = supports.iter().filter_map(|support| support.asserted_from).min();
         let held = spells.into_iter().map(|spell| spell.times).find(|times| holds(times, said_since, query));
+        // What ended dates what goes on from it; it is not cited where it is not asked about.
+        supports.retain(|support| query.as_of.is_some() || support.end.is_none());
         let chunks = supports.iter().map(|support| support.chunk).collect();
         Ok(held.filter(|_| !supports.is_empty()).map(|times| Moment { times, chunks }))
     }

@@ -119,7 +119,7 @@ pub(super) fn live(supports: &[Support]) -> Vec<Support> {
 }
 
 /// Since when something is true that these texts say. A day that a text names counts before any other. The day on which
-/// a page put it in another value's place counts where nobody has ever said it, without a day, before that.
+/// a page put it in another value's place counts where nobody has ever said it before that.
 fn beginning(supports: &[&Support], all: &[Support]) -> Option<Timestamp> {
     let taken_over = |support: &&&Support| support.valid_at == support.asserted_from;
     let named = supports.iter().filter(|support| !taken_over(support)).filter_map(|support| support.valid_at);
@@ -127,8 +127,7 @@ fn beginning(supports: &[&Support], all: &[Support]) -> Option<Timestamp> {
         return Some(named);
     }
     let taken = supports.iter().filter_map(|support| support.valid_at).min()?;
-    let undated = all.iter().filter(|support| support.valid_at.is_none());
-    let earlier = undated.filter_map(|support| support.asserted_from).any(|from| from < taken);
+    let earlier = all.iter().filter_map(|support| support.asserted_from).any(|from| from < taken);
     (!earlier).then_some(taken)
 }
 

@@ -1,24 +1,25 @@
-//! The naive evaluator: what holds at a date, from the pages alone. It knows nothing of chunks, supports, epochs or
-//! ids.
+//! The naive evaluator: what holds at a date, from the pages alone. It knows no chunks, supports, epochs or ids.
 //!
 //! It was first written from the words of the design and of `ARCHITECTURE.md` by somebody who had not read the
-//! resolver; where the two differed, the words decided. The rules, with what a first reading got wrong:
+//! resolver; where the two differed, the words decided. These are the rules, with what the first reading got wrong.
 //!
-//! 1. A page says a fact while its versions have it. A text that comes back letter by letter counts as there in between
-//! (one row holds one interval), unless another value stood alone meanwhile. 2. One value alone in a version and
-//! another one alone in the next is a *replacement*; what goes otherwise *vanished*.    (First reading: any other value
-//! replaces. But a hand-over names both, and closes nothing.) What was replaced and    comes back begins a new stretch
-//! of its own, whoever says it elsewhere. 3. What a model reads is known of texts that were current at a run; what
-//! rules read, of every version that was had. 4. What was replaced ended when the new value began, by the day its text
-//! names or else its version's. (First reading:    always its version's, so that `B since March`, written in May, left
-//! both true until May.) 5. While a live text says a fact, only live texts date it; where they name no day, it holds
-//! since any page first said    it. Without one, what replaced it tells the end; else it is *expired* since the last
-//! text went. 6. A saying begins on the day its text names, else when its page began to say it: an edit elsewhere on
-//! the page says    nothing again. 7. Of two live facts that were found to contradict each other, the one that began
-//! later ends the other; what ended    and is said again after that begins again. (First reading: what is not said any
-//! more could still be ended. But a    closing stands on live texts on both its sides.) They are found to do so where
-//! both were live at one run, and one    began before the other and was not over by then. 8. A page that comes back is
-//! as if it had never been away: its versions tell, and they know of no gap.
+//! - A page says a fact while its versions have it. A text that comes back letter by letter counts as there in between
+//!   (one row holds one interval), unless another value stood alone meanwhile.
+//! - One value alone in a version and another one alone in the next is a *replacement*; what goes otherwise *vanished*.
+//!   (First reading: any other value replaces. But a hand-over names both, and closes nothing.) What was replaced and
+//!   comes back begins a new stretch of its own, whoever says it elsewhere.
+//! - What a model reads is known of texts that were current at a run; what rules read, of every version that was had.
+//! - What was replaced ended when the new value began, by the day its text names or else its version's. (First reading:
+//!   always its version's, so that `B since March`, written in May, left both true until May.)
+//! - While a live text says a fact, only live texts date it; where they name no day, it holds since any page first
+//!   said it. Without one, what replaced it tells the end; else it is *expired* since the last text went.
+//! - A saying begins on the day its text names, else when its page began to say it: an edit elsewhere on the page says
+//!   nothing again.
+//! - Of two live facts that were found to contradict each other, the one that began later ends the other; what ended and
+//!   is said again after that begins again. (First reading: what is not said any more could still be ended. But a
+//!   closing stands on live texts on both its sides.) They are found to do so where one began before the other and was
+//!   not over by then; at every run this is looked at again for those that are both live.
+//! - A page that comes back is as if it had never been away: its versions tell, and they know of no gap.
 
 use super::history::{Fact, Page, Relation, Statement, Wiki};
 use knowledge::time::Timestamp;
@@ -179,21 +180,31 @@ fn over(said: &[Saying], first_said: Option<Timestamp>) -> Stretch {
     Stretch { begins: named.or(first_said), end: invalid.into_iter().chain(expired).min() }
 }
 
-/// The pairs of facts that are found to contradict each other after a run.
+/// The pairs of facts that are found to contradict each other after a run, beside those found before of which one is
+/// not live any more.
 fn judge(sayings: &Sayings, found: &mut BTreeSet<(Turn, Turn)>) {
     let owners = || sayings.iter().filter(|((fact, _), _)| fact.1 == Relation::OwnedBy);
     let before = |one: &Saying, other: &Saying| {
         one.begins() < other.begins() && one.until.is_none_or(|until| Some(until) > other.begins())
     };
-    for (one, said) in owners() {
-        for (other, against) in owners().filter(|(other, _)| other.0.0 == one.0.0 && other.0.2 != one.0.2) {
-            let live = said.iter().filter(|saying| saying.is_live());
-            if live.clone().any(|one| against.iter().any(|other| other.is_live() && before(one, other))) {
-                found.insert((one.clone(), other.clone()));
-                found.insert((other.clone(), one.clone()));
-            }
+    let pairs = owners().flat_map(|one| owners().map(move |other| (one, other)));
+    let rivals = pairs.filter(|(one, other)| one.0.0.0 == other.0.0.0 && one.0.0.2 < other.0.0.2);
+    for ((one, said), (other, against)) in rivals {
+        let (said, against) = (live(said), live(against));
+        if said.is_empty() || against.is_empty() {
+            continue;
+        }
+        let meets = |one: &&Saying| against.iter().any(|other| before(one, other) || before(other, one));
+        let contradict = said.iter().any(meets);
+        for pair in [(one.clone(), other.clone()), (other.clone(), one.clone())] {
+            found.remove(&pair);
+            found.extend(contradict.then_some(pair));
         }
     }
+}
+
+fn live(said: &[Saying]) -> Vec<&Saying> {
+    said.iter().filter(|saying| saying.is_live()).collect()
 }
 
 /// All that pages say and said, as known after a run.
