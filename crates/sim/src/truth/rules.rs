@@ -15,8 +15,8 @@
 //!   said it. Without one, what replaced it tells the end; else it is *expired* since the last text went.
 //! - A saying begins on the day its text names, else when its page began to say it: an edit elsewhere on the page says
 //!   nothing again.
-//! - Of two live facts that were found to contradict each other, the one that began later ends the other; what ended and
-//!   is said again after that begins again. (First reading: what is not said any more could still be ended. But a
+//! - Of two live facts that were found to contradict each other, the one that began later ends the other; what ended
+//!   and is said again after that begins again. (First reading: what is not said any more could still be ended. But a
 //!   closing stands on live texts on both its sides.) They are found to do so where one began before the other and was
 //!   not over by then; at every run this is looked at again for those that are both live.
 //! - A page that comes back is as if it had never been away: its versions tell, and they know of no gap.
