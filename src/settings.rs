@@ -182,8 +182,8 @@ pub const KEYS: [Key; 49] = [
     Key {
         name: "model_recording",
         default: "",
-        about: "with `recorded/MODEL`, which repeats what a model once read: the file, JSON Lines with `title`, `text`, \
-                `entities` and `triples`",
+        about: "with `recorded/MODEL`, which repeats what a model once read: the file, JSON Lines with `title`, \
+                `text`, `entities` and `triples`",
     },
     Key { name: "model_project", default: "", about: "the Google Cloud project, for Vertex AI" },
     Key {

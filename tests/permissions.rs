@@ -250,6 +250,12 @@ fn shown(state: &State, all: &State, wiki: &Wiki) -> Vec<String> {
         put(format!("page {name}"), serde_json::to_value(state.page(&name).unwrap()).unwrap());
         put(format!("name {name}"), serde_json::to_value(state.entities_named(&name, 50).unwrap()).unwrap());
     }
+    put(
+        "contradictions".to_owned(),
+        serde_json::to_value(state.contradictions(now(), 5_000).unwrap()).unwrap(),
+    );
+    put("stale".to_owned(), serde_json::to_value(state.stale((now(), now()), 5_000).unwrap()).unwrap());
+    put("orphans".to_owned(), serde_json::to_value(state.orphans(5_000).unwrap()).unwrap());
     shown
 }
 

@@ -14,6 +14,7 @@ mod pipeline;
 mod prices;
 mod progress;
 mod report;
+mod reports;
 mod search;
 mod show;
 mod status;
@@ -95,6 +96,9 @@ enum Verb {
     #[cfg(feature = "mcp")]
     #[command(after_help = mcp::EXAMPLE)]
     Mcp,
+    /// Tell a gardener where pages disagree, what is left alone, what nobody finds
+    #[command(subcommand)]
+    Report(reports::Verb),
     /// Check the way to a live Confluence: address, login, rights, limits, clock
     #[command(after_help = doctor::EXAMPLE)]
     Doctor(doctor::Typed),
@@ -176,6 +180,7 @@ fn dispatch(typed: Typed) -> Result<Exit> {
         Verb::Search(search) => flags.push(("as", search.viewer())),
         Verb::Show(show) => flags.push(("as", show.viewer())),
         Verb::Export(export) => flags.push(("as", export.viewer())),
+        Verb::Report(report) => flags.push(("as", report.viewer())),
         _ => {}
     }
     let environment = std::env::vars_os()
@@ -202,6 +207,7 @@ fn dispatch(typed: Typed) -> Result<Exit> {
             Verb::Export(typed) => export::run(&call, &typed).await,
             #[cfg(feature = "mcp")]
             Verb::Mcp => mcp::run(&call).await,
+            Verb::Report(verb) => reports::run(&call, &verb).await,
             Verb::Doctor(_) => doctor::run(&call).await,
             Verb::Vault(verb) => vault::run(&call, &verb).await,
             Verb::Config => config::run(&call),

@@ -130,7 +130,7 @@ fn because(reason: &Reason) -> String {
 }
 
 /// When a fact holds, as a suffix.
-fn span(from: Option<&str>, to: Option<&str>) -> String {
+pub fn span(from: Option<&str>, to: Option<&str>) -> String {
     let day = |text: &str| text.get(..10).unwrap_or(text).to_owned();
     match (from.map(day), to.map(day)) {
         (None, None) => String::new(),

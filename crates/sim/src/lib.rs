@@ -19,6 +19,7 @@ pub mod rng;
 pub mod sea;
 pub mod store;
 pub mod tally;
+pub mod truth;
 pub mod vaults;
 pub mod wiki;
 pub mod world;

@@ -2,6 +2,7 @@
 //! should, or when the lives together did not reach what a crash test must reach.
 
 use clap::Parser;
+use sim::truth::measure;
 use sim::{life, tally, vaults};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -24,15 +25,47 @@ struct Typed {
     /// Lives of the vault alone, under many writers: even seeds over a store as the clouds have, odd ones over a mount.
     #[arg(long)]
     vaults: bool,
+    /// Histories of pages: what is live, ended and withdrawn at every date, against an evaluator.
+    #[arg(long, conflicts_with = "vaults")]
+    truth: bool,
 }
 
 fn main() -> ExitCode {
     let typed = Typed::parse();
+    if typed.truth {
+        return truth(&typed);
+    }
     match (typed.vaults, typed.seed) {
         (false, Some(seed)) => one(seed),
         (false, None) => many(&typed),
         (true, Some(seed)) => one_vault(seed),
         (true, None) => many_vaults(&typed),
+    }
+}
+
+#[allow(clippy::print_stdout)] // A tool for people: its result is its output.
+fn truth(typed: &Typed) -> ExitCode {
+    let (began, mut tally, mut failed) = (Instant::now(), measure::Tally::default(), Vec::new());
+    let seeds = typed.seed.map_or(typed.from..typed.from + typed.seeds, |seed| seed..seed + 1);
+    for seed in seeds {
+        match measure::measure(seed) {
+            Ok(measured) => tally.add(measured),
+            Err(error) => failed.push(error),
+        }
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    println!("{}", tally.table());
+    println!(
+        "{} wikis, {} runs of the job, {} dates asked about, {} differences, {seconds:.1} s",
+        tally.wikis,
+        tally.runs,
+        tally.dates,
+        tally.differences.len()
+    );
+    tally.differences.iter().chain(&failed).for_each(|line| println!("{line}"));
+    match tally.differences.is_empty() && failed.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
     }
 }
 

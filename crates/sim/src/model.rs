@@ -360,12 +360,12 @@ fn tell(text: &str) -> Value {
 }
 
 /// The lines of a prompt that are JSON.
-fn lines(text: &str) -> impl Iterator<Item = Value> {
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = Value> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).filter(Value::is_object)
 }
 
 /// The chunks of a prompt: number and text.
-fn shown(text: &str) -> Vec<(u64, &str)> {
+pub(crate) fn shown(text: &str) -> Vec<(u64, &str)> {
     chunks_shown(text).into_iter().map(|shown| (shown.number, shown.text)).collect()
 }
 

@@ -120,8 +120,8 @@ fn places(found: &Found) -> Vec<(What, String)> {
 }
 
 /// Of a place, only v2 is bound to say what it stands below. What a search shows is believed where it shows the same as
-/// v2 of pages that stand below a place of each kind: a restriction would otherwise be lost with the place that a server
-/// leaves out.
+/// v2 of pages that stand below a place of each kind: a restriction would otherwise be lost with the place that a
+/// server leaves out.
 fn witnesses(found: &Found) -> Vec<(What, String)> {
     let mut of_kind = [0; PLACES.len()];
     let mut shows = |node: &Node| {

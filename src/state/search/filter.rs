@@ -1,5 +1,5 @@
-//! What results may be about: spaces, labels, kinds of things, and who read it. Reads only. A filter narrows what is found
-//! and never changes its order.
+//! What results may be about: spaces, labels, kinds of things, and who read it. Reads only. A filter narrows what is
+//! found and never changes its order.
 
 use crate::error::Result;
 use crate::state::State;

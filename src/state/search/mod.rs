@@ -1,8 +1,8 @@
 //! Finding: words, meaning and the graph, over facts, entities and passages, fused into one ranking. Reads only.
 //!
-//! `passages.rs` finds passages that answer alone or together, `near.rs` texts that mean nearly the same, `shown.rs` says
-//! what holds, `filter.rs` what is wanted. Invariant: what is returned holds at the asked time on the asked clock, and may
-//! be seen by whoever asks; the indexes only propose.
+//! `passages.rs` finds passages that answer alone or together, `near.rs` texts that mean nearly the same, `shown.rs`
+//! says what holds, `filter.rs` what is wanted. Invariant: what is returned holds at the asked time on the asked clock,
+//! and may be seen by whoever asks; the indexes only propose.
 
 mod filter;
 mod near;

@@ -1,7 +1,8 @@
 //! Which texts are near a question: the signs of all vectors in memory, and the vectors themselves of what the signs
 //! propose. Must not know what a text is about, nor who may see it.
 //!
-//! Invariant: what is proposed is compared by its kept vector, so a score is the same whether signs proposed it or a walk.
+//! Invariant: what is proposed is compared by its kept vector, so a score is the same whether signs proposed it or a
+//! walk.
 
 use crate::embedders::Quantised;
 use crate::error::Result;

@@ -1,12 +1,12 @@
-//! Passages that answer a question alone or in pairs: what `knowledge::rank::pairs` is told, read from the indexes and the
-//! graph. Reads only; what the viewer may not see is neither proposed nor walked through.
+//! Passages that answer a question alone or in pairs: what `knowledge::rank::pairs` is told, read from the indexes and
+//! the graph. Reads only; what the viewer may not see is neither proposed nor walked through.
 
 use super::near::Kind;
 use super::{Query, Row};
 use crate::error::Result;
 use crate::state::State;
 use crate::state::candidates::collect;
-use knowledge::id::{EntityId, NodeId};
+use knowledge::id::{EntityId, FactId, NodeId};
 use knowledge::rank;
 use knowledge::rank::pairs::{self, ANCHORS, COMMON, Cover, Link, PROPOSALS, Placed, Word};
 use rusqlite::params;
@@ -193,35 +193,36 @@ impl State {
         self.passages_matching(&rank::phrase(name), COMMON + 1)
     }
 
-    /// Facts that stand on these passages, best passage first; in a passage those first that are nearest to the question.
+    /// Facts that stand on these passages, best passage first; in a passage those first that are nearest to the
+    /// question.
     pub(super) fn facts_on(&self, placed: &[Placed<Through>], query: &Query) -> Result<Vec<Row>> {
         let mut ranked: Vec<(f64, i64)> = Vec::new();
         for placed in placed {
-            let mut statement = self.connection().prepare_cached(
-                "SELECT s.fact FROM chunk c JOIN support s USING (chunk) WHERE c.row = ?1 ORDER BY s.fact",
-            )?;
-            let facts = collect(statement.query([placed.passage])?, |row| {
-                Ok(knowledge::id::FactId::from_bytes(row.get(0)?))
-            })?;
-            self.bring_facts(&facts)?;
-            let mut shown = self
-                .connection()
-                .prepare_cached("SELECT row FROM fact WHERE fact = ?1 AND folded_into IS NULL")?;
-            for fact in facts {
-                for row in collect(shown.query([fact.as_bytes()])?, |row| Ok(row.get::<_, i64>(0)?))? {
-                    let near = match &query.vector {
-                        Some(question) if self.reads_as_all_do(row)? => {
-                            self.cosine(Kind::Fact, row, question)?
-                        }
-                        _ => None,
-                    };
-                    ranked.push((placed.worth + near.unwrap_or(0.0), row));
-                }
+            for row in self.facts_shown_on(placed.passage)? {
+                let near = match &query.vector {
+                    Some(question) if self.reads_as_all_do(row)? => self.cosine(Kind::Fact, row, question)?,
+                    _ => None,
+                };
+                ranked.push((placed.worth + near.unwrap_or(0.0), row));
             }
         }
         ranked.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
         let mut seen = BTreeSet::new();
         Ok(ranked.into_iter().filter(|(_, row)| seen.insert(*row)).map(|(_, row)| Row::Fact(row)).collect())
+    }
+
+    /// The rows of the facts that stand on a passage and are shown by themselves.
+    fn facts_shown_on(&self, passage: i64) -> Result<Vec<i64>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT s.fact FROM chunk c JOIN support s USING (chunk) WHERE c.row = ?1 ORDER BY s.fact",
+        )?;
+        let facts = collect(statement.query([passage])?, |row| Ok(FactId::from_bytes(row.get(0)?)))?;
+        self.bring_facts(&facts)?;
+        let mut shown = self.connection().prepare_cached(
+            "SELECT f.row FROM chunk c JOIN support s USING (chunk) JOIN fact f ON f.fact = s.fact
+             WHERE c.row = ?1 AND f.folded_into IS NULL ORDER BY f.fact",
+        )?;
+        collect(shown.query([passage])?, |row| Ok(row.get(0)?))
     }
 }
 

@@ -1,5 +1,5 @@
-//! Results as they are shown: whether a proposed row holds at the asked time and passes the filter, and what it says then.
-//! Reads only. Must not know why a row was proposed.
+//! Results as they are shown: whether a proposed row holds at the asked time and passes the filter, and what it says
+//! then. Reads only. Must not know why a row was proposed.
 
 use super::{Found, Query, Row};
 use crate::error::Result;
@@ -73,8 +73,8 @@ impl State {
         if let Some(at) = query.wiki_at {
             supports = supports.iter().filter_map(|support| resolve::as_said_at(support, at)).collect();
         }
-        if query.when().is_none() {
-            supports.retain(|support| support.end.is_none());
+        if query.when().is_none() && supports.iter().all(|support| support.end.is_some()) {
+            return Ok(None);
         }
         let mut rivals = BTreeMap::new();
         for rival in judged::rivals(self.connection(), fact)? {
@@ -86,12 +86,14 @@ impl State {
             rivals.insert(rival, then.collect());
         }
         let mut spells = resolve::spells(&supports, &rivals);
-        if query.when().is_none() {
-            // Now is in the last spell or in none.
+        if query.moment().is_none() {
+            // Without any time, what counts is how it stands.
             spells = spells.split_off(spells.len().saturating_sub(1));
         }
         let said_since = supports.iter().filter_map(|support| support.asserted_from).min();
         let held = spells.into_iter().map(|spell| spell.times).find(|times| holds(times, said_since, query));
+        // What ended dates what goes on from it; it is not cited where it is not asked about.
+        supports.retain(|support| query.when().is_some() || support.end.is_none());
         let chunks = supports.iter().map(|support| support.chunk).collect();
         Ok(held.filter(|_| !supports.is_empty()).map(|times| Moment { times, chunks }))
     }
@@ -164,16 +166,55 @@ impl State {
     }
 }
 
-/// Whether something with these times holds when it is asked about: now, or at a time in the world.
+impl Query {
+    /// The moment, or stretch, of the world that is asked about: a named one; else that of a reader of the wiki then,
+    /// who was told of what was to come and what was over as it looked on that day; else now.
+    fn moment(&self) -> Option<(Timestamp, Timestamp)> {
+        let point = |at: Timestamp| (at, at);
+        self.when().or(self.wiki_at.map(point)).or(self.now.map(point))
+    }
+}
+
+/// Whether something with these times holds at the moment that is asked about. Without any, it does while it is said.
 fn holds(times: &Times, said_since: Option<Timestamp>, query: &Query) -> bool {
     let begins = times.valid_at.or(said_since);
-    let ends = times.invalid_at.or(times.withdrawn.flatten());
+    let ends = times.invalid_at.into_iter().chain(times.withdrawn.flatten()).min();
     let unknown_end = times.withdrawn.is_some() && ends.is_none();
-    !unknown_end
-        && match query.when() {
-            Some((from, to)) => {
-                begins.is_none_or(|begins| begins <= to) && ends.is_none_or(|ends| ends > from)
-            }
-            None => times.invalid_at.zip(query.now).is_none_or(|(ended, now)| ended > now),
-        }
+    let within = |(from, to): (Timestamp, Timestamp)| {
+        begins.is_none_or(|begins| begins <= to) && ends.is_none_or(|ends| ends > from)
+    };
+    !unknown_end && query.moment().is_none_or(within)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_says_any_more_does_not_hold_until_the_end_that_its_text_named() {
+        let day = |day: i64| Timestamp::from_second(day * 86_400).ok();
+        let times = Times { valid_at: day(1), invalid_at: day(9), withdrawn: Some(day(5)) };
+        let at = |number: i64| Query { as_of: day(number), ..Query::default() };
+        assert!(holds(&times, None, &at(4)));
+        assert!(!holds(&times, None, &at(7)));
+    }
+
+    #[test]
+    fn what_held_for_a_while_is_found_in_every_stretch_that_touches_it() {
+        let day = |day: i64| Timestamp::from_second(day * 86_400).ok();
+        let times = Times { valid_at: day(5), invalid_at: day(8), withdrawn: None };
+        let in_between = |from, to| Query { between: day(from).zip(day(to)), ..Query::default() };
+        let found = [(1, 4), (1, 5), (6, 7), (7, 20), (8, 20)]
+            .map(|(from, to)| holds(&times, None, &in_between(from, to)));
+        assert_eq!(found, [false, true, true, true, false]);
+    }
+
+    #[test]
+    fn a_reader_of_the_wiki_then_knew_neither_what_began_nor_what_ended_since() {
+        let day = |day: i64| Timestamp::from_second(day * 86_400).ok();
+        let then = |number: i64| Query { wiki_at: day(number), now: day(20), ..Query::default() };
+        let announced = Times { valid_at: day(8), invalid_at: day(12), withdrawn: None };
+        assert!(!holds(&announced, day(1), &then(7)), "it was still to come");
+        assert!(holds(&announced, day(1), &then(9)), "it is over by now, and was not then");
+    }
 }

@@ -1,6 +1,7 @@
 //! Passages that answer together. A question of two hops is answered by two passages: neither has all of its words, and
-//! they share an entity that the question does not name. So it is pairs that are ranked, of an **anchor**, which fits the
-//! question by itself, and a **partner**, one entity away from it; a passage is worth its best pair, or itself alone.
+//! they share an entity that the question does not name. So it is pairs that are ranked, of an **anchor**, which fits
+//! the question by itself, and a **partner**, one entity away from it; a passage is worth its best pair, or itself
+//! alone.
 //!
 //! Knows no index and no store: passages are numbers. Invariant: the order follows from what is handed over, ties are
 //! broken by the numbers, and nothing is learned from any question. The figures behind each constant are in
@@ -14,8 +15,8 @@ const WORDS: f64 = 1.5;
 const LINK: f64 = 0.5;
 /// Passages from which pairs are made. 2 to 20 give the same within 0.02: it bounds the work.
 pub const ANCHORS: usize = 5;
-/// An entity in more passages than this links nothing, and a word in more tells nothing unless the wiki is large. 100 to
-/// 800 give the same: it bounds the work.
+/// An entity in more passages than this links nothing, and a word in more tells nothing unless the wiki is large. 100
+/// to 800 give the same: it bounds the work.
 pub const COMMON: usize = 200;
 /// The share of all passages from which on a word tells nothing. 0.05 to 1 give the same: it bounds the work.
 const FREQUENT: f64 = 0.1;

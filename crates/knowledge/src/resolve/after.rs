@@ -7,7 +7,7 @@ use crate::id::{ChunkId, FactId, NodeId};
 use crate::judge::Findings;
 use crate::resolve::page::{GONE, Said, said};
 use crate::resolve::pending::Pending;
-use crate::resolve::{Held, PageSaid, doubts, names, pairs};
+use crate::resolve::{Held, PageSaid, doubts, names, pairs, times};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is held, with the epoch laid over it.
@@ -130,7 +130,7 @@ impl<'a, H: Held> After<'a, H> {
         Ok(held.chain(new.cloned()).collect())
     }
 
-    /// What a fact will stand on that has not ended, by chunk.
+    /// What a fact will stand on that has not ended, by chunk, each asserted since its page began to say so.
     pub fn live_supports(&self, fact: FactId) -> Result<Vec<Support>, H::Error> {
         let least = ChunkId::from_bytes([0; 16]);
         let changed = self.supports.range((fact, least)..).take_while(|((of, _), _)| *of == fact);
@@ -139,7 +139,7 @@ impl<'a, H: Held> After<'a, H> {
             all.extend(self.held.supports_on(fact)?.into_iter().map(|support| (support.chunk, support)));
         }
         all.extend(changed.map(|((_, chunk), support)| (*chunk, support.clone())));
-        Ok(all.into_values().filter(|support| support.end.is_none()).collect())
+        Ok(times::live(&all.into_values().collect::<Vec<_>>()))
     }
 
     /// All judgements that will name the fact.

@@ -103,12 +103,26 @@ fn part_at_last<H: Held>(
 ) -> Result<(), H::Error> {
     for judgement in after.judgements(fact.id)?.into_iter().filter(|judgement| judgement.stands) {
         let (Some(a), Some(b)) = (after.fact(judgement.a)?, after.fact(judgement.b)?) else { continue };
+        // What nobody speaks of any more ends nothing today, and did when the wiki still spoke of it.
+        if !is_spoken_of(after, regrouped, &a)? || !is_spoken_of(after, regrouped, &b)? {
+            continue;
+        }
         let (a, b) = (saying(after, regrouped, &a)?, saying(after, regrouped, &b)?);
         if !a.zip(b).is_some_and(|(a, b)| share_ends(&a, &b)) {
             after.judge(Judgement { stands: false, ..judgement });
         }
     }
     Ok(())
+}
+
+/// Whether both ends of a fact are in the graph.
+fn is_spoken_of<H: Held>(after: &After<'_, H>, regrouped: &Regrouped, fact: &Fact) -> Result<bool, H::Error> {
+    let is_there = |node| Ok(!regrouped.members(node, after.held)?.is_empty());
+    Ok(is_there(fact.subject)?
+        && match &fact.object {
+            Object::Named(object) => is_there(*object)?,
+            Object::Value(_) => true,
+        })
 }
 
 /// Notes which of the judgements about a fact hold as things stand, whatever held before.

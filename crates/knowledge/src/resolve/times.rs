@@ -1,8 +1,8 @@
 //! The one rule for the times of a fact, over those of its supports that the viewer may see. It must not look
 //! at other supports: a date that only a hidden page gives does not exist for the viewer.
 
-use crate::graph::{Ended, Spell, Support, Times};
-use crate::id::FactId;
+use crate::graph::{End, Ended, Spell, Support, Times};
+use crate::id::{FactId, Version};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -13,27 +13,32 @@ use std::collections::BTreeMap;
 /// world, at the earliest such time. When the text is merely gone, or was replaced nobody knows when, the
 /// fact is withdrawn: since the last of it went, where that is known.
 pub fn times<'a>(supports: impl IntoIterator<Item = &'a Support>) -> Times {
-    let supports: Vec<&Support> = supports.into_iter().collect();
-    let ended = |support: &&&Support, how| support.end.as_ref().map(|end| end.ended) == how;
-    let told = |how| supports.iter().filter(|support| ended(support, how)).copied().collect::<Vec<_>>();
+    let supports = carried(supports);
+    let ended = |support: &&Support, how| support.end.as_ref().map(|end| end.ended) == how;
+    let told = |how| supports.iter().filter(|support| ended(support, how)).collect::<Vec<_>>();
     let live = told(None);
     if !live.is_empty() {
-        return between(&live, |support| support.invalid_at);
+        return between((&live, &supports), |support| support.invalid_at);
     }
     let replaced = told(Some(Ended::Replaced));
     if !replaced.is_empty() {
         let until = |support: &Support| support.invalid_at.or(support.end.as_ref().and_then(|end| end.at));
-        let times = between(&replaced, until);
+        let times = between((&replaced, &supports), until);
         let withdrawn = times.invalid_at.is_none().then_some(None);
         return Times { withdrawn, ..times };
     }
     let went: Option<Vec<Timestamp>> = supports.iter().map(|support| support.end.as_ref()?.at).collect();
     let withdrawn = Some(went.and_then(|went| went.into_iter().max()));
-    Times { withdrawn, ..between(&supports, |support| support.invalid_at) }
+    let all: Vec<&Support> = supports.iter().collect();
+    Times { withdrawn, ..between((&all, &supports), |support| support.invalid_at) }
 }
 
-fn between(supports: &[&Support], until: impl Fn(&Support) -> Option<Timestamp>) -> Times {
-    let valid_at = supports.iter().filter_map(|support| support.valid_at).min();
+/// The earliest beginning and the earliest end that is not before it, as some texts tell of it among all that ever did.
+fn between(
+    (supports, all): (&[&Support], &[Support]),
+    until: impl Fn(&Support) -> Option<Timestamp>,
+) -> Times {
+    let valid_at = beginning(supports, all);
     let ends = supports.iter().filter_map(|support| until(support));
     let invalid_at = ends.filter(|end| valid_at.is_none_or(|valid_at| *end >= valid_at)).min();
     Times { valid_at, invalid_at, withdrawn: None }
@@ -47,14 +52,17 @@ fn between(supports: &[&Support], until: impl Fn(&Support) -> Option<Timestamp>)
 /// its last support. A text that gives no date speaks for the day on which it was written; where that is unknown too,
 /// it neither ends anything nor is ended. Two that begin on the same instant leave each other alone.
 pub fn spells(supports: &[Support], rivals: &BTreeMap<FactId, Vec<Support>>) -> Vec<Spell> {
-    let live: Vec<&Support> = supports.iter().filter(|support| support.end.is_none()).collect();
     let whole = || vec![Spell { times: times(supports), by: None }];
     let mut ends: Vec<(Timestamp, FactId)> = Vec::new();
     for (rival, said) in rivals {
-        let said = said.iter().filter(|support| support.end.is_none());
-        ends.extend(said.filter_map(begins).map(|at| (at, *rival)));
+        ends.extend(live(said).iter().filter_map(begins).map(|at| (at, *rival)));
+    }
+    if ends.is_empty() {
+        return whole();
     }
     ends.sort_unstable();
+    let all = carried(supports);
+    let live = all.iter().filter(|support| support.end.is_none());
     let mut stretches: BTreeMap<Option<(Timestamp, FactId)>, Vec<&Support>> = BTreeMap::new();
     for support in live {
         let Some(at) = begins(support) else { continue };
@@ -68,7 +76,7 @@ pub fn spells(supports: &[Support], rivals: &BTreeMap<FactId, Vec<Support>>) -> 
     let open = stretches.remove(&None);
     let mut spells: Vec<Spell> = Vec::new();
     for (end, said) in stretches.into_iter().chain(open.map(|said| (None, said))) {
-        let mut times = between(&said, |support| support.invalid_at);
+        let mut times = between((&said, &all), |support| support.invalid_at);
         if !spells.is_empty() {
             times.valid_at = said.iter().filter_map(|support| begins(support)).min();
         }
@@ -78,6 +86,49 @@ pub fn spells(supports: &[Support], rivals: &BTreeMap<FactId, Vec<Support>>) -> 
         spells.push(Spell { times, by });
     }
     spells
+}
+
+/// The supports, each asserted since its page began to say so: a text that took the place of another one which said the
+/// same, in the version that ended that one, says nothing again. Somebody has edited elsewhere on the page, and what
+/// that page says of old must not win over what others have written since.
+fn carried<'a>(supports: impl IntoIterator<Item = &'a Support>) -> Vec<Support> {
+    let mut supports: Vec<Support> = supports.into_iter().cloned().collect();
+    let mut before: BTreeMap<(Version, Timestamp), (Version, Option<Timestamp>)> = BTreeMap::new();
+    for support in &supports {
+        let began = (support.from_version, support.asserted_from);
+        if let Some(End { ended: Ended::Vanished, version: Some(version), at: Some(at) }) = &support.end {
+            let known = before.entry((*version, *at)).or_insert(began);
+            *known = began.min(*known);
+        }
+    }
+    for support in supports.iter_mut().filter(|_| !before.is_empty()) {
+        let mut began = (support.from_version, support.asserted_from);
+        while let (version, Some(written)) = began
+            && let Some(earlier) = before.get(&(version, written)).filter(|earlier| earlier.0 < version)
+        {
+            began = *earlier;
+        }
+        support.asserted_from = began.1;
+    }
+    supports
+}
+
+/// The supports that have not ended, each asserted since its page began to say so.
+pub(super) fn live(supports: &[Support]) -> Vec<Support> {
+    carried(supports).into_iter().filter(|support| support.end.is_none()).collect()
+}
+
+/// Since when something is true that these texts say. A day that a text names counts before any other. The day on which
+/// a page put it in another value's place counts where nobody has ever said it before that.
+fn beginning(supports: &[&Support], all: &[Support]) -> Option<Timestamp> {
+    let taken_over = |support: &&&Support| support.valid_at == support.asserted_from;
+    let named = supports.iter().filter(|support| !taken_over(support)).filter_map(|support| support.valid_at);
+    if let Some(named) = named.min() {
+        return Some(named);
+    }
+    let taken = supports.iter().filter_map(|support| support.valid_at).min()?;
+    let earlier = all.iter().filter_map(|support| support.asserted_from).any(|from| from < taken);
+    (!earlier).then_some(taken)
 }
 
 /// Since when a support says that something is true: the day it names, or else the day it was written.
@@ -105,8 +156,7 @@ pub fn as_said_at(support: &Support, at: Timestamp) -> Option<Support> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::End;
-    use crate::id::{ChunkId, FactId, Version};
+    use crate::id::ChunkId;
 
     fn day(number: i64) -> Timestamp {
         Timestamp::from_second(1_700_000_000 + 86_400 * number).unwrap()
@@ -157,6 +207,34 @@ mod tests {
         assert_eq!(of(&[vanished, some_day]), (None, None, Some(None)));
         assert_eq!(of(&[support(None, None, Some((Ended::Replaced, None)))]), (None, None, Some(None)));
         assert_eq!(of(&[]), (None, None, Some(None)));
+    }
+
+    #[test]
+    fn an_edit_elsewhere_on_a_page_says_nothing_again() {
+        let edited = End { ended: Ended::Vanished, version: Some(Version(2)), at: Some(day(5)) };
+        let before = Support { end: Some(edited), ..support(None, None, None) };
+        let now =
+            Support { from_version: Version(2), asserted_from: Some(day(5)), ..support(None, None, None) };
+        let rival = FactId::of(&[b"rival"]);
+        let later = Support { fact: rival, asserted_from: Some(day(3)), ..support(None, None, None) };
+        let of = |supports: &[Support]| spells(supports, &BTreeMap::from([(rival, vec![later.clone()])]));
+        let ended = Times { invalid_at: Some(day(3)), ..Times::default() };
+        assert_eq!(of(&[before, now.clone()]), [Spell { times: ended, by: Some(rival) }]);
+        // A page that had said nothing of it until then says it anew.
+        assert_eq!(of(&[now]), [Spell::default()]);
+    }
+
+    #[test]
+    fn the_day_a_page_took_a_value_over_is_not_before_what_another_page_said() {
+        let took_over =
+            Support { valid_at: Some(day(4)), asserted_from: Some(day(4)), ..support(None, None, None) };
+        assert_eq!(times([&took_over]).valid_at, Some(day(4)));
+        assert_eq!(
+            times([&took_over, &support(None, None, None)]).valid_at,
+            None,
+            "said since the first day"
+        );
+        assert_eq!(times([&took_over, &support(Some(6), None, None)]).valid_at, Some(day(6)));
     }
 
     #[test]
