@@ -48,6 +48,17 @@ pub struct Query {
     pub filter: Filter,
     /// Say of each result why it was found.
     pub explain: bool,
+    /// What passages are not looked for by: for measuring what each part gives.
+    pub without: Without,
+}
+
+/// Parts that are left out; meaning is left out with the vector.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Without {
+    /// The question's words.
+    pub words: bool,
+    /// What passages share: each answers alone.
+    pub graph: bool,
 }
 
 impl Query {

@@ -70,7 +70,10 @@ impl State {
             proposed.extend(near.keys().copied());
         }
         self.measure(&proposed, query, &mut near)?;
-        let anchors = best_alone(&proposed, (&cover, &near));
+        let anchors = match query.without.graph {
+            true => Vec::new(),
+            false => best_alone(&proposed, (&cover, &near)),
+        };
         let mut links = Vec::new();
         for anchor in anchors {
             for link in self.links(anchor, pages)? {
@@ -109,7 +112,8 @@ impl State {
     fn cover(&self, query: &Query, pages: usize) -> Result<Cover> {
         let most = pairs::frequent(pages) + 1;
         let mut words = Vec::new();
-        for term in rank::terms(&query.text) {
+        let terms = if query.without.words { Vec::new() } else { rank::terms(&query.text) };
+        for term in terms {
             let word = rank::phrase(&term);
             let passages = self.passages_matching(&word, most)?;
             // What stands nearly everywhere is left out, unless nothing else is asked.
