@@ -153,6 +153,7 @@ impl Search {
             limit,
             filter: self.filter(),
             explain: self.explain,
+            ..Query::default()
         })
     }
 

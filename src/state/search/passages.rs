@@ -28,6 +28,9 @@ pub struct Through {
 const NAMES_LOOKED_FOR: usize = 40;
 /// Shorter names stand in many words.
 const NAME_CHARS: usize = 3;
+/// Longer names are descriptions: the same words in the same order stand nowhere else, and to look costs the postings of
+/// every little word in them.
+const NAME_WORDS: usize = 4;
 
 /// Which passages a search may show; asked of many again and again.
 struct Admitted<'a> {
@@ -143,8 +146,9 @@ impl State {
         for (at, through) in self.entities_of_passage(anchor)?.into_iter().enumerate() {
             let mut passages = self.passages_of(through.entity)?;
             let name = rank::terms(&through.name);
-            if at < NAMES_LOOKED_FOR && passages.len() <= COMMON && through.name.chars().count() >= NAME_CHARS
-            {
+            let words = through.name.split_whitespace().count();
+            let is_name = words <= NAME_WORDS && through.name.chars().count() >= NAME_CHARS;
+            if at < NAMES_LOOKED_FOR && is_name && passages.len() <= COMMON {
                 passages.extend(self.passages_with_name(&name, &through.name)?);
             }
             if !(2..=COMMON).contains(&passages.len()) {
@@ -183,7 +187,7 @@ impl State {
     fn passages_of(&self, entity: EntityId) -> Result<BTreeSet<i64>> {
         let mut statement = self.connection().prepare_cached(
             "SELECT DISTINCT c.row FROM node n JOIN mention m ON m.node = n.node JOIN chunk c ON c.chunk = m.chunk
-             WHERE n.entity = ?1 AND c.form = '\"text\"' LIMIT ?2",
+             WHERE n.entity = ?1 AND +c.form = '\"text\"' LIMIT ?2",
         )?;
         let found = statement.query(params![entity.0.as_bytes(), COMMON as i64 + 1])?;
         Ok(collect(found, |row| Ok(row.get(0)?))?.into_iter().collect())
