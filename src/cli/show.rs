@@ -5,8 +5,10 @@ use super::{Call, Exit, print, print_json};
 use crate::error::{Error, Kind, Result};
 use crate::state::State;
 use crate::state::look::{ChunkCard, EntityCard, PageCard, Source, Statement};
+use crate::state::why::Link;
 use crate::{wire, world};
 use clap::Args;
+use knowledge::graph::Verdict;
 use knowledge::id::{ChunkId, FactId, NodeId};
 use serde::Serialize;
 
@@ -21,6 +23,9 @@ pub(super) struct Typed {
     /// Only what this user may see: a key, an e-mail address or a name [default: the setting `as`]
     #[arg(long = "as", value_name = "USER")]
     viewer: Option<String>,
+    /// Why names are one entity: the rule, model or sentence behind each
+    #[arg(long)]
+    why: bool,
     /// How many facts or entities
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=5000))]
     limit: u16,
@@ -46,6 +51,8 @@ enum Shown {
         #[serde(flatten)]
         card: EntityCard,
         facts: Vec<Statement>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        why: Vec<Link>,
     },
     Page(PageCard),
     Chunk(ChunkCard),
@@ -56,10 +63,15 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let state = wire::state_to_read(&call.settings, &vaulted, &|text| call.tell(text)).await?;
     let state = wire::seen(&call.settings, state, world::live::now())?;
     let named = typed.named.join(" ");
-    let shown = find(&state, &named, usize::from(typed.limit))?;
+    let mut shown = find(&state, &named, usize::from(typed.limit))?;
     if shown.is_empty() {
         let text = format!("show `{named}`: no entity, page, fact or chunk has this name or id");
         return Err(Error::new(Kind::Never, text).hint(format!("try `highwater search {named}`")));
+    }
+    for shown in shown.iter_mut().filter(|_| typed.why) {
+        if let Shown::Entity { card, why, .. } = shown {
+            *why = state.why(card.entity, usize::from(typed.limit))?;
+        }
     }
     if call.json {
         print_json(&shown)?;
@@ -76,7 +88,7 @@ fn find(state: &State, named: &str, limit: usize) -> Result<Vec<Shown>> {
     let mut shown = Vec::new();
     for card in state.entities_named(named, limit)? {
         let facts = state.facts_of(card.entity, limit)?;
-        shown.push(Shown::Entity { card, facts });
+        shown.push(Shown::Entity { card, facts, why: Vec::new() });
     }
     shown.extend(state.page(named)?.map(Shown::Page));
     Ok(shown)
@@ -86,7 +98,7 @@ fn by_id(state: &State, named: &str, limit: usize) -> Result<Option<Shown>> {
     let Ok(node) = named.parse::<NodeId>() else { return Ok(None) };
     if let Some(card) = state.entity_of(node)? {
         let facts = state.facts_of(card.entity, limit)?;
-        return Ok(Some(Shown::Entity { card, facts }));
+        return Ok(Some(Shown::Entity { card, facts, why: Vec::new() }));
     }
     let fact = FactId::from_bytes(*node.as_bytes());
     if let Some(statement) = state.statement(fact)? {
@@ -106,11 +118,12 @@ fn print_shown(shown: &Shown) -> Result<()> {
             }
             Ok(())
         }
-        Shown::Entity { card, facts } => {
+        Shown::Entity { card, facts, why } => {
             print(&format!("{} ({})  {}\n", card.name, card.kind, card.entity))?;
             if !card.also.is_empty() {
                 print(&format!("  also: {}\n", card.also.join(", ")))?;
             }
+            why.iter().try_for_each(print_link)?;
             for other in &card.perhaps {
                 print(&format!("  perhaps: {} ({:.2})  {}\n", other.name, other.score, other.entity))?;
             }
@@ -122,6 +135,20 @@ fn print_shown(shown: &Shown) -> Result<()> {
         Shown::Page(page) => print_page(page),
         Shown::Chunk(chunk) => print_chunk(chunk),
     }
+}
+
+fn print_link(link: &Link) -> Result<()> {
+    let is = match link.verdict {
+        Verdict::Same => "is",
+        Verdict::Apart => "is not",
+        Verdict::Doubt => "may be",
+    };
+    let Link { name, other, why, weight, .. } = link;
+    print(&format!("  why: “{name}” {is} “{other}”: {why} ({weight:.2})\n"))?;
+    if let Some(sentence) = &link.sentence {
+        print(&format!("    “{}”\n", one_line(sentence)))?;
+    }
+    link.chunk.map_or(Ok(()), |chunk| print(&format!("    chunk {chunk}\n")))
 }
 
 fn line(statement: &Statement) -> String {

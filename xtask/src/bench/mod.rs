@@ -1,6 +1,6 @@
 //! `bench`: the measurements that `docs/benchmarks.md` cites, on this machine. A measurement of the whole binary is
-//! here (`pipeline`, `export`, `graphiti`, `models`, `confluence`, `vault`); those of a part stand beside the part, and
-//! this file only knows how to start them.
+//! here (`pipeline`, `export`, `graphiti`, `models`, `confluence`, `vault`, `quality`); those of a part stand beside
+//! the part, and this file only knows how to start them.
 
 mod child;
 mod confluence;
@@ -9,6 +9,7 @@ mod graphiti;
 mod models;
 mod pages;
 mod pipeline;
+mod quality;
 mod vault;
 
 pub use self::vault::{Parts, number};
@@ -21,13 +22,14 @@ use crate::tools::{Done, cargo, run};
 type Whole = fn(&[String]) -> Done;
 
 /// The measurements of the whole binary.
-const WHOLE: [(&str, Whole); 6] = [
+const WHOLE: [(&str, Whole); 7] = [
     ("pipeline", pipeline::bench),
     ("export", export::bench),
     ("graphiti", graphiti::bench),
     ("models", models::bench),
     ("confluence", confluence::bench),
     ("vault", self::vault::bench),
+    ("quality", quality::bench),
 ];
 
 /// A measurement that stands beside the part it measures: how cargo starts it, under which name.

@@ -529,7 +529,10 @@ mod tests {
         assert_eq!(why(&title("Kube API Down"), &node("KubeAPIDown")), respelled);
         assert_eq!(why(&title("Kube API Down"), &everywhere("KubeAPIDown")), respelled);
         assert_eq!(why(&everywhere("dial-codes"), &node("DIAL codes")), respelled);
-        assert_eq!(why(&everywhere("kube-controller-manager"), &everywhere("KubeControllerManager")), respelled);
+        assert_eq!(
+            why(&everywhere("kube-controller-manager"), &everywhere("KubeControllerManager")),
+            respelled
+        );
         assert_eq!(why(&everywhere("release-notes"), &node("Release Notes")), None);
         assert_eq!(why(&title("Configuration"), &node("Configurations")), None);
         assert_eq!(why(&title("Flink jobs"), &title("Flink job")), None);
@@ -545,7 +548,9 @@ mod tests {
         assert!(!perhaps_equal(&node("Payment Gateway 1"), &node("Payment Gateway 2")));
         let (short, long) = (node("HPA"), node("Horizontal Pod Autoscaler"));
         let sought = band(Lot::Expansion, "A", "hpa");
-        assert!(bands(&long).contains(&sought) && bands(&short).contains(&band(Lot::Abbreviation, "A", "hpa")));
+        assert!(
+            bands(&long).contains(&sought) && bands(&short).contains(&band(Lot::Abbreviation, "A", "hpa"))
+        );
         assert!(abbreviation(&node("team")).is_none() && abbreviation(&everywhere("hpa")).is_none());
     }
 
