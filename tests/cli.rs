@@ -125,7 +125,8 @@ fn a_first_run_indexes_and_a_second_run_finds_nothing_to_do() {
 fn every_joined_name_is_shown_with_its_reason() {
     let place = Place::new();
     place.write("OPS/scaling.md", "# Scaling\n\nWe rely on the Horizontal Pod Autoscaler (HPA) at night.\n");
-    place.write("OPS/more.md", "# Down\n\nThe `kube-api-down` alert, also written `KubeApiDown`, wakes us.\n");
+    place
+        .write("OPS/more.md", "# Down\n\nThe `kube-api-down` alert, also written `KubeApiDown`, wakes us.\n");
     place.done(&["pipeline", "wiki", "--quiet"]);
     let shown = place.done(&["show", "HPA", "--why"]);
     assert!(shown.contains("the text says so"), "{shown}");

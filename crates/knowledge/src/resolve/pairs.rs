@@ -442,11 +442,15 @@ fn is_titled(node: &Node) -> bool {
     matches!(node.key, Some(Key::Title(..)))
 }
 
-/// Two plain names in one scope that differ by slips of the pen or a plural.
+/// Two plain names in one scope that differ by slips of the pen.
 fn nearly_equal(one: &Node, other: &Node) -> Option<(u16, &'static str)> {
     let class = Class::of(&one.kind, None);
     let alike = one.space == other.space && class == Class::of(&other.kind, None) && class != Class::Person;
     if !alike || !comparable(&one.normal) || !comparable(&other.normal) {
+        return None;
+    }
+    let single = !spelling::has_words(&one.normal) && !spelling::has_words(&other.normal);
+    if single && spelling::is_plural(&one.normal, &other.normal) {
         return None;
     }
     let (words_of_one, words_of_other) = (words(&one.normal), words(&other.normal));
@@ -544,7 +548,7 @@ mod tests {
     #[test]
     fn what_may_be_one_is_asked_about() {
         assert!(perhaps_equal(&node("Configuration"), &node("Configurations")));
-        assert!(perhaps_equal(&node("Payment Gateway"), &node("Payment Getaway")));
+        assert!(perhaps_equal(&node("Payment Gateway"), &node("Payment Gatevay")));
         assert!(!perhaps_equal(&node("Payment Gateway 1"), &node("Payment Gateway 2")));
         let (short, long) = (node("HPA"), node("Horizontal Pod Autoscaler"));
         let sought = band(Lot::Expansion, "A", "hpa");
