@@ -70,7 +70,7 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     }
     for shown in shown.iter_mut().filter(|_| typed.why) {
         if let Shown::Entity { card, why, .. } = shown {
-            *why = state.why(card.entity, usize::from(typed.limit))?;
+            *why = state.why_one(card.entity, usize::from(typed.limit))?;
         }
     }
     if call.json {

@@ -35,7 +35,7 @@ pub struct Link {
 
 impl State {
     /// The decisions that join the names of an entity, strongest first, and then those that keep others apart from it.
-    pub fn why(&self, entity: EntityId, limit: usize) -> Result<Vec<Link>> {
+    pub fn why_one(&self, entity: EntityId, limit: usize) -> Result<Vec<Link>> {
         self.bring_nodes(&[entity.0])?;
         let mut statement =
             self.connection().prepare_cached("SELECT node FROM node WHERE entity = ?1 ORDER BY node")?;
