@@ -1,5 +1,5 @@
-//! Abbreviations that a text declares: `Horizontal Pod Autoscaler (HPA)`. Only where the letters are the initials of the
-//! words right before them, so that a remark in brackets is none. It must not know what the words name.
+//! Abbreviations that a text declares: `Horizontal Pod Autoscaler (HPA)`. Only where the letters are the initials of
+//! the words right before them, so that a remark in brackets is none. It must not know what the words name.
 
 use super::names::thing;
 use super::saying::{Saying, Stated};
