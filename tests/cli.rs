@@ -122,6 +122,23 @@ fn a_first_run_indexes_and_a_second_run_finds_nothing_to_do() {
 }
 
 #[test]
+fn every_joined_name_is_shown_with_its_reason() {
+    let place = Place::new();
+    place.write("OPS/scaling.md", "# Scaling\n\nWe rely on the Horizontal Pod Autoscaler (HPA) at night.\n");
+    place
+        .write("OPS/more.md", "# Down\n\nThe `kube-api-down` alert, also written `KubeApiDown`, wakes us.\n");
+    place.done(&["pipeline", "wiki", "--quiet"]);
+    let shown = place.done(&["show", "HPA", "--why"]);
+    assert!(shown.contains("the text says so"), "{shown}");
+    assert!(shown.contains("“We rely on the Horizontal Pod Autoscaler (HPA) at night.”"), "{shown}");
+    assert!(!place.done(&["show", "HPA"]).contains("the text says so"));
+    let shown = place.done(&["show", "KubeApiDown", "--why"]);
+    assert!(shown.contains("the names differ only in spaces and dashes (0.85)"), "{shown}");
+    let json = place.json(&["show", "KubeApiDown", "--why", "--json"]);
+    assert_eq!(json[0]["entity"]["why"][0]["verdict"], "same", "{json}");
+}
+
+#[test]
 fn reading_verbs_never_append() {
     let place = Place::new();
     place.fill(5);

@@ -14,6 +14,7 @@ use crate::settings::Settings;
 use crate::state::State;
 use crate::state::look::{ChunkCard, EntityCard, PageCard, Source, Statement};
 use crate::state::search::{Filter, Hit, Query, Reader, Sort};
+use crate::state::why::Link;
 use crate::wire::{self, Vaulted};
 use crate::world::http::Bounds;
 use crate::world::live;
@@ -109,6 +110,10 @@ pub struct Name {
     #[serde(default = "listed")]
     #[cfg_attr(feature = "mcp", schemars(range(min = 1, max = 5000)))]
     limit: u16,
+    /// Why names are one entity: the rule, model or sentence behind each
+    #[arg(long)]
+    #[serde(default)]
+    why: bool,
 }
 
 /// Results of a search: what is read at one glance.
@@ -249,6 +254,9 @@ pub enum Shown {
         card: EntityCard,
         /// Its facts, current ones first.
         facts: Vec<Statement>,
+        /// Why its names are one, where that was asked.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        why: Vec<Link>,
     },
     /// A page with its chunks.
     Page(PageCard),
@@ -292,7 +300,13 @@ impl Graph {
     /// Nothing has it.
     pub async fn show(&self, name: &Name, tell: Tell<'_>) -> Result<Vec<Shown>> {
         let (named, limit) = (name.text(), within(name.limit, 1..=5000)?);
-        let shown = find(&self.state(tell).await?, &named, limit)?;
+        let state = self.state(tell).await?;
+        let mut shown = find(&state, &named, limit)?;
+        for shown in shown.iter_mut().filter(|_| name.why) {
+            if let Shown::Entity { card, why, .. } = shown {
+                *why = state.why_one(card.entity, limit)?;
+            }
+        }
         if shown.is_empty() {
             let named = shortened(&named);
             let text = format!("show `{named}`: no entity, page, fact or chunk has this name or id");
@@ -340,7 +354,7 @@ fn find(state: &State, named: &str, limit: usize) -> Result<Vec<Shown>> {
     let mut shown = Vec::new();
     for card in state.entities_named(named, limit)? {
         let facts = state.facts_of(card.entity, limit)?;
-        shown.push(Shown::Entity { card, facts });
+        shown.push(Shown::Entity { card, facts, why: Vec::new() });
     }
     shown.extend(state.page(named)?.map(Shown::Page));
     Ok(shown)
@@ -350,7 +364,7 @@ fn by_id(state: &State, named: &str, limit: usize) -> Result<Option<Shown>> {
     let Ok(node) = named.parse::<NodeId>() else { return Ok(None) };
     if let Some(card) = state.entity_of(node)? {
         let facts = state.facts_of(card.entity, limit)?;
-        return Ok(Some(Shown::Entity { card, facts }));
+        return Ok(Some(Shown::Entity { card, facts, why: Vec::new() }));
     }
     let fact = FactId::from_bytes(*node.as_bytes());
     if let Some(statement) = state.statement(fact)? {

@@ -4,6 +4,8 @@
 use super::Shown;
 use crate::state::look::{ChunkCard, EntityCard, PageCard, Source, Statement};
 use crate::state::search::{Found, Hit, Reason, Way};
+use crate::state::why::Link;
+use knowledge::graph::Verdict;
 
 /// Results in order, numbered; of a passage so many characters are shown.
 pub fn say_hits(hits: &[Hit], passage: usize) -> String {
@@ -44,7 +46,7 @@ fn say_found_fact(statement: &Statement, sources: &[Source]) -> String {
 pub fn say_shown(shown: &[Shown]) -> String {
     let say = |shown: &Shown| match shown {
         Shown::Fact { statement, sources } => say_fact(statement, sources),
-        Shown::Entity { card, facts } => say_entity(card, facts),
+        Shown::Entity { card, facts, why } => say_entity(card, facts, why),
         Shown::Page(page) => say_page(page),
         Shown::Chunk(chunk) => say_chunk(chunk),
     };
@@ -59,11 +61,12 @@ fn say_fact(statement: &Statement, sources: &[Source]) -> String {
     said
 }
 
-fn say_entity(card: &EntityCard, facts: &[Statement]) -> String {
+fn say_entity(card: &EntityCard, facts: &[Statement], why: &[Link]) -> String {
     let mut said = format!("{} ({})  {}\n", card.name, card.kind, card.entity);
     if !card.also.is_empty() {
         said.push_str(&format!("  also: {}\n", card.also.join(", ")));
     }
+    why.iter().for_each(|link| said.push_str(&say_link(link)));
     for other in &card.perhaps {
         said.push_str(&format!("  perhaps: {} ({:.2})  {}\n", other.name, other.score, other.entity));
     }
@@ -72,6 +75,23 @@ fn say_entity(card: &EntityCard, facts: &[Statement]) -> String {
     }
     for fact in facts {
         said.push_str(&format!("  {}  [{}]\n", line(fact), fact.fact));
+    }
+    said
+}
+
+fn say_link(link: &Link) -> String {
+    let is = match link.verdict {
+        Verdict::Same => "is",
+        Verdict::Apart => "is not",
+        Verdict::Doubt => "may be",
+    };
+    let Link { name, other, why, weight, .. } = link;
+    let mut said = format!("  why: “{name}” {is} “{other}”: {why} ({weight:.2})\n");
+    if let Some(sentence) = &link.sentence {
+        said.push_str(&format!("    “{}”\n", one_line(sentence)));
+    }
+    if let Some(chunk) = link.chunk {
+        said.push_str(&format!("    chunk {chunk}\n"));
     }
     said
 }

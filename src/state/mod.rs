@@ -29,6 +29,7 @@ pub mod spending;
 mod summaries;
 pub mod vectors;
 pub mod viewer;
+pub mod why;
 
 use crate::error::{Error, Kind, Result};
 use rusqlite::config::DbConfig;

@@ -133,6 +133,14 @@ impl Part<'_> {
 }
 
 impl State {
+    /// The decisions that name a node, as far as whoever looks may know of them.
+    pub(in crate::state) fn decisions_as_seen(&self, node: NodeId) -> Result<Vec<Decision>> {
+        match self.sight {
+            Some(_) => Part { state: self, known: Known::Nothing }.decisions(node),
+            None => self.decisions(node),
+        }
+    }
+
     /// Whether a viewer may see everything that speaks of a node.
     pub(super) fn is_whole(&self, node: NodeId) -> Result<bool> {
         let mut statement =

@@ -294,7 +294,7 @@ fn parts_of(name: &str) -> Vec<String> {
 
 /// Everyday: in the list below, in singular or plural, with or without a number (`phase2`, `server01`), or
 /// with less than three letters (`v1`, `q3`, `42`).
-fn is_everyday(part: &str) -> bool {
+pub(super) fn is_everyday(part: &str) -> bool {
     let word: String = part.chars().filter(|c| !c.is_numeric()).collect();
     let listed = |word: &str| EVERYDAY_SET.contains(word);
     word.chars().count() < 3 || listed(&word) || word.strip_suffix('s').is_some_and(listed)

@@ -12,7 +12,8 @@ pub struct Round {
     pub questions: Vec<Question>,
     /// Where fewer questions are asked than there are pairs.
     pub passed_over: Vec<PassedOver>,
-    /// Pairs of equal names in two spaces that nobody is asked about, because the name stands in too many.
+    /// Pairs of names that nobody is asked about: of equal ones in two spaces, because the name stands in too many, and
+    /// of an abbreviation and its words, because the letters may stand for too much.
     pub namesakes: usize,
 }
 
@@ -22,7 +23,7 @@ impl Round {
         let facts = self.passed_over.iter().map(|over| over.candidates).sum();
         let caps = [
             ("fact that may contradict, beyond those a model is asked about", facts),
-            ("equal names in more spaces than a model is asked about", self.namesakes),
+            ("pair of names that may be one, beyond those a model is asked about", self.namesakes),
         ];
         let bites = caps.into_iter().filter(|(_, count)| *count > 0);
         bites.map(|(what, count)| (what.to_owned(), u32::try_from(count).unwrap_or(u32::MAX))).collect()

@@ -4,6 +4,7 @@
 //! This room must not know other pages, other chunks or how claims become facts. Invariant: a chunk's reading follows
 //! from the page id, the space and the chunk alone, and every claim stands on words that are in the chunk.
 
+mod acronyms;
 mod cards;
 mod dates;
 mod lines;
@@ -25,7 +26,7 @@ use crate::graph::Reading;
 use crate::page::RawPage;
 
 /// The version of the structural rules. A new one reads again only when asked to.
-pub const STRUCTURE: u32 = 1;
+pub const STRUCTURE: u32 = 2;
 
 /// A page version as chunks with what rules read in them: the cards first, then the text in reading order.
 pub fn pieces(page: &RawPage, document: &Document, chunk_chars: usize) -> Vec<(Chunk, Reading)> {

@@ -6,7 +6,7 @@ use super::phrases::{self, Known};
 use super::place::Place;
 use super::saying::{Said, Saying, Stated, this_page};
 use super::words::{inlines_in, is_garbled, is_open, linked, named, plain, squeeze};
-use super::{names, tables};
+use super::{acronyms, names, tables};
 use crate::chunk::{Part, rendered, sentences};
 use crate::document::{Block, Inline, Table};
 use crate::graph::{Key, Mention, Object, Reading};
@@ -328,6 +328,7 @@ impl Walk<'_> {
             // Where markup hides the end of a sentence the whole paragraph stands for it.
             let sentence = if written.len() == spoken.len() { written[at] } else { text };
             phrases::sentence(&self.place, (words, sentence), &known, saying);
+            acronyms::sentence(words, sentence, saying);
         }
     }
 

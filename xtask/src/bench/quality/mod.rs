@@ -1,5 +1,6 @@
 //! `bench quality`: whether what is shown is right, and not how fast. This file only knows the list.
 
+mod entities;
 mod retrieval;
 mod temporal;
 
@@ -8,8 +9,8 @@ use crate::tools::Done;
 /// A measurement, with the words that follow its name.
 type Measurement = fn(&[String]) -> Done;
 
-const MEASUREMENTS: [(&str, Measurement); 2] =
-    [("retrieval", retrieval::bench), ("temporal", temporal::bench)];
+const MEASUREMENTS: [(&str, Measurement); 3] =
+    [("entities", entities::bench), ("retrieval", retrieval::bench), ("temporal", temporal::bench)];
 
 /// Measures everything, or the one that is named.
 pub fn bench(words: &[String]) -> Done {

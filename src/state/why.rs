@@ -1,0 +1,110 @@
+//! Why names are one entity, or why two that look alike are not: the decisions about an entity's names with what each
+//! stands on. Reads only, and of a viewer's state only what that viewer may see.
+
+use super::State;
+use super::candidates::collect;
+use super::look::with_names;
+use crate::error::Result;
+use knowledge::chunk::sentences;
+use knowledge::graph::{Decision, Verdict};
+use knowledge::id::{ChunkId, EntityId, NodeId};
+use rusqlite::{OptionalExtension, params};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// A decision as people read it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
+pub struct Link {
+    /// The name that belongs to the entity.
+    pub name: String,
+    /// The other name.
+    pub other: String,
+    /// One entity, two, or worth asking.
+    #[cfg_attr(feature = "mcp", schemars(with = "String"))]
+    pub verdict: Verdict,
+    /// The rule or model that decided.
+    pub why: String,
+    /// How sure, from 0 to 1; the weakest links give way where names must stay apart.
+    pub weight: f64,
+    /// The chunk it stands on, where it stands on more than the two names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "mcp", schemars(with = "Option<String>"))]
+    pub chunk: Option<ChunkId>,
+    /// The words in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sentence: Option<String>,
+}
+
+impl State {
+    /// The decisions that join the names of an entity, strongest first, and then those that keep others apart from it.
+    pub fn why_one(&self, entity: EntityId, limit: usize) -> Result<Vec<Link>> {
+        self.bring_nodes(&[entity.0])?;
+        let mut statement =
+            self.connection().prepare_cached("SELECT node FROM node WHERE entity = ?1 ORDER BY node")?;
+        let members: BTreeSet<NodeId> =
+            collect(statement.query([entity.0.as_bytes()])?, |row| Ok(NodeId::from_bytes(row.get(0)?)))?
+                .into_iter()
+                .collect();
+        let mut decisions: Vec<Decision> = Vec::new();
+        for member in &members {
+            let all = self.decisions_as_seen(*member)?.into_iter();
+            // Each once, although both ends may be members.
+            decisions.extend(all.filter(|found| found.a == *member || !members.contains(&found.a)));
+        }
+        decisions.retain(|found| {
+            found.verdict != Verdict::Same || members.contains(&found.a) && members.contains(&found.b)
+        });
+        decisions.sort_by_key(|found| (found.verdict, std::cmp::Reverse(found.weight), found.a, found.b));
+        let mut links = Vec::new();
+        for decision in decisions {
+            if links.len() < limit && self.holds(&decision)? {
+                links.extend(self.link(&decision, members.contains(&decision.a))?);
+            }
+        }
+        Ok(links)
+    }
+
+    /// Whether what a decision stands on is still there.
+    fn holds(&self, decision: &Decision) -> Result<bool> {
+        let Some(chunk) = decision.chunk else { return Ok(true) };
+        let mut statement = self.connection().prepare_cached(
+            "SELECT count(*) = 2 FROM mention JOIN episode USING (chunk)
+             WHERE chunk = ?1 AND ended IS NULL AND node IN (?2, ?3)",
+        )?;
+        let ends = params![chunk.as_bytes(), decision.a.as_bytes(), decision.b.as_bytes()];
+        Ok(statement.query_row(ends, |row| row.get(0))?)
+    }
+
+    fn link(&self, decision: &Decision, a_is_member: bool) -> Result<Option<Link>> {
+        let (one, other) = if a_is_member { (decision.a, decision.b) } else { (decision.b, decision.a) };
+        let (Some(name), Some(other)) = (self.name_of(one)?, self.name_of(other)?) else { return Ok(None) };
+        let sentence = match decision.chunk {
+            Some(chunk) => self.sentence_with(chunk, [&name, &other])?,
+            None => None,
+        };
+        let Decision { verdict, why, weight, chunk, .. } = decision.clone();
+        let weight = f64::from(weight) / 1000.0;
+        Ok(Some(Link { name, other, verdict, why, weight, chunk, sentence }))
+    }
+
+    fn name_of(&self, node: NodeId) -> Result<Option<String>> {
+        self.bring_nodes(&[node])?;
+        let mut statement = self.connection().prepare_cached("SELECT name FROM node WHERE node = ?1")?;
+        Ok(statement.query_row([node.as_bytes()], |row| row.get(0)).optional()?)
+    }
+
+    /// The first sentence of a chunk that holds both names, whatever their case.
+    fn sentence_with(&self, chunk: ChunkId, names: [&str; 2]) -> Result<Option<String>> {
+        let mut statement = self.connection().prepare_cached("SELECT text FROM chunk WHERE chunk = ?1")?;
+        let text: Option<String> = statement.query_row([chunk.as_bytes()], |row| row.get(0)).optional()?;
+        let text = text.unwrap_or_default();
+        let names = names.map(str::to_lowercase);
+        let holds = |sentence: &&str| {
+            let sentence = sentence.to_lowercase();
+            names.iter().all(|name| sentence.contains(name.as_str()))
+        };
+        let found = sentences(&text).into_iter().find(holds).map(str::trim);
+        found.map(|sentence| with_names(self.connection(), sentence)).transpose()
+    }
+}
