@@ -1,6 +1,7 @@
 //! The command line: what was typed becomes settings and one verb. Data goes to stdout, talk to stderr.
 
 mod calls;
+mod communities;
 mod config;
 mod courtesy;
 mod doctor;
@@ -86,6 +87,9 @@ enum Verb {
     Search(search::Typed),
     /// Show an entity, a page, a fact or a chunk
     Show(show::Typed),
+    /// Tell what belongs together
+    #[command(subcommand)]
+    Report(communities::Verb),
     /// Check the way to a live Confluence: address, login, rights, limits, clock
     #[command(after_help = doctor::EXAMPLE)]
     Doctor(doctor::Typed),
@@ -166,6 +170,7 @@ fn dispatch(typed: Typed) -> Result<Exit> {
         Verb::Doctor(doctor) => flags.push(("source", doctor.source())),
         Verb::Search(search) => flags.push(("as", search.viewer())),
         Verb::Show(show) => flags.push(("as", show.viewer())),
+        Verb::Report(report) => flags.push(("as", report.viewer())),
         _ => {}
     }
     let environment = std::env::vars_os()
@@ -189,6 +194,7 @@ fn dispatch(typed: Typed) -> Result<Exit> {
             Verb::Status => status::run(&call).await,
             Verb::Search(typed) => search::run(&call, &typed).await,
             Verb::Show(typed) => show::run(&call, &typed).await,
+            Verb::Report(verb) => communities::run(&call, &verb).await,
             Verb::Doctor(_) => doctor::run(&call).await,
             Verb::Vault(verb) => vault::run(&call, &verb).await,
             Verb::Config => config::run(&call),

@@ -1,9 +1,10 @@
 //! `show`: an entity with its facts, a page with its chunks, a fact with its supports, a chunk.
 
 use super::search::{one_line, quoted, span, whence};
-use super::{Call, Exit, print, print_json};
+use super::{Call, Exit, communities, print, print_json};
 use crate::error::{Error, Kind, Result};
 use crate::state::State;
+use crate::state::communities::CommunityCard;
 use crate::state::look::{ChunkCard, EntityCard, PageCard, Source, Statement};
 use crate::{wire, world};
 use clap::Args;
@@ -45,6 +46,9 @@ enum Shown {
     Entity {
         #[serde(flatten)]
         card: EntityCard,
+        /// What it belongs to; never for a viewer.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        community: Option<CommunityCard>,
         facts: Vec<Statement>,
     },
     Page(PageCard),
@@ -75,8 +79,7 @@ fn find(state: &State, named: &str, limit: usize) -> Result<Vec<Shown>> {
     }
     let mut shown = Vec::new();
     for card in state.entities_named(named, limit)? {
-        let facts = state.facts_of(card.entity, limit)?;
-        shown.push(Shown::Entity { card, facts });
+        shown.push(with_facts(state, card, limit)?);
     }
     shown.extend(state.page(named)?.map(Shown::Page));
     Ok(shown)
@@ -85,8 +88,7 @@ fn find(state: &State, named: &str, limit: usize) -> Result<Vec<Shown>> {
 fn by_id(state: &State, named: &str, limit: usize) -> Result<Option<Shown>> {
     let Ok(node) = named.parse::<NodeId>() else { return Ok(None) };
     if let Some(card) = state.entity_of(node)? {
-        let facts = state.facts_of(card.entity, limit)?;
-        return Ok(Some(Shown::Entity { card, facts }));
+        return with_facts(state, card, limit).map(Some);
     }
     let fact = FactId::from_bytes(*node.as_bytes());
     if let Some(statement) = state.statement(fact)? {
@@ -94,6 +96,11 @@ fn by_id(state: &State, named: &str, limit: usize) -> Result<Option<Shown>> {
         return Ok(Some(Shown::Fact { statement, sources }));
     }
     Ok(state.chunk(ChunkId::from_bytes(*node.as_bytes()))?.map(Shown::Chunk))
+}
+
+fn with_facts(state: &State, card: EntityCard, limit: usize) -> Result<Shown> {
+    let (community, facts) = (state.community_of(card.entity)?, state.facts_of(card.entity, limit)?);
+    Ok(Shown::Entity { card, community, facts })
 }
 
 fn print_shown(shown: &Shown) -> Result<()> {
@@ -106,13 +113,16 @@ fn print_shown(shown: &Shown) -> Result<()> {
             }
             Ok(())
         }
-        Shown::Entity { card, facts } => {
+        Shown::Entity { card, community, facts } => {
             print(&format!("{} ({})  {}\n", card.name, card.kind, card.entity))?;
             if !card.also.is_empty() {
                 print(&format!("  also: {}\n", card.also.join(", ")))?;
             }
             for other in &card.perhaps {
                 print(&format!("  perhaps: {} ({:.2})  {}\n", other.name, other.score, other.entity))?;
+            }
+            if let Some(community) = community {
+                print(&format!("  community: {}\n", communities::line(community)))?;
             }
             for summary in &card.summaries {
                 print(&format!("  {}\n", summary.text))?;
