@@ -72,8 +72,8 @@ pub struct Noted {
 const NAMED_BY: usize = 3;
 /// Members that are told of a community.
 const MEMBERS_TOLD: usize = 12;
-/// Facts from which communities are worked out for one viewer at most. Each is derived for him by the resolver, which
-/// takes some tenths of a millisecond: more would be minutes.
+/// Facts from which communities are worked out for one viewer at most. Each is derived for him by the resolver, in some
+/// tenths of a millisecond: more would take longer than anybody waits.
 const FACTS_OF_VIEWER: usize = 50_000;
 
 /// Facts that hold between two entities. What ended in the world binds nobody any more; what the clock says is not

@@ -155,8 +155,8 @@ hash_id! {
     IslandId, "highwater island 1"
 }
 hash_id! {
-    /// A community of entities: hash of its level and of the smallest entity in it, so that it keeps its id while others
-    /// come and go. See `communities::Community`.
+    /// A community of entities: hash of its level and of the smallest entity in it, so that it keeps its id while
+    /// others come and go. See `communities::Community`.
     CommunityId, "highwater community 1"
 }
 

@@ -187,16 +187,13 @@ fn connected(graph: &Graph, groups: &[u32]) -> Vec<u32> {
         if pieces[from].is_some() {
             continue;
         }
-        pieces[from] = Some(next);
         open.push(from);
         while let Some(vertex) = open.pop() {
-            for (other, _) in graph.near(vertex) {
-                let other = *other as usize;
-                if groups[other] == groups[from] && pieces[other].is_none() {
-                    pieces[other] = Some(next);
-                    open.push(other);
-                }
+            if pieces[vertex].replace(next).is_some() {
+                continue;
             }
+            let near = graph.near(vertex).iter().map(|(other, _)| *other as usize);
+            open.extend(near.filter(|other| groups[*other] == groups[from] && pieces[*other].is_none()));
         }
         next += 1;
     }
