@@ -249,7 +249,7 @@ fn shown(state: &State, all: &State, wiki: &Wiki) -> Vec<String> {
         put(format!("page {name}"), serde_json::to_value(state.page(&name).unwrap()).unwrap());
         put(format!("name {name}"), serde_json::to_value(state.entities_named(&name, 50).unwrap()).unwrap());
     }
-    put("communities".to_owned(), serde_json::to_value(state.communities(5_000).unwrap()).unwrap());
+    put("communities".to_owned(), serde_json::to_value(state.communities(5_000, 5_000).unwrap()).unwrap());
     shown
 }
 

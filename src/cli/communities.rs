@@ -36,6 +36,9 @@ pub(super) struct Typed {
     /// How many communities
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=5000))]
     limit: u16,
+    /// How many members of each
+    #[arg(long, default_value_t = 12, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=5000))]
+    members: u16,
 }
 
 pub(super) async fn run(call: &Call, verb: &Verb) -> Result<Exit> {
@@ -43,7 +46,7 @@ pub(super) async fn run(call: &Call, verb: &Verb) -> Result<Exit> {
     let vaulted = wire::vault(&call.settings).await?;
     let state = wire::state_to_read(&call.settings, &vaulted, &|text| call.tell(text)).await?;
     let state = wire::seen(&call.settings, state, world::live::now())?;
-    let communities = state.communities(usize::from(typed.limit))?;
+    let communities = state.communities(usize::from(typed.limit), usize::from(typed.members))?;
     if call.json {
         print_json(&communities)?;
         return Ok(Exit::Done);

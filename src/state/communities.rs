@@ -70,8 +70,6 @@ pub struct Noted {
 
 /// Entities whose names make the name of a community.
 const NAMED_BY: usize = 3;
-/// Members that are told of a community.
-const MEMBERS_TOLD: usize = 12;
 /// Facts from which communities are worked out for one viewer at most. Each is derived for him by the resolver, in some
 /// tenths of a millisecond: more would take longer than anybody waits.
 const FACTS_OF_VIEWER: usize = 50_000;
@@ -190,8 +188,9 @@ impl State {
         self.bring_facts(&facts)
     }
 
-    /// The communities of the upper level with their parts: those with most facts first, then by id.
-    pub fn communities(&self, limit: usize) -> Result<Communities> {
+    /// The communities of the upper level with their parts, those with most facts first, then by id; of each so many
+    /// members.
+    pub fn communities(&self, limit: usize, members: usize) -> Result<Communities> {
         let all = match self.are_kept()? {
             true => self.communities_kept()?,
             false => {
@@ -211,10 +210,11 @@ impl State {
         upper.sort_unstable_by_key(order);
         let mut first = Vec::new();
         for community in upper.iter().take(limit) {
-            let mut card = self.community_card(community)?;
+            let mut card = self.community_card(community, members)?;
             let mut inner = parts.remove(&community.id).unwrap_or_default();
             inner.sort_unstable_by_key(order);
-            card.parts = inner.into_iter().map(|part| self.community_card(part)).collect::<Result<_>>()?;
+            card.parts =
+                inner.into_iter().map(|part| self.community_card(part, members)).collect::<Result<_>>()?;
             first.push(card);
         }
         Ok(Communities { found: upper.len(), first })
@@ -235,7 +235,7 @@ impl State {
         });
         let Some((id, facts)) = found.optional()? else { return Ok(None) };
         let members = self.members_kept(id)?;
-        Ok(Some(self.community_card(&Community { id, parent: None, members, facts })?))
+        Ok(Some(self.community_card(&Community { id, parent: None, members, facts }, NAMED_BY)?))
     }
 
     fn communities_kept(&self) -> Result<Vec<Community>> {
@@ -260,11 +260,11 @@ impl State {
         })
     }
 
-    fn community_card(&self, community: &Community) -> Result<CommunityCard> {
+    fn community_card(&self, community: &Community, told: usize) -> Result<CommunityCard> {
         let mut statement =
             self.connection().prepare_cached("SELECT name, kind FROM entity WHERE entity = ?1")?;
         let mut members = Vec::new();
-        for member in community.members.iter().take(MEMBERS_TOLD) {
+        for member in community.members.iter().take(told.max(NAMED_BY)) {
             let found = statement.query_row([member.entity.0.as_bytes()], |row| {
                 Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
             });
@@ -273,9 +273,11 @@ impl State {
             members.push(MemberCard { entity: member.entity, name, kind, facts: member.facts });
         }
         let names: Vec<&str> = members.iter().take(NAMED_BY).map(|member| member.name.as_str()).collect();
+        let name = names.join(", ");
+        members.truncate(told);
         Ok(CommunityCard {
             community: community.id,
-            name: names.join(", "),
+            name,
             entities: community.members.len(),
             facts: community.facts,
             members,
