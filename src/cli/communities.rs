@@ -3,6 +3,7 @@
 use super::search::one_line;
 use super::{Call, Exit, print, print_json};
 use crate::error::Result;
+use crate::state::State;
 use crate::state::communities::CommunityCard;
 use crate::{wire, world};
 use clap::{Args, Subcommand};
@@ -46,7 +47,12 @@ pub(super) async fn run(call: &Call, verb: &Verb) -> Result<Exit> {
     let vaulted = wire::vault(&call.settings).await?;
     let state = wire::state_to_read(&call.settings, &vaulted, &|text| call.tell(text)).await?;
     let state = wire::seen(&call.settings, state, world::live::now())?;
-    let communities = state.communities(usize::from(typed.limit), usize::from(typed.members))?;
+    tell(call, &state, (typed.limit, typed.members))
+}
+
+/// Prints the first so many communities, each with so many members, or says that there are none.
+pub(super) fn tell(call: &Call, state: &State, (limit, members): (u16, u16)) -> Result<Exit> {
+    let communities = state.communities(usize::from(limit), usize::from(members))?;
     if call.json {
         print_json(&communities)?;
         return Ok(Exit::Done);
