@@ -256,6 +256,7 @@ fn shown(state: &State, all: &State, wiki: &Wiki) -> Vec<String> {
     );
     put("stale".to_owned(), serde_json::to_value(state.stale((now(), now()), 5_000).unwrap()).unwrap());
     put("orphans".to_owned(), serde_json::to_value(state.orphans(5_000).unwrap()).unwrap());
+    put("communities".to_owned(), serde_json::to_value(state.communities(5_000, 5_000).unwrap()).unwrap());
     shown
 }
 

@@ -1,6 +1,7 @@
 //! The command line: what was typed becomes settings and one verb. Data goes to stdout, talk to stderr.
 
 mod calls;
+mod communities;
 mod config;
 mod courtesy;
 mod doctor;

@@ -122,8 +122,7 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     drop(watch);
     let Some(outcome) = unless_stopped(call, &limits, ran)? else { return Ok(Exit::Interrupted) };
     if limits.until == Until::Indexed && !outcome.interrupted {
-        let filled =
-            fill_vectors(call, &owned.state, (&world, &limits), (embeds.is_some(), resumed_from)).await;
+        let filled = fill(call, &owned.state, (&world, &limits), (embeds.is_some(), resumed_from)).await;
         if unless_stopped(call, &limits, filled)?.is_none() {
             return Ok(Exit::Interrupted);
         }
@@ -181,13 +180,14 @@ fn world_of(
     Ok((world, wiki))
 }
 
-/// What is done behind the loop, so that search works on text before: vectors that are made here.
-async fn fill_vectors(
+/// What is done behind the loop, so that search works on text before: communities, and vectors that are made here.
+async fn fill(
     call: &Call,
     state: &State,
     (world, limits): (&Live, &Limits),
     (wanted, resumed_from): (bool, Seq),
 ) -> Result<()> {
+    job::patiently(world, limits, || state.note_communities()).await?;
     match &limits.embeds {
         Some(asked) if state.embedding_took(resumed_from)?.texts > 0 => {
             job::patiently(world, limits, || state.note_alike(&asked.model)).await.map(drop)

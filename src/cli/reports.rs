@@ -1,6 +1,6 @@
 //! `report`: where pages disagree, what is cited and left alone, what nobody finds. It must not know how that is found.
 
-use super::{Call, Exit, print, print_json};
+use super::{Call, Exit, communities, print, print_json};
 use crate::error::{Error, Kind, Result};
 use crate::inquiry::{one_line, span};
 use crate::state::State;
@@ -35,6 +35,15 @@ pub(super) enum Verb {
     #[command(after_help = "Example: highwater report orphans --as ann@example.com\n\n\
                             First the pages that were not touched for longest, and what most pages speak of.")]
     Orphans(Shown),
+    /// Things that have more to do with each other than with the rest
+    #[command(after_help = communities::EXAMPLES)]
+    Communities {
+        /// How many members of each
+        #[arg(long, default_value_t = 12, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=5000))]
+        members: u16,
+        #[command(flatten)]
+        shown: Shown,
+    },
 }
 
 /// What is shown of a report, and to whom.
@@ -51,7 +60,10 @@ pub(super) struct Shown {
 impl Verb {
     fn shown(&self) -> &Shown {
         match self {
-            Self::Contradictions(shown) | Self::Stale { shown, .. } | Self::Orphans(shown) => shown,
+            Self::Contradictions(shown)
+            | Self::Stale { shown, .. }
+            | Self::Orphans(shown)
+            | Self::Communities { shown, .. } => shown,
         }
     }
 
@@ -73,6 +85,7 @@ pub(super) async fn run(call: &Call, verb: &Verb) -> Result<Exit> {
             tell(call, &state.stale((months_before(now, *months)?, now), limit)?, print_stale)
         }
         Verb::Orphans(_) => tell_orphans(call, &state, limit),
+        Verb::Communities { members, shown } => communities::tell(call, &state, (shown.limit, *members)),
     }
 }
 

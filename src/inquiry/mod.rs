@@ -6,12 +6,13 @@
 
 mod words;
 
-pub use words::{one_line, say_hits, say_shown, span};
+pub use words::{one_line, say_community, say_hits, say_shown, span};
 
 use crate::embedders::{Purpose, Quantised};
 use crate::error::{Error, Kind, Result};
 use crate::settings::Settings;
 use crate::state::State;
+use crate::state::communities::CommunityCard;
 use crate::state::look::{ChunkCard, EntityCard, PageCard, Source, Statement};
 use crate::state::search::{Filter, Hit, Query, Reader, Sort};
 use crate::state::why::Link;
@@ -252,6 +253,9 @@ pub enum Shown {
         /// The entity.
         #[serde(flatten)]
         card: EntityCard,
+        /// What it belongs to; never for a viewer.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        community: Option<CommunityCard>,
         /// Its facts, current ones first.
         facts: Vec<Statement>,
         /// Why its names are one, where that was asked.
@@ -353,18 +357,21 @@ fn find(state: &State, named: &str, limit: usize) -> Result<Vec<Shown>> {
     }
     let mut shown = Vec::new();
     for card in state.entities_named(named, limit)? {
-        let facts = state.facts_of(card.entity, limit)?;
-        shown.push(Shown::Entity { card, facts, why: Vec::new() });
+        shown.push(with_facts(state, card, limit)?);
     }
     shown.extend(state.page(named)?.map(Shown::Page));
     Ok(shown)
 }
 
+fn with_facts(state: &State, card: EntityCard, limit: usize) -> Result<Shown> {
+    let (community, facts) = (state.community_of(card.entity)?, state.facts_of(card.entity, limit)?);
+    Ok(Shown::Entity { card, community, facts, why: Vec::new() })
+}
+
 fn by_id(state: &State, named: &str, limit: usize) -> Result<Option<Shown>> {
     let Ok(node) = named.parse::<NodeId>() else { return Ok(None) };
     if let Some(card) = state.entity_of(node)? {
-        let facts = state.facts_of(card.entity, limit)?;
-        return Ok(Some(Shown::Entity { card, facts, why: Vec::new() }));
+        return with_facts(state, card, limit).map(Some);
     }
     let fact = FactId::from_bytes(*node.as_bytes());
     if let Some(statement) = state.statement(fact)? {

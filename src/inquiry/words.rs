@@ -2,6 +2,7 @@
 //! and whoever prints it sees to its control characters.
 
 use super::Shown;
+use crate::state::communities::CommunityCard;
 use crate::state::look::{ChunkCard, EntityCard, PageCard, Source, Statement};
 use crate::state::search::{Found, Hit, Reason, Way};
 use crate::state::why::Link;
@@ -46,7 +47,7 @@ fn say_found_fact(statement: &Statement, sources: &[Source]) -> String {
 pub fn say_shown(shown: &[Shown]) -> String {
     let say = |shown: &Shown| match shown {
         Shown::Fact { statement, sources } => say_fact(statement, sources),
-        Shown::Entity { card, facts, why } => say_entity(card, facts, why),
+        Shown::Entity { card, community, facts, why } => say_entity(card, community.as_ref(), (facts, why)),
         Shown::Page(page) => say_page(page),
         Shown::Chunk(chunk) => say_chunk(chunk),
     };
@@ -61,7 +62,11 @@ fn say_fact(statement: &Statement, sources: &[Source]) -> String {
     said
 }
 
-fn say_entity(card: &EntityCard, facts: &[Statement], why: &[Link]) -> String {
+fn say_entity(
+    card: &EntityCard,
+    community: Option<&CommunityCard>,
+    (facts, why): (&[Statement], &[Link]),
+) -> String {
     let mut said = format!("{} ({})  {}\n", card.name, card.kind, card.entity);
     if !card.also.is_empty() {
         said.push_str(&format!("  also: {}\n", card.also.join(", ")));
@@ -70,6 +75,9 @@ fn say_entity(card: &EntityCard, facts: &[Statement], why: &[Link]) -> String {
     for other in &card.perhaps {
         said.push_str(&format!("  perhaps: {} ({:.2})  {}\n", other.name, other.score, other.entity));
     }
+    if let Some(community) = community {
+        said.push_str(&format!("  community: {}\n", say_community(community)));
+    }
     for summary in &card.summaries {
         said.push_str(&format!("  {}\n", summary.text));
     }
@@ -77,6 +85,11 @@ fn say_entity(card: &EntityCard, facts: &[Statement], why: &[Link]) -> String {
         said.push_str(&format!("  {}  [{}]\n", line(fact), fact.fact));
     }
     said
+}
+
+/// A community on one line.
+pub fn say_community(card: &CommunityCard) -> String {
+    format!("{}  ({} entities, {} facts)", one_line(&card.name), card.entities, card.facts)
 }
 
 fn say_link(link: &Link) -> String {

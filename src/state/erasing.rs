@@ -19,7 +19,7 @@ pub(super) fn erasing(step: &Step<'_>, erasing: &Erasing) -> Result<()> {
 }
 
 /// What goes, in this order; `?1` is the page. `going_chunk`, `going_fact` and `going_node` hold what stood on it.
-const ERASE: [&str; 39] = [
+const ERASE: [&str; 42] = [
     "DELETE FROM support WHERE page = ?1",
     "DELETE FROM going_fact WHERE fact IN (SELECT fact FROM support)
         OR fact IN (SELECT folded_into FROM fact WHERE folded_into IS NOT NULL)",
@@ -65,6 +65,10 @@ const ERASE: [&str; 39] = [
     "DELETE FROM refused_vector WHERE text_hash NOT IN (SELECT text_hash FROM vector_of)",
     "DELETE FROM listed WHERE page = ?1",
     "DELETE FROM summary WHERE entity NOT IN (SELECT entity FROM entity)",
+    // Made again from what is left, by the next run.
+    "DELETE FROM meta WHERE key = 'communities'",
+    "DELETE FROM community",
+    "DELETE FROM community_member",
 ];
 
 /// What stood on the page, before anything goes.

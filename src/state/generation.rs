@@ -13,7 +13,7 @@ use std::path::Path;
 use vault::{Event, Segment};
 
 /// Tables that a new generation fills anew. What was received, answered and embedded stays.
-const DERIVED: [&str; 15] = [
+const DERIVED: [&str; 17] = [
     "cut",
     "chunk",
     "indexing_checkpoint",
@@ -29,6 +29,8 @@ const DERIVED: [&str; 15] = [
     "spell",
     "vector_of",
     "candidate",
+    "community",
+    "community_member",
 ];
 
 /// Text indexes that a new generation fills anew.

@@ -414,6 +414,24 @@ CREATE TABLE embedding_call (
 CREATE INDEX embedding_call_began ON embedding_call (began_at);
 CREATE INDEX embedding_call_open ON embedding_call (seq) WHERE ended IS NULL;
 
+-- Communities of entities: noted behind the loop, no part of the fold nor of any comparison (`meta`: `communities` says
+-- after which epoch). An island, entities that facts connect, is known by the hash of all that divides it.
+CREATE TABLE community (
+    community BLOB PRIMARY KEY,
+    island BLOB NOT NULL,
+    parent BLOB,             -- the community that it is a part of; null at the upper level
+    entities INTEGER NOT NULL,
+    facts INTEGER NOT NULL   -- between its members
+) WITHOUT ROWID;
+CREATE INDEX community_island ON community (island);
+CREATE TABLE community_member (
+    community BLOB NOT NULL,
+    entity BLOB NOT NULL,
+    facts INTEGER NOT NULL,  -- to other members
+    PRIMARY KEY (community, entity)
+) WITHOUT ROWID;
+CREATE INDEX community_member_entity ON community_member (entity);
+
 -- For people who look with `sqlite3`.
 CREATE VIEW statement AS
 SELECT hex(fact.fact) AS fact, coalesce(se.name, sn.name) AS subject, fact.relation,

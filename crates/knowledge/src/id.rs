@@ -149,6 +149,17 @@ hash_id! {
     TextId, "highwater text 1"
 }
 
+hash_id! {
+    /// Entities that facts connect, and their facts: hash of all that communities are made from. See
+    /// `communities::Island`.
+    IslandId, "highwater island 1"
+}
+hash_id! {
+    /// A community of entities: hash of its level and of the smallest entity in it, so that it keeps its id while
+    /// others come and go. See `communities::Community`.
+    CommunityId, "highwater community 1"
+}
+
 /// An entity is a connected component of nodes, named by the smallest node in it. Every node id is therefore for ever
 /// a valid way to ask for the entity that holds it, and merging leaves no dangling reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -7,6 +7,7 @@
 pub mod audience;
 pub mod batch;
 pub mod chunk;
+pub mod communities;
 pub mod document;
 pub mod extract;
 pub mod graph;

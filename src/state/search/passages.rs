@@ -28,8 +28,8 @@ pub struct Through {
 const NAMES_LOOKED_FOR: usize = 40;
 /// Shorter names stand in many words.
 const NAME_CHARS: usize = 3;
-/// Longer names are descriptions: the same words in the same order stand nowhere else, and to look costs the postings of
-/// every little word in them.
+/// Longer names are descriptions: the same words in the same order stand nowhere else, and to look costs the postings
+/// of every little word in them.
 const NAME_WORDS: usize = 4;
 
 /// Which passages a search may show; asked of many again and again.

@@ -42,6 +42,8 @@ CREATE TEMP VIEW pack AS SELECT * FROM main.pack WHERE 0;
 CREATE TEMP VIEW finding AS SELECT * FROM main.finding WHERE 0;
 CREATE TEMP VIEW parked AS SELECT * FROM main.parked WHERE 0;
 CREATE TEMP VIEW skipped AS SELECT * FROM main.skipped WHERE 0;
+CREATE TEMP VIEW community AS SELECT * FROM main.community WHERE 0;
+CREATE TEMP VIEW community_member AS SELECT * FROM main.community_member WHERE 0;
 
 -- What is derived from pages, derived again for what was asked about.
 CREATE TEMP TABLE node (

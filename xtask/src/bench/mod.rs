@@ -33,10 +33,14 @@ const WHOLE: [(&str, Whole); 7] = [
 ];
 
 /// A measurement that stands beside the part it measures: how cargo starts it, under which name.
-const PARTS: [(&str, &[&str]); 5] = [
+const PARTS: [(&str, &[&str]); 6] = [
     ("read", &["bench", "--locked", "--package", "knowledge", "--bench", "read", "--", "samples/wiki"]),
     ("embedding", &["bench", "--locked", "--bench", "embedding"]),
     ("quota", &["bench", "--locked", "--bench", "quota"]),
+    (
+        "communities",
+        &["run", "--release", "--locked", "--package", "knowledge", "--example", "communities_pace"],
+    ),
     ("append", &["run", "--release", "--locked", "--package", "vault", "--example", "append"]),
     ("sim", &["run", "--release", "--locked", "--package", "sim", "--", "--seeds", "500"]),
 ];
