@@ -158,7 +158,7 @@ fn the_tools_are_listed_with_what_they_take_and_give_and_only_read() {
     }
     assert!(takes(&tools[0]).iter().all(|taken| taken != "as"));
     assert_eq!(tools[0]["inputSchema"]["required"], json!(["query"]));
-    assert_eq!(takes(&tools[1]), ["limit", "name"]);
+    assert_eq!(takes(&tools[1]), ["limit", "name", "why"]);
     assert_eq!(client.leave(), Some(0));
 }
 

@@ -14,7 +14,7 @@ use crate::settings::Settings;
 use crate::state::State;
 use crate::state::communities::CommunityCard;
 use crate::state::look::{ChunkCard, EntityCard, PageCard, Source, Statement};
-use crate::state::search::{Filter, Hit, Query, Reader, Sort};
+use crate::state::search::{Codes, Filter, Hit, Query, Reader, Sort};
 use crate::state::why::Link;
 use crate::wire::{self, Vaulted};
 use crate::world::http::Bounds;
@@ -25,6 +25,7 @@ use knowledge::rank;
 use knowledge::time::{Timestamp, parse};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// A search as it is asked for. Each field is a flag of the command line and a parameter of the assistants' tool, with
@@ -272,6 +273,8 @@ pub enum Shown {
 pub struct Graph {
     settings: Settings,
     vaulted: Vaulted,
+    /// What questions are compared with: each is answered by a state of its own, and all of one file share it.
+    codes: Mutex<Option<Arc<Codes>>>,
 }
 
 /// Talk on the way to an answer: what is done without, and why.
@@ -280,7 +283,8 @@ pub type Tell<'a> = &'a dyn Fn(&str);
 impl Graph {
     /// The graph of the vault that the settings name.
     pub async fn open(settings: &Settings) -> Result<Self> {
-        Ok(Self { settings: settings.clone(), vaulted: wire::vault(settings).await? })
+        let vaulted = wire::vault(settings).await?;
+        Ok(Self { settings: settings.clone(), vaulted, codes: Mutex::default() })
     }
 
     /// The state as fresh as it can be had, and as the user may see it for whom it is looked at. Whoever answers many
@@ -295,7 +299,14 @@ impl Graph {
     pub async fn search(&self, mut query: Query, tell: Tell<'_>) -> Result<Vec<Hit>> {
         let state = self.state(tell).await?;
         query.vector = self.vector_of(&query.text, &state, tell).await?;
-        state.search(&query)
+        let known = self.codes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let state = match known {
+            Some(codes) => state.with_codes(codes),
+            None => state,
+        };
+        let hits = state.search(&query)?;
+        *self.codes.lock().unwrap_or_else(PoisonError::into_inner) = state.codes_made();
+        Ok(hits)
     }
 
     /// What has a name, or an id.

@@ -98,6 +98,9 @@ impl Recording {
     /// The passage that a chunk is, or is a part of.
     fn passage(&self, shown: &Shown<'_>) -> Option<&Line> {
         let text = letters(shown.text);
+        if text.is_empty() {
+            return None;
+        }
         let found = self.by_text.get(&text).copied().or_else(|| {
             let title = shown.place.split_once(" > ")?.1;
             let first = title.split_once(" > ").map_or(title, |(first, _)| first);

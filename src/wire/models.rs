@@ -79,10 +79,23 @@ fn recording(settings: &Settings, model: &str) -> Result<Recording> {
     Recording::read(model, path, &bytes)
 }
 
+/// Whether a recording answers. It must not share the work with a model that is asked: facts without a quote would be
+/// believed of both, or of neither.
+fn answers_are_recorded(settings: &Settings) -> Result<bool> {
+    let asked = asked(settings)?;
+    let recorded = asked.iter().filter(|one| one.text("model").split('/').next() == Some(RECORDED)).count();
+    match recorded {
+        0 => Ok(false),
+        all if all == asked.len() => Ok(true),
+        _ => Err(Error::new(Kind::Usage, "a recording and a model that is asked are set side by side")
+            .hint("use `recorded/NAME` everywhere or nowhere")),
+    }
+}
+
 fn asks_of(settings: &Settings, model: &str, allowances: Vec<Allowance>) -> Result<Asks> {
     let mut asks = Asks::new(model, vocabulary(settings)?, allowances);
     asks.size.chars = settings.number("pack_chars", PACK_CHARS)?;
-    asks.quotes = settings.text("model").split('/').next() != Some(RECORDED);
+    asks.quotes = !answers_are_recorded(settings)?;
     match settings.number("extraction_steps", STEPS)? {
         2 => Ok(asks.in_two_steps()),
         _ => Ok(asks),

@@ -134,7 +134,7 @@ pub enum Way {
     Meaning,
     /// Words, meaning and the graph together, of passages that answer alone or in pairs.
     Passages,
-    /// It stands on, or is spoken of in, a passage that answers.
+    /// It stands on a passage that answers.
     Answering,
 }
 
@@ -163,7 +163,7 @@ pub enum Found {
         /// The entity.
         #[serde(flatten)]
         card: EntityCard,
-        /// Facts that hold and name it, at most a thousand.
+        /// Facts that hold and name it, among the first hundred.
         facts: u32,
     },
     /// A passage.
@@ -196,14 +196,11 @@ fn best_rows(index: &str, weights: &str) -> String {
     )
 }
 
-/// Passages are found in the index of all, and shown to whoever may see them.
-const SEEN_PASSAGES: &str = "AND EXISTS (SELECT 1 FROM chunk WHERE chunk.row = chunk_text.rowid)";
-
 /// Rows each index proposes for one result wanted: many fall to the asked time or fold into one entity.
 const PROPOSALS: usize = 8;
 /// Rows each index proposes at least.
 const PROPOSALS_LEAST: usize = 40;
-/// Passages whose facts and entities are results as well.
+/// Passages whose facts are results as well.
 const ANSWERING: usize = 10;
 
 /// What each ranking counts. A passage is in one ranking only, a fact in three, so its one counts nearly as much.
@@ -316,11 +313,6 @@ impl State {
             .next()
             .map(|(chunk, path)| Ok(Place { chunk, headings: serde_json::from_str(&path)? }))
             .transpose()
-    }
-
-    /// What leaves out of the index of all passages those that the viewer may not see.
-    fn seen_passages(&self) -> &'static str {
-        if self.has_viewer() { SEEN_PASSAGES } else { "" }
     }
 }
 

@@ -64,6 +64,11 @@ impl State {
         Ok(codes)
     }
 
+    /// What was made to compare questions with, for the next state of the same file.
+    pub fn codes_made(&self) -> Option<Arc<Codes>> {
+        self.codes.borrow().clone()
+    }
+
     /// Takes over what another state of the same file has made; it is looked at again whether it still stands.
     #[must_use]
     pub fn with_codes(self, codes: Arc<Codes>) -> Self {
@@ -74,7 +79,9 @@ impl State {
     /// What changes when vectors do: what was applied, what is owed, and the last row that is noted of each kind.
     fn vectors_stamp(&self) -> Result<String> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT (SELECT value FROM main.meta WHERE key = 'applied_seq'), (SELECT count(*) FROM main.owed_vector),
+            "SELECT (SELECT value FROM main.meta WHERE key = 'applied_seq') || ' ' ||
+                    coalesce((SELECT value FROM main.meta WHERE key = 'generation'), ''),
+                    (SELECT count(*) FROM main.owed_vector),
                     (SELECT max(row) FROM main.vector_of WHERE kind = 'fact'),
                     (SELECT max(row) FROM main.vector_of WHERE kind = 'chunk')",
         )?;

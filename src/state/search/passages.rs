@@ -9,6 +9,7 @@ use crate::state::candidates::collect;
 use knowledge::id::{EntityId, FactId, NodeId};
 use knowledge::rank;
 use knowledge::rank::pairs::{self, ANCHORS, COMMON, Cover, Link, PROPOSALS, Placed, Word};
+use knowledge::time::stored;
 use rusqlite::params;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,12 @@ const NAME_CHARS: usize = 3;
 /// Longer names are descriptions: the same words in the same order stand nowhere else, and to look costs the postings
 /// of every little word in them.
 const NAME_WORDS: usize = 4;
+
+/// That a chunk `c` with its episode `e` is text which the wiki said from `?2` to `?3`; without these, which it says. What
+/// it said once, and what it only says about a page, must make no word and no name more common. `+` keeps SQLite from
+/// walking through all chunks for each row.
+const HOLDS: &str = "+c.form = '\"text\"' AND ((?2 IS NULL AND +e.ended IS NULL) OR
+    (coalesce(e.valid_at, ?3) <= ?3 AND (e.ended IS NULL OR coalesce(e.end_at, e.noticed_at) > ?2)))";
 
 /// Which passages a search may show; asked of many again and again.
 struct Admitted<'a> {
@@ -79,7 +86,7 @@ impl State {
         };
         let mut links = Vec::new();
         for anchor in anchors {
-            for link in self.links(anchor, pages)? {
+            for link in self.links(anchor, pages, query)? {
                 if admitted.is(link.partner)? {
                     links.push(link);
                 }
@@ -104,7 +111,8 @@ impl State {
         Ok(())
     }
 
-    /// How many pages there are for whoever asks.
+    /// How many pages there are for whoever asks: what is rare is told by pages, since to count passages takes longer than
+    /// to search.
     fn count_pages_seen(&self) -> Result<usize> {
         let pages = if self.has_viewer() { "temp.seen_page" } else { "main.page" };
         let mut statement = self.connection().prepare_cached(&format!("SELECT count(*) FROM {pages}"))?;
@@ -118,10 +126,10 @@ impl State {
         let terms = if query.without.words { Vec::new() } else { rank::terms(&query.text) };
         for term in terms {
             let word = rank::phrase(&term);
-            let passages = self.passages_matching(&word, most)?;
+            let passages = self.passages_matching(&word, most, query)?;
             // What stands nearly everywhere is left out, unless nothing else is asked.
             let headings = match passages.len() < most {
-                true => self.passages_matching(&format!("path : {word}"), most)?,
+                true => self.passages_matching(&format!("path : {word}"), most, query)?,
                 false => BTreeSet::new(),
             };
             words.push(Word { passages, headings });
@@ -129,27 +137,30 @@ impl State {
         Ok(Cover::of(&words, pages))
     }
 
-    /// The passages that match an expression and may be seen, at most so many.
-    fn passages_matching(&self, expression: &str, most: usize) -> Result<BTreeSet<i64>> {
+    /// The passages that match an expression and hold at the asked time, at most so many.
+    fn passages_matching(&self, expression: &str, most: usize, query: &Query) -> Result<BTreeSet<i64>> {
         let mut statement = self.connection().prepare_cached(&format!(
-            "SELECT rowid FROM chunk_text WHERE chunk_text MATCH ?1 {} LIMIT ?2",
-            self.seen_passages()
+            "SELECT rowid FROM chunk_text WHERE chunk_text MATCH ?1 AND EXISTS (
+                 SELECT 1 FROM chunk c JOIN episode e ON e.chunk = c.chunk
+                 WHERE c.row = chunk_text.rowid AND {HOLDS}) LIMIT ?4"
         ))?;
-        let found = statement.query(params![expression, i64::try_from(most).unwrap_or(i64::MAX)])?;
+        let (from, to) = query.said_between();
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let found = statement.query(params![expression, from.map(stored), to.map(stored), most])?;
         Ok(collect(found, |row| Ok(row.get(0)?))?.into_iter().collect())
     }
 
     /// Where the entities of a passage lead: to the passages that speak of them, and to those that have their names in
     /// their words. Of several that lead to one passage the most telling counts.
-    fn links(&self, anchor: i64, pages: usize) -> Result<Vec<Link<Through>>> {
+    fn links(&self, anchor: i64, pages: usize, query: &Query) -> Result<Vec<Link<Through>>> {
         let mut best: BTreeMap<i64, Link<Through>> = BTreeMap::new();
         for (at, through) in self.entities_of_passage(anchor)?.into_iter().enumerate() {
-            let mut passages = self.passages_of(through.entity)?;
+            let mut passages = self.passages_of(through.entity, query)?;
             let name = rank::terms(&through.name);
             let words = through.name.split_whitespace().count();
             let is_name = words <= NAME_WORDS && through.name.chars().count() >= NAME_CHARS;
             if at < NAMES_LOOKED_FOR && is_name && passages.len() <= COMMON {
-                passages.extend(self.passages_with_name(&name, &through.name)?);
+                passages.extend(self.passages_with_name(&name, (&through.name, query))?);
             }
             if !(2..=COMMON).contains(&passages.len()) {
                 continue;
@@ -184,21 +195,23 @@ impl State {
     }
 
     /// The passages that speak of an entity, one more than counts at most.
-    fn passages_of(&self, entity: EntityId) -> Result<BTreeSet<i64>> {
-        let mut statement = self.connection().prepare_cached(
+    fn passages_of(&self, entity: EntityId, query: &Query) -> Result<BTreeSet<i64>> {
+        let mut statement = self.connection().prepare_cached(&format!(
             "SELECT DISTINCT c.row FROM node n JOIN mention m ON m.node = n.node JOIN chunk c ON c.chunk = m.chunk
-             WHERE n.entity = ?1 AND +c.form = '\"text\"' LIMIT ?2",
-        )?;
-        let found = statement.query(params![entity.0.as_bytes(), COMMON as i64 + 1])?;
+             JOIN episode e ON e.chunk = c.chunk WHERE n.entity = ?1 AND {HOLDS} LIMIT ?4"
+        ))?;
+        let (from, to) = query.said_between();
+        let most = COMMON as i64 + 1;
+        let found = statement.query(params![entity.0.as_bytes(), from.map(stored), to.map(stored), most])?;
         Ok(collect(found, |row| Ok(row.get(0)?))?.into_iter().collect())
     }
 
     /// The passages that have a name in their words, one more than counts at most; none for a name of everyday words.
-    fn passages_with_name(&self, terms: &[String], name: &str) -> Result<BTreeSet<i64>> {
+    fn passages_with_name(&self, terms: &[String], (name, query): (&str, &Query)) -> Result<BTreeSet<i64>> {
         if terms.is_empty() || rank::is_idle(terms) {
             return Ok(BTreeSet::new());
         }
-        self.passages_matching(&rank::phrase(name), COMMON + 1)
+        self.passages_matching(&rank::phrase(name), COMMON + 1, query)
     }
 
     /// Facts that stand on these passages, best passage first; in a passage those first that are nearest to the
@@ -227,8 +240,8 @@ impl State {
         let facts = collect(statement.query([passage])?, |row| Ok(FactId::from_bytes(row.get(0)?)))?;
         self.bring_facts(&facts)?;
         let mut shown = self.connection().prepare_cached(
-            "SELECT f.row FROM chunk c JOIN support s USING (chunk) JOIN fact f ON f.fact = s.fact
-             WHERE c.row = ?1 AND f.folded_into IS NULL ORDER BY f.fact",
+            "SELECT DISTINCT shown.row FROM chunk c JOIN support s USING (chunk) JOIN fact f ON f.fact = s.fact
+             JOIN fact shown ON shown.fact = coalesce(f.folded_into, f.fact) WHERE c.row = ?1 ORDER BY shown.fact",
         )?;
         collect(shown.query([passage])?, |row| Ok(row.get(0)?))
     }

@@ -65,7 +65,10 @@ pub fn any_of(terms: &[String]) -> String {
 
 /// A name as an FTS5 phrase: its words in this order, and never syntax.
 pub fn phrase(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+    // Nothing but words: a quotation mark would end the phrase, and a NUL the whole expression.
+    let words: Vec<&str> =
+        name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    format!("\"{}\"", words.join(" "))
 }
 
 /// Whether all these terms carry no meaning of their own.
@@ -111,5 +114,6 @@ mod tests {
     #[test]
     fn no_term_is_ever_syntax() {
         assert_eq!(any_of(&["a\"b".into(), "near".into()]), "\"a\"\"b\" OR \"near\"");
+        assert_eq!(phrase("a\"b\0 NEAR (c)"), "\"a b NEAR c\"");
     }
 }

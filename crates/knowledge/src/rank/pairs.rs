@@ -114,7 +114,7 @@ fn worth(found: &BTreeMap<i64, f64>, passage: i64) -> f64 {
 
 /// How telling an entity is that so many of all passages share: 1 for the rarest, 0 for one in all of them.
 pub fn telling(shared_by: usize, passages: usize) -> f64 {
-    1.0 - (shared_by.max(1) as f64).ln() / (passages.max(2) as f64).ln()
+    (1.0 - (shared_by.max(1) as f64).ln() / (passages.max(2) as f64).ln()).clamp(0.0, 1.0)
 }
 
 /// That an entity leads from one passage to another.
