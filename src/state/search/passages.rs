@@ -33,9 +33,9 @@ const NAME_CHARS: usize = 3;
 /// of every little word in them.
 const NAME_WORDS: usize = 4;
 
-/// That a chunk `c` with its episode `e` is text which the wiki said from `?2` to `?3`; without these, which it says. What
-/// it said once, and what it only says about a page, must make no word and no name more common. `+` keeps SQLite from
-/// walking through all chunks for each row.
+/// That a chunk `c` with its episode `e` is text which the wiki said from `?2` to `?3`; without these, which it says.
+/// What it said once, and what it only says about a page, must make no word and no name more common. `+` keeps SQLite
+/// from walking through all chunks for each row.
 const HOLDS: &str = "+c.form = '\"text\"' AND ((?2 IS NULL AND +e.ended IS NULL) OR
     (coalesce(e.valid_at, ?3) <= ?3 AND (e.ended IS NULL OR coalesce(e.end_at, e.noticed_at) > ?2)))";
 
@@ -111,8 +111,8 @@ impl State {
         Ok(())
     }
 
-    /// How many pages there are for whoever asks: what is rare is told by pages, since to count passages takes longer than
-    /// to search.
+    /// How many pages there are for whoever asks: what is rare is told by pages, since to count passages takes longer
+    /// than to search.
     fn count_pages_seen(&self) -> Result<usize> {
         let pages = if self.has_viewer() { "temp.seen_page" } else { "main.page" };
         let mut statement = self.connection().prepare_cached(&format!("SELECT count(*) FROM {pages}"))?;
