@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 #![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
+#![allow(clippy::unwrap_used, reason = "what is wrong with its input ends a bench")]
 
 use highwater::embedders::{Embedder, builtin::Builtin};
 use highwater::state::State;

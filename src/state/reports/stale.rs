@@ -13,6 +13,7 @@ use crate::error::Result;
 use knowledge::id::FactId;
 use knowledge::time::{Timestamp, parse, stored};
 use serde::Serialize;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A fact that was not looked after.
@@ -114,8 +115,8 @@ impl State {
         }
         if let Some(entity) = self.subject_of(fact)? {
             let key = *entity.0.as_bytes();
-            if !cited.entities.contains_key(&key) {
-                cited.entities.insert(key, self.pages_about(entity, false)?);
+            if let Entry::Vacant(unknown) = cited.entities.entry(key) {
+                unknown.insert(self.pages_about(entity, false)?);
             }
             pages.extend(cited.entities.get(&key).into_iter().flatten().cloned());
         }
