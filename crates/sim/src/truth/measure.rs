@@ -264,7 +264,7 @@ impl Measuring {
         &self,
         (as_of, wiki_at): (Option<Timestamp>, Option<Timestamp>),
     ) -> Result<BTreeSet<Fact>, Error> {
-        let now = self.wiki.runs.iter().take(self.tally.runs as usize).last().copied();
+        let now = self.wiki.runs.iter().take(self.tally.runs as usize).next_back().copied();
         // The words of the two relations find all that is said in them.
         let text = "owned depends".to_owned();
         let query = Query { text, vector: None, as_of, wiki_at, now, limit: 1_000, ..Query::default() };
