@@ -44,7 +44,7 @@ pub struct Key {
 }
 
 /// Every setting there is.
-pub const KEYS: [Key; 49] = [
+pub const KEYS: [Key; 50] = [
     Key {
         name: "source",
         default: "samples",
@@ -256,6 +256,11 @@ pub const KEYS: [Key; 49] = [
         name: "extraction_steps",
         default: "1",
         about: "1: entities and facts in one call; 2: entities first, for small models that lose count otherwise",
+    },
+    Key {
+        name: "ask_history",
+        default: "no",
+        about: "`yes`: the model also reads the versions before the current one, as far as `confluence_history` brings them",
     },
     Key {
         name: "vocabulary",

@@ -49,7 +49,7 @@ impl Calls {
         let standing = state.standing_of_calls(asks.map(Asks::askers))?;
         let mut calls = Self { money: asking.prices.cost(&taken), taken, standing, ..Self::default() };
         let Some(asks) = asks else { return Ok(calls) };
-        calls.to_come = state.calls_to_come(&asks.extractor)?;
+        calls.to_come = state.calls_to_come(&asks.reads.extractor)?;
         if asks.batch.is_none() {
             let rest = calls.standing.owed + calls.standing.in_flight + calls.to_come;
             calls.hours_left = hours(&asks.allowances, (rest, rest * calls.standing.tokens_a_call));

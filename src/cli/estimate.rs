@@ -114,14 +114,15 @@ impl Whom<'_> {
 
     /// Characters a token at a record, as this model has been seen to count them by then.
     fn per_token(&self, state: &State, at: Seq) -> Result<f64> {
-        let seen = self.asks.map(|asks| state.chars_per_token_until(&asks.extractor, at)).transpose()?;
+        let seen =
+            self.asks.map(|asks| state.chars_per_token_until(&asks.reads.extractor, at)).transpose()?;
         Ok(seen.flatten().unwrap_or(extract::CHARS_PER_TOKEN))
     }
 
     /// What would have been said before a run, of the chunks that it asked about since a record.
     pub(super) fn of_run(&self, state: &State, since: Seq) -> Result<Estimate> {
         let slices = match self.asks {
-            Some(asks) => state.asked_since(&asks.extractor, since)?,
+            Some(asks) => state.asked_since(&asks.reads.extractor, since)?,
             None => Vec::new(),
         };
         let chunks = if self.embeds.is_some() { state.chunks_embedded_since(since)? } else { 0 };
@@ -134,7 +135,7 @@ impl Whom<'_> {
         let mut debt = Debt::default();
         if let Some(asks) = self.asks {
             while let Some(slice) = state.slice_ahead(debt.slices.len() as u32)? {
-                debt.slices.push(state.owed_answers(slice, &asks.extractor)?);
+                debt.slices.push(state.owed_answers(slice, &asks.reads)?);
             }
         }
         self.with_vectors(state, debt)
@@ -143,7 +144,7 @@ impl Whom<'_> {
     /// What a re-indexing in slices of so many pages would ask.
     pub(super) fn again(&self, state: &State, epoch_pages: usize) -> Result<Debt> {
         let slices = match self.asks {
-            Some(asks) => state.unread(&asks.extractor, epoch_pages)?,
+            Some(asks) => state.unread(&asks.reads, epoch_pages)?,
             None => Vec::new(),
         };
         self.with_vectors(state, Debt { slices, ..Debt::default() })

@@ -175,6 +175,7 @@ fn dispatch(typed: Typed) -> Result<Exit> {
     if let Verb::Pipeline(pipeline) = &verb {
         flags.push(("source", pipeline.source()));
         flags.push(("model", pipeline.model()));
+        flags.push(("ask_history", pipeline.ask_history()));
     }
     match &verb {
         Verb::Doctor(doctor) => flags.push(("source", doctor.source())),

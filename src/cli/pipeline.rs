@@ -44,6 +44,9 @@ pub(super) struct Typed {
     /// Who reads the text: `none`, `VENDOR/MODEL`, or `local` [default: the setting `model`]
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
+    /// Let the model read earlier versions of the pages too, as far as `confluence_history` brings them
+    #[arg(long)]
+    ask_history: bool,
     /// Ask a model at most so often in this run; the same command goes on
     #[arg(long, value_name = "N")]
     max_calls: Option<u64>,
@@ -73,6 +76,11 @@ impl Typed {
     /// The model as the setting it is.
     pub(super) fn model(&self) -> Option<String> {
         self.model.clone()
+    }
+
+    /// Whether earlier versions are asked about, as the setting it is.
+    pub(super) fn ask_history(&self) -> Option<String> {
+        self.ask_history.then(|| "yes".to_owned())
     }
 }
 
@@ -244,7 +252,7 @@ fn whom(limits: &Limits) -> Whom<'_> {
 /// Says what the work that lies ahead will take.
 fn estimate(call: &Call, state: &State, limits: &Limits) -> Result<Exit> {
     let unread = match &limits.asks {
-        Some(asks) => state.count_unread(&asks.extractor)?,
+        Some(asks) => state.count_unread(&asks.reads.extractor)?,
         None => 0,
     };
     let debt = whom(limits).ahead(state)?;
@@ -363,7 +371,7 @@ fn announce(call: &Call, state: &State, limits: &Limits) -> Result<()> {
         let counts = state.counts()?;
         let asked = match &limits.asks {
             Some(asks) => {
-                let unread = state.unread(&asks.extractor, limits.epoch_pages as usize)?;
+                let unread = state.unread(&asks.reads, limits.epoch_pages as usize)?;
                 let unread: usize = unread.iter().map(Vec::len).sum();
                 format!("{unread} chunks are asked about, those that `{}` has never read", asks.model)
             }

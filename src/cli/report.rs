@@ -87,9 +87,10 @@ fn read(call: &Call, state: &State, run: &Run<'_>) -> Result<Report> {
     let whom = Whom { asks: limits.asks.as_ref(), embeds: limits.embeds.as_ref() };
     let estimate = whom.of_run(state, resumed_from)?;
     let (refused, unread_chunks) = match &limits.asks {
-        Some(asks) if limits.until == Until::Indexed => {
-            (state.refusals(Some(&asks.extractor), resumed_from)?, state.count_unread(&asks.extractor)?)
-        }
+        Some(asks) if limits.until == Until::Indexed => (
+            state.refusals(Some(&asks.reads.extractor), resumed_from)?,
+            state.count_unread(&asks.reads.extractor)?,
+        ),
         _ => (Vec::new(), 0),
     };
     Ok(Report {

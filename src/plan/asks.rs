@@ -10,7 +10,7 @@ use super::{Batching, Limits, Plan, adjudication, batches, extraction, refusals,
 use crate::error::{Error, Kind, Result};
 use crate::job::Running;
 use crate::state::State;
-use crate::state::answers::{Heard, Spent};
+use crate::state::answers::{Heard, Reads, Spent};
 use crate::state::owed::Slice;
 use crate::world::{Question, Task};
 use knowledge::extract::{self, PackSize, Vocabulary, Witness};
@@ -29,8 +29,8 @@ pub struct Asks {
     pub model: String,
     /// Whether the model copies the words on which a fact stands; a recording may not have.
     pub quotes: bool,
-    /// Names extractor, vocabulary and model: the key under which debts and answers about chunks are kept.
-    pub extractor: String,
+    /// What is read, and under which name debts and answers about chunks are kept.
+    pub reads: Reads,
     /// Names who is asked about pairs in doubt.
     pub adjudicator: String,
     /// Names who is asked for summaries.
@@ -57,7 +57,10 @@ impl Asks {
         Self {
             model: model.to_owned(),
             quotes: true,
-            extractor: format!("{}/{}/{model}", extract::EXTRACTOR, vocabulary.version()),
+            reads: Reads {
+                extractor: format!("{}/{}/{model}", extract::EXTRACTOR, vocabulary.version()),
+                history: false,
+            },
             adjudicator: format!("judge/{ADJUDICATOR}/{model}"),
             summariser: format!("summary/{SUMMARISER}/{model}"),
             vocabulary: Arc::new(vocabulary),
@@ -77,13 +80,14 @@ impl Asks {
 
     /// The same, asking about chunks in two steps.
     #[must_use]
-    pub fn in_two_steps(self) -> Self {
-        Self { extractor: format!("{}/two-steps", self.extractor), two_steps: true, ..self }
+    pub fn in_two_steps(mut self) -> Self {
+        self.reads.extractor.push_str("/two-steps");
+        Self { two_steps: true, ..self }
     }
 
     /// Under which names anything may be owed.
     pub fn askers(&self) -> [&str; 3] {
-        [&self.extractor, &self.adjudicator, &self.summariser]
+        [&self.reads.extractor, &self.adjudicator, &self.summariser]
     }
 
     /// Under which names single calls are made.
@@ -97,7 +101,7 @@ impl Asks {
     /// Under which name this is owed.
     fn asker(&self, matter: &Matter) -> &str {
         match matter {
-            Matter::Chunks(_) | Matter::Named(_) => &self.extractor,
+            Matter::Chunks(_) | Matter::Named(_) => &self.reads.extractor,
             Matter::Questions { .. } => &self.adjudicator,
             Matter::Summaries(_) => &self.summariser,
         }
@@ -156,7 +160,7 @@ pub(super) fn plan(
 /// Whether a slice waits for no answer.
 pub(super) fn is_answered(state: &State, limits: &Limits, slice: Slice) -> Result<bool> {
     let Some(asks) = &limits.asks else { return Ok(true) };
-    Ok(state.is_packed(slice, &asks.extractor)? && state.is_answered(slice, &asks.extractor)?)
+    Ok(state.is_packed(slice, &asks.reads.extractor)? && state.is_answered(slice, &asks.reads.extractor)?)
 }
 
 /// The slices at the head of the line that are cut to their end, and whether these are all there are. For a batch

@@ -43,7 +43,7 @@ const AROUND: usize = 2_000;
 
 /// Adds the jobs that are under way. They are waited for whether or not this run sends any, since their packs wait.
 pub(super) fn go_on(state: &State, running: &Running, asks: &Asks, plan: &mut Plan) -> Result<()> {
-    let under_way = state.batches_under_way(&asks.extractor)?;
+    let under_way = state.batches_under_way(&asks.reads.extractor)?;
     let mut unnamed = false;
     for found in under_way {
         // One after the other: an engine that shows no keys tells our jobs apart by those whose names are known.
@@ -91,7 +91,7 @@ pub(super) fn submit(state: &State, (limits, now): (&Limits, Timestamp), plan: &
     let Some((asks, batching)) = limits.asks.as_ref().and_then(|asks| Some((asks, asks.batch?))) else {
         return Ok(());
     };
-    let owed = state.owed_packs([asks.extractor.as_str(); 3], batching.prompts)?;
+    let owed = state.owed_packs([asks.reads.extractor.as_str(); 3], batching.prompts)?;
     if owed.is_empty() {
         return Ok(());
     }
@@ -103,7 +103,7 @@ pub(super) fn submit(state: &State, (limits, now): (&Limits, Timestamp), plan: &
         Rest::UntilTheyEnd => return Ok(()),
         Rest::Until(_) | Rest::Not => {}
     }
-    let per_token = state.chars_per_token(&asks.extractor)?.unwrap_or(extract::CHARS_PER_TOKEN);
+    let per_token = state.chars_per_token(&asks.reads.extractor)?.unwrap_or(extract::CHARS_PER_TOKEN);
     let spent = asks::spent(state)?;
     let (mut packs, mut bytes, mut tokens) = (Vec::new(), 0, 0);
     for pack in owed {
@@ -120,7 +120,7 @@ pub(super) fn submit(state: &State, (limits, now): (&Limits, Timestamp), plan: &
     }
     if !packs.is_empty() {
         let key = key(state, &packs)?;
-        let (extractor, endpoint) = (asks.extractor.clone(), batching.endpoint);
+        let (extractor, endpoint) = (asks.reads.extractor.clone(), batching.endpoint);
         let place = asks.places.get(endpoint as usize).cloned().unwrap_or_default();
         plan.settled.push(Record::Submitting(Submitting { key, extractor, endpoint, place, packs, tokens }));
     }
@@ -159,7 +159,7 @@ fn rest(state: &State, asks: &Asks) -> Result<Rest> {
             .hint("everything answered so far is kept; fix what it says, or leave `--batch` out"));
     }
     let Some(ended_at) = in_vain.ended_at.filter(|_| in_vain.jobs > 0) else { return Ok(Rest::Not) };
-    if !state.batches_under_way(&asks.extractor)?.is_empty() {
+    if !state.batches_under_way(&asks.reads.extractor)?.is_empty() {
         return Ok(Rest::UntilTheyEnd);
     }
     let rest = PAUSE.saturating_mul(in_vain.jobs.try_into().unwrap_or(i32::MAX));

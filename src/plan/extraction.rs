@@ -16,14 +16,15 @@ use std::collections::BTreeMap;
 
 /// The owed chunks of a slice, sorted into packs; nothing when they were sorted before.
 pub(super) fn pack(state: &State, asks: &Asks, slice: Slice) -> Result<Option<Record>> {
-    if state.is_packed(slice, &asks.extractor)? {
+    if state.is_packed(slice, &asks.reads.extractor)? {
         return Ok(None);
     }
-    let owed = state.owed_answers(slice, &asks.extractor)?;
+    let owed = state.owed_answers(slice, &asks.reads)?;
     let packs = extract::pack(&owed, asks.size).into_iter();
-    let packs = packs.map(|chunks| Pack::new(&asks.extractor, 0, None, Matter::Chunks(chunks))).collect();
+    let packs =
+        packs.map(|chunks| Pack::new(&asks.reads.extractor, 0, None, Matter::Chunks(chunks))).collect();
     let slice = Some(Packing { sweep: slice.sweep, first: slice.first, end: slice.end });
-    Ok(Some(Record::Packed(Packed { extractor: asks.extractor.clone(), slice, packs })))
+    Ok(Some(Record::Packed(Packed { extractor: asks.reads.extractor.clone(), slice, packs })))
 }
 
 /// The prompt about chunks: the only one, or the first of two.
@@ -70,11 +71,11 @@ pub(super) fn understand(
 /// Adds the chunks that say the same in the same words and were not asked about for themselves.
 fn with_equals(state: &State, asks: &Asks, mut understood: Understood) -> Result<Understood> {
     for (chunk, reading) in understood.readings.clone() {
-        let equals = state.answered_with(chunk, &asks.extractor)?;
+        let equals = state.answered_with(chunk, &asks.reads.extractor)?;
         understood.readings.extend(equals.into_iter().map(|equal| (equal, reading.clone())));
     }
     for (chunk, why) in understood.refused.clone() {
-        let equals = state.answered_with(chunk, &asks.extractor)?;
+        let equals = state.answered_with(chunk, &asks.reads.extractor)?;
         understood.refused.extend(equals.into_iter().map(|equal| (equal, why.clone())));
     }
     Ok(understood)

@@ -240,7 +240,7 @@ fn plan_epoch(state: &State, limits: &Limits) -> Result<Option<Record>> {
     if !state.is_complete(slice)? || !asks::is_answered(state, limits, slice)? {
         return Ok(None);
     }
-    let extractor = limits.asks.as_ref().map(|asks| asks.extractor.clone());
+    let extractor = limits.asks.as_ref().map(|asks| asks.reads.extractor.clone());
     let Slice { sweep, first, end, epoch } = slice;
     let gathered = Gathered { epoch, sweep, first, end, resolver: RESOLVER, extractor, alike: Vec::new() };
     // Without anybody to judge them, names that are alike are no business of the graph.
@@ -313,11 +313,11 @@ fn plan_retry(state: &State, limits: &Limits) -> Result<Plan> {
     if state.retried_this_term()? {
         return Ok(Plan::default());
     }
-    let refused = state.refused_pages(&asks.extractor)?;
+    let refused = state.refused_pages(&asks.reads.extractor)?;
     let items: Vec<Item> =
         refused.into_iter().map(|(space, page)| Item { page, space, work: Work::Again }).collect();
     let sweep = state.sweep()?.map_or(1, |sweep| sweep.sweep + 1);
-    let mut records = vec![Record::Retried(Retried { extractor: asks.extractor.clone() })];
+    let mut records = vec![Record::Retried(Retried { extractor: asks.reads.extractor.clone() })];
     if !items.is_empty() {
         records.push(Record::Worklist(Worklist { sweep, epoch_pages: limits.epoch_pages, items }));
     }

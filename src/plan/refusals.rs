@@ -120,11 +120,11 @@ mod tests {
             let asks = Asks::new("m", Vocabulary::default(), vec![Allowance::default()]);
             let pack = |number: usize| {
                 let chunk = ChunkId::of(&[&number.to_le_bytes()]);
-                Pack::new(&asks.extractor, 0, None, Matter::Chunks(vec![chunk]))
+                Pack::new(&asks.reads.extractor, 0, None, Matter::Chunks(vec![chunk]))
             };
             let packs: Vec<Pack> = (0..packs).map(pack).collect();
             let mut told = Self { _folder: folder, state, asks, packs: packs.clone(), seq: 0 };
-            let extractor = told.asks.extractor.clone();
+            let extractor = told.asks.reads.extractor.clone();
             told.happens(Record::Packed(Packed { extractor, slice: None, packs }));
             told
         }

@@ -211,6 +211,15 @@ fn finding_of(text: &str) -> Option<Finding> {
     FINDINGS.iter().find(|(_, known)| *known == text).map(|(finding, _)| *finding)
 }
 
+/// What a model reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reads {
+    /// Names extractor, vocabulary and model: the key under which debts and answers about chunks are kept.
+    pub extractor: String,
+    /// The versions before the current one too, as far as they were fetched.
+    pub history: bool,
+}
+
 /// A pack with its answer, to be understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
@@ -283,28 +292,44 @@ impl State {
         Ok(!statement.exists(params![slice.first, slice.end, extractor])?)
     }
 
-    /// Text chunks of the current pages of a slice that have neither an answer of this extractor nor a refusal, in
-    /// worklist order, then reading order.
-    pub fn owed_answers(&self, slice: Slice, extractor: &str) -> Result<Vec<Owed>> {
+    /// Text chunks of the pages of a slice that have neither an answer of this extractor nor a refusal, in worklist
+    /// order, then newest version first, then reading order.
+    pub fn owed_answers(&self, slice: Slice, reads: &Reads) -> Result<Vec<Owed>> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT w.page, p.space, cut.chunks FROM worklist w JOIN page p USING (page)
-             JOIN cut ON cut.page = p.page AND cut.version = p.version
+            "SELECT w.page, p.space FROM worklist w JOIN page p USING (page)
              WHERE w.sweep = ?1 AND w.position >= ?2 AND w.position < ?3 AND p.gone = 0 AND w.work <> 'retract'
              ORDER BY w.position",
         )?;
         let pages = collect(statement.query(params![slice.sweep, slice.first, slice.end])?, |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, Vec<u8>>(2)?))
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
         })?;
         let mut owed = Vec::new();
-        for (page, space, chunks) in pages {
-            let audience = self.layers_of(&page, &space)?;
-            for chunk in chunks.chunks_exact(16).filter_map(ChunkId::from_slice) {
-                if let Some(chars) = self.owed_chars(chunk, extractor)?
-                    && !self.is_answered_with_another(chunk, extractor)?
-                {
-                    owed.push(Owed { chunk, chars, audience: audience.clone(), round: 0 });
+        for (page, space) in pages {
+            for one in self.owed_of_page((&page, &space), reads)? {
+                if !self.is_answered_with_another(one.chunk, &reads.extractor)? {
+                    owed.push(one);
                 }
             }
+        }
+        Ok(owed)
+    }
+
+    /// Text chunks of a page that have neither an answer of this extractor nor a refusal.
+    pub(super) fn owed_of_page(&self, (page, space): (&str, &str), reads: &Reads) -> Result<Vec<Owed>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT cut.chunks FROM page JOIN cut USING (page)
+             WHERE page = ?1 AND gone = 0 AND (cut.version = page.version OR (?2 AND cut.version < page.version))
+             ORDER BY cut.version DESC",
+        )?;
+        let versions =
+            collect(statement.query(params![page, reads.history])?, |row| Ok(row.get::<_, Vec<u8>>(0)?))?;
+        let audience = self.layers_of(page, space)?;
+        let (mut seen, mut owed) = (BTreeSet::new(), Vec::new());
+        for chunk in
+            versions.iter().flat_map(|chunks| chunks.chunks_exact(16)).filter_map(ChunkId::from_slice)
+        {
+            let chars = if seen.insert(chunk) { self.owed_chars(chunk, &reads.extractor)? } else { None };
+            owed.extend(chars.map(|chars| Owed { chunk, chars, audience: audience.clone(), round: 0 }));
         }
         Ok(owed)
     }

@@ -5,6 +5,7 @@
 //! estimate made of it is one that could have been made before.
 
 use super::State;
+use super::answers::Reads;
 use super::candidates::collect;
 use crate::error::Result;
 use knowledge::extract::Owed;
@@ -163,30 +164,14 @@ impl State {
         Ok(chars.map(|chars| usize::try_from(chars).unwrap_or(0)))
     }
 
-    /// Text chunks of current pages that have neither an answer of this extractor nor a refusal, by the slices of so
-    /// many pages in which a re-indexing would owe them.
-    pub fn unread(&self, extractor: &str, epoch_pages: usize) -> Result<Vec<Vec<Owed>>> {
-        let mut statement = self.connection().prepare_cached(
-            "SELECT cut.chunks FROM page JOIN cut USING (page, version) WHERE page = ?1 AND gone = 0",
-        )?;
-        let pages = self.pages()?;
+    /// Text chunks that have neither an answer of this extractor nor a refusal, by the slices of so many pages in which a
+    /// re-indexing would owe them.
+    pub fn unread(&self, reads: &Reads, epoch_pages: usize) -> Result<Vec<Vec<Owed>>> {
         let mut slices = Vec::new();
-        for slice in pages.chunks(epoch_pages.max(1)) {
+        for slice in self.pages()?.chunks(epoch_pages.max(1)) {
             let mut owed = Vec::new();
             for (space, page) in slice {
-                let chunks: Option<Vec<u8>> =
-                    statement.query_row([page.as_str()], |row| row.get(0)).optional()?;
-                let Some(chunks) = chunks else { continue };
-                let audience = self.layers_of(page.as_str(), space.as_str())?;
-                for chunk in ids(&chunks) {
-                    let chars = self.owed_chars(chunk, extractor)?;
-                    owed.extend(chars.map(|chars| Owed {
-                        chunk,
-                        chars,
-                        audience: audience.clone(),
-                        round: 0,
-                    }));
-                }
+                owed.extend(self.owed_of_page((page.as_str(), space.as_str()), reads)?);
             }
             slices.push(owed);
         }

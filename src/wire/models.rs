@@ -92,10 +92,23 @@ fn answers_are_recorded(settings: &Settings) -> Result<bool> {
     }
 }
 
+/// Whether the versions of a page before the current one are asked about.
+fn asks_history(settings: &Settings) -> Result<bool> {
+    match settings.text("ask_history") {
+        "no" => Ok(false),
+        "yes" => Ok(true),
+        other => {
+            Err(Error::new(Kind::Usage, format!("ask_history: found `{other}`, expected `yes` or `no`"))
+                .hint("`yes` pays for the old versions of every page too; see `--estimate`"))
+        }
+    }
+}
+
 fn asks_of(settings: &Settings, model: &str, allowances: Vec<Allowance>) -> Result<Asks> {
     let mut asks = Asks::new(model, vocabulary(settings)?, allowances);
     asks.size.chars = settings.number("pack_chars", PACK_CHARS)?;
     asks.quotes = !answers_are_recorded(settings)?;
+    asks.reads.history = asks_history(settings)?;
     match settings.number("extraction_steps", STEPS)? {
         2 => Ok(asks.in_two_steps()),
         _ => Ok(asks),
@@ -324,6 +337,7 @@ pub(super) fn check(settings: &Settings) -> Result<()> {
     }
     settings.number("pack_chars", PACK_CHARS)?;
     settings.number("extraction_steps", STEPS)?;
+    asks_history(settings)?;
     vocabulary(settings)?;
     for settings in settings.endpoints().iter().chain([settings]) {
         allowance(settings, "")?;

@@ -101,10 +101,12 @@ impl Job {
             Vault::open(self.store.clone(), who, Nonce::new([self.nonces; 16]), now).await.unwrap();
         state.catch_up(&self.store).await.unwrap();
         let world = World { live, oracle: self.oracle.clone() };
-        let asks = self
-            .oracle
-            .as_ref()
-            .map(|model| Asks::new("oracle", Vocabulary::default(), model.endpoints.clone()));
+        // It reads all history, as the rules do: who comes later must not know less.
+        let asks = self.oracle.as_ref().map(|model| {
+            let mut asks = Asks::new("oracle", Vocabulary::default(), model.endpoints.clone());
+            asks.reads.history = true;
+            asks
+        });
         let limits = &Limits { asks, ..limits.clone() };
         let report = job::run(&world, &mut vault, &mut state, limits).await?;
         job::end(&world, &mut vault, &mut state, limits).await?;
@@ -125,7 +127,8 @@ impl Job {
 
     /// The facts that hold now, with the names of what they are about, and all names of each thing. When a page was moved,
     /// labelled or given a file no version says, so whoever comes later cannot know since when. Names are compared without
-    /// case: of several spellings the smallest is kept, and a page that is gone may have had it.
+    /// case and kind: of several spellings the smallest is kept and of several kinds the most telling, and a page that is
+    /// gone may have had it.
     fn graph(&self) -> Vec<String> {
         let facts = "SELECT lower(coalesce(s.name, '?')) || ' | ' || relation || ' | ' || lower(coalesce(o.name, value, '?')) || ' | ' ||
                             CASE WHEN relation IN ('child_of', 'labelled', 'has_attachment') THEN ''
@@ -134,11 +137,11 @@ impl Job {
                      LEFT JOIN node sn ON sn.node = subject LEFT JOIN entity s ON s.entity = coalesce(sn.entity, subject)
                      LEFT JOIN node tn ON tn.node = object LEFT JOIN entity o ON o.entity = coalesce(tn.entity, object)
                      WHERE folded_into IS NULL AND withdrawn = 0 AND invalid_at IS NULL ORDER BY 1";
-        let things = "SELECT kind || ': ' || group_concat(name, ' = ') FROM
-                      (SELECT n.kind, n.entity, lower(n.name) AS name FROM node n
+        let things = "SELECT 'one: ' || group_concat(name, ' = ') FROM
+                      (SELECT n.entity, lower(n.name) AS name FROM node n
                        WHERE EXISTS (SELECT 1 FROM mention JOIN episode USING (chunk)
                                      WHERE mention.node = n.node AND episode.ended IS NULL)
-                       ORDER BY 3, 1) GROUP BY entity ORDER BY 1";
+                       ORDER BY 2, 1) GROUP BY entity ORDER BY 1";
         self.rows(facts).into_iter().chain(self.rows(things)).collect()
     }
 
