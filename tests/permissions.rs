@@ -23,7 +23,7 @@ use highwater::world::{Task, World};
 use jiff::SignedDuration;
 use knowledge::audience::{Group, Layer, LayerId, Rule};
 use knowledge::id::{ChunkId, FactId, NodeId, PageId, PersonKey, SpaceKey};
-use knowledge::page::{Folder, PageRef, Person, Space};
+use knowledge::page::{Above, Folder, PageRef, Person, Space};
 use knowledge::record::{Listed, Record};
 use knowledge::time::{Timestamp, parse};
 use serde_json::Value;
@@ -62,6 +62,7 @@ impl Fake {
                     .map(|page| page.version)
                     .filter(|at| *at < last.version)
                     .collect(),
+                above: Some(Above::of(last)),
                 fingerprint: format!("{}", last.version),
                 locator: String::new(),
             }

@@ -296,6 +296,7 @@ impl World for Guarded {
                     space: SpaceKey::new("OPS"),
                     version: Some(Version(1)),
                     history: Vec::new(),
+                    above: None,
                     fingerprint: String::new(),
                     locator: String::new(),
                 };

@@ -11,22 +11,22 @@ mod extraction;
 mod likeness;
 mod refusals;
 mod summaries;
+mod sweeps;
 
 pub use asks::Asks;
 pub use batches::Batching;
 pub use budget::{Budget, Prices};
 pub use embeds::{Embeds, note};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::job::{Interrupt, Pulse, Running};
-use crate::sources::Ask;
 use crate::state::State;
-use crate::state::owed::{Compared, Listing, Slice, Sweep};
+use crate::state::owed::Slice;
 use crate::state::principals::Membership;
 use crate::world::Task;
 use knowledge::chunk::{CHUNKER, Chunk};
 use knowledge::graph::Reading;
-use knowledge::id::{PageId, Version};
+use knowledge::id::PageId;
 use knowledge::page::RawPage;
 use knowledge::read::READER;
 use knowledge::record::{Cut, Gathered, Item, Piece, Record, Retried, Work, Worklist};
@@ -143,6 +143,13 @@ impl Plan {
     fn settled(records: Vec<Record>) -> Self {
         Self { settled: records, ..Self::default() }
     }
+
+    /// The same, once this has been begun.
+    fn after(mut self, mut first: Plan) -> Self {
+        first.tasks.append(&mut self.tasks);
+        first.settled.append(&mut self.settled);
+        Self { tasks: first.tasks, settled: first.settled, ..self }
+    }
 }
 
 /// Pages cut in one turn: enough to make a segment worth its flush, few enough that a kill loses little.
@@ -151,19 +158,16 @@ const CUT_PAGES: usize = 64;
 const CUT_BYTES: usize = 2 << 20;
 /// Retractions recorded in one turn.
 const RETRACTIONS: usize = 1_000;
-/// Share of the pages, in percent, that may vanish at once without a word from the user.
-const VANISHED_PERCENT: usize = 10;
-/// A wiki smaller than this may lose any number of pages: a share of a handful means nothing.
-const VANISHED_FEW: usize = 5;
 
-/// What to do next. A new sweep, or a re-indexing, begins only when the last worklist is in the graph to its end, so
-/// that there is at most one worklist to speak of.
+/// What to do next. A new worklist, or a re-indexing, begins only when the last one is in the graph to its end, so that
+/// there is at most one to speak of. Who may see what is read before anything else in every run, whatever waits.
 pub fn plan(state: &State, running: &Running, limits: &Limits, now: Timestamp) -> Result<Plan> {
     if limits.interrupt.is_raised() {
         return Ok(Plan::default());
     }
     let _reading = state.reading()?;
-    let work = plan_work(state, running, limits, now)?;
+    let rights = sweeps::rights(state, running, limits)?;
+    let work = plan_work(state, running, limits, now)?.after(rights);
     if !work.owes_nothing() {
         return Ok(work);
     }
@@ -190,13 +194,7 @@ fn plan_next(state: &State, limits: &Limits) -> Result<Plan> {
     if !retry.owes_nothing() {
         return Ok(retry);
     }
-    if let Some(given) = &limits.principals
-        && !state.knows_principals_of_this_term()?
-    {
-        // Also when nothing has changed: it was read, and is as fresh as this run.
-        return Ok(Plan::settled(vec![Record::Principals(given.since(&state.membership()?))]));
-    }
-    let sweep = plan_sweep(state, limits)?;
+    let sweep = sweeps::plan(state, limits)?;
     match (&limits.asks, sweep.owes_nothing() && limits.until >= Until::Indexed) {
         (Some(asks), true) => {
             Ok(Plan { settled: summaries::plan(state, asks)?.into_iter().collect(), ..sweep })
@@ -322,99 +320,4 @@ fn plan_retry(state: &State, limits: &Limits) -> Result<Plan> {
         records.push(Record::Worklist(Worklist { sweep, epoch_pages: limits.epoch_pages, items }));
     }
     Ok(Plan::settled(records))
-}
-
-/// Listing: begin a sweep, go on with it, or turn a complete one into a worklist.
-fn plan_sweep(state: &State, limits: &Limits) -> Result<Plan> {
-    let list =
-        |sweep, cursor| Plan { tasks: vec![Task::Read(Ask::List { sweep, cursor })], ..Plan::default() };
-    match state.sweep()? {
-        None if limits.sweep => Ok(list(1, None)),
-        // A listing of an earlier run may be of a wiki that has changed since, or of one that was not whole: a new
-        // run lists anew, which costs no model call and fetches nothing twice.
-        Some(Sweep { sweep, of_this_term: false, .. }) if limits.sweep => Ok(list(sweep + 1, None)),
-        Some(Sweep { sweep, next: Some(cursor), complete: false, of_this_term: true, .. }) => {
-            Ok(list(sweep, Some(cursor)))
-        }
-        Some(sweep) if sweep.complete && !sweep.planned && sweep.of_this_term => {
-            plan_worklist(state, &sweep, limits)
-        }
-        _ => Ok(Plan::default()),
-    }
-}
-
-fn plan_worklist(state: &State, sweep: &Sweep, limits: &Limits) -> Result<Plan> {
-    let mut compared = state.compared()?;
-    // What a damaged listing lacks may still be there.
-    compared.retain(|page| page.listed.is_some() || !sweep.incomplete || limits.accept_deletes);
-    guard_deletes(&compared, limits)?;
-    // What was left of an earlier worklist counts.
-    let gathered = state.gathered()?;
-    let most = limits.pages.map(|most| most.saturating_sub(gathered));
-    let mut items = Vec::new();
-    for page in compared {
-        if most.is_some_and(|most| items.len() >= most) {
-            // The rest differs from what is held, and so is on the worklist of a run without this limit.
-            break;
-        }
-        if let Some(work) = work_on(state, &page)? {
-            items.push(Item { page: page.page, space: page.space, work });
-        }
-    }
-    let mut records = Vec::new();
-    let layers = state.changed_layers()?;
-    if !layers.is_empty() {
-        records.push(Record::AudienceChanged { layers });
-    }
-    if let (None, Some(groups)) = (&limits.principals, state.listed_groups()?) {
-        // The rules name everybody who is in no group; a user of whom neither tells is not known.
-        let found = Membership { groups, ..Membership::default() };
-        records.push(Record::Principals(found.since(&state.membership()?)));
-    }
-    records.push(Record::Worklist(Worklist { sweep: sweep.sweep, epoch_pages: limits.epoch_pages, items }));
-    Ok(Plan::settled(records))
-}
-
-/// Many pages gone at once is more often an unmounted folder or a lost right than a clean-up.
-fn guard_deletes(compared: &[Compared], limits: &Limits) -> Result<()> {
-    let held = compared.iter().filter(|page| page.held.is_some()).count();
-    let vanished = compared.iter().filter(|page| page.listed.is_none()).count();
-    if limits.accept_deletes || vanished <= VANISHED_FEW || vanished * 100 <= held * VANISHED_PERCENT {
-        return Ok(());
-    }
-    let text = format!("compare the listing with what is held: {vanished} of {held} pages vanished at once");
-    Err(Error::new(Kind::Halt, text).hint(
-        "check that the source is whole; if the pages really are gone, run again with `--accept-deletes`",
-    ))
-}
-
-fn work_on(state: &State, page: &Compared) -> Result<Option<Work>> {
-    let Some(listed) = &page.listed else { return Ok(Some(Work::Retract)) };
-    if page.held.as_ref().is_some_and(|(_, fingerprint)| *fingerprint == listed.fingerprint) {
-        return Ok(None);
-    }
-    let Listing { version, history, fingerprint, locator } = listed;
-    let erasure = state.erasure(&page.page)?;
-    let erased = erasure.as_ref().map_or(Version(0), |erasure| erasure.version);
-    if erasure.is_some_and(|erasure| erasure.fingerprint == *fingerprint)
-        || version.is_some_and(|version| version <= erased)
-    {
-        return Ok(None);
-    }
-    let held = state.versions_held(&page.page)?;
-    let newest = held.last().map_or(erased, |version| *version).max(erased);
-    if page.held.is_some() && version.is_some_and(|version| version < newest) {
-        // An older export, or a wiki put back from a backup: what is held was written later, and stays. It is counted
-        // among what was passed over (`state/apply.rs`).
-        return Ok(None);
-    }
-    let current = version.unwrap_or(Version(newest.0 + 1));
-    let mut versions: Vec<Version> = history
-        .iter()
-        .copied()
-        .filter(|old| *old < current && *old > erased && !held.contains(old))
-        .collect();
-    versions.sort_unstable();
-    versions.push(current);
-    Ok(Some(Work::Fetch { versions, locator: locator.clone(), fingerprint: fingerprint.clone() }))
 }

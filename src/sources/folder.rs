@@ -209,6 +209,7 @@ impl Entry {
             space: self.page.space.clone(),
             version: None,
             history: Vec::new(),
+            above: None,
             fingerprint: self.fingerprint(),
             locator: self.place.path().to_owned(),
         }

@@ -75,6 +75,7 @@ mod tests {
             space: SpaceKey::new("S"),
             version: None,
             history: vec![],
+            above: None,
             fingerprint: String::new(),
             locator: String::new(),
         }

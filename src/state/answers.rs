@@ -368,7 +368,11 @@ impl State {
              SELECT layer FROM audience WHERE layer IN (
                  SELECT 'page:' || place FROM above
                  UNION SELECT 'space:' || space FROM main.page WHERE page IN (SELECT place FROM above)
-                 UNION SELECT 'space:' || ?2)",
+                 UNION SELECT 'space:' || ?2)
+             -- Nobody passes a place that is not there: what is below it shares no call with what others see.
+             UNION SELECT 'page:' || place FROM above
+             WHERE NOT EXISTS (SELECT 1 FROM main.page WHERE page = place AND (NOT gone OR page = ?1))
+             AND NOT EXISTS (SELECT 1 FROM folder WHERE folder = place)",
         )?;
         let found =
             collect(statement.query([page, space])?, |row| super::owed::layer_id(&row.get::<_, String>(0)?))?;

@@ -113,7 +113,10 @@ fn apply_record(step: &Step<'_>, record: &Record) -> Result<()> {
         Record::Worklist(worklist) => apply_worklist(step, worklist),
         Record::Fetched(page) => apply_fetched(step, page),
         Record::Gone { page } => apply_gone(step, page),
-        Record::AudienceChanged { layers } => apply_layers(step, layers),
+        Record::AudienceChanged { layers } => {
+            apply_layers(step, layers)?;
+            principals::place(step)
+        }
         Record::Principals(changed) => principals::apply(step, changed),
         Record::Cut(cut) => apply_cut(step, cut),
         Record::Parked(parked) => apply_parked(step, parked),
@@ -183,15 +186,19 @@ fn apply_listed(step: &Step<'_>, listed: &Listed) -> Result<()> {
         params![listed.sweep, listed.next, listed.incomplete],
     )?;
     for page in &listed.pages {
+        let above = page.above.clone().unwrap_or_default();
         step.run(
-            "INSERT OR IGNORE INTO listed VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT OR IGNORE INTO listed VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             params![
                 page.id.as_str(),
                 page.space.as_str(),
                 page.version.map(|version| version.0),
                 serde_json::to_string(&page.history)?,
                 page.fingerprint,
-                page.locator
+                page.locator,
+                page.above.is_some(),
+                above.parent.as_ref().map(PageId::as_str),
+                above.on.as_ref().map(PageId::as_str)
             ],
         )?;
     }
@@ -248,10 +255,8 @@ fn count_older(step: &Step<'_>) -> Result<()> {
 }
 
 fn apply_worklist(step: &Step<'_>, worklist: &Worklist) -> Result<()> {
+    principals::place(step)?;
     step.run("UPDATE sweep SET planned = 1 WHERE sweep = ?1", [worklist.sweep])?;
-    if step.transaction.changes() > 0 {
-        principals::place_folders(step, worklist.sweep)?;
-    }
     // The worklist of a re-indexing comes from no listing; its sweep counts as begun before any term.
     step.run("INSERT OR IGNORE INTO sweep VALUES (?1, 0, NULL, 1, 1, 0)", [worklist.sweep])?;
     step.run(

@@ -374,6 +374,13 @@ impl State {
         })
     }
 
+    /// The versions of a page that could not be had.
+    pub fn parked_versions(&self, page: &PageId) -> Result<BTreeSet<Version>> {
+        let mut statement = self.connection().prepare_cached("SELECT version FROM parked WHERE page = ?1")?;
+        let found = collect(statement.query([page.as_str()])?, |row| Ok(Version(row.get(0)?)))?;
+        Ok(found.into_iter().collect())
+    }
+
     /// The versions held of a page; also of one that is gone.
     pub fn versions_held(&self, page: &PageId) -> Result<BTreeSet<Version>> {
         let mut statement =

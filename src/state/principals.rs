@@ -37,13 +37,31 @@ pub(super) fn listed(step: &Step<'_>, listed: &Listed) -> Result<()> {
     Ok(())
 }
 
-/// A complete listing says which folders there are. Those that a damaged one lacks may still be there.
-pub(super) fn place_folders(step: &Step<'_>, sweep: u32) -> Result<()> {
+/// Places that a complete listing shows elsewhere than they are held. Of those that a damaged one lacks nothing is known.
+const MOVED: &str = "l.page = page.page AND l.told AND page.gone = 0
+    AND (page.space <> l.space OR page.parent IS NOT l.parent OR page.stands_on IS NOT l.stands_on)";
+/// The newest sweep, while its listing is complete and its worklist is not made.
+const LISTED: &str =
+    "(SELECT 1 FROM sweep WHERE sweep = (SELECT max(sweep) FROM sweep) AND complete AND NOT planned";
+
+/// A complete listing says what is above each page, and which folders there are: that counts from here on, together with
+/// the rules of the same listing. A page that was moved away from a rule that is lifted would be open to everybody until
+/// it is fetched otherwise.
+pub(super) fn place(step: &Step<'_>) -> Result<()> {
     step.run(
-        "DELETE FROM folder WHERE EXISTS (SELECT 1 FROM sweep WHERE sweep = ?1 AND complete AND NOT incomplete)",
-        [sweep],
+        &format!(
+            "UPDATE page SET space = l.space, parent = l.parent, stands_on = l.stands_on FROM listed l
+             WHERE {MOVED} AND EXISTS {LISTED})"
+        ),
+        [],
     )?;
-    step.run("INSERT OR REPLACE INTO folder SELECT folder, parent FROM listed_folder", [])
+    step.run(&format!("DELETE FROM folder WHERE EXISTS {LISTED} AND NOT incomplete)"), [])?;
+    step.run(
+        &format!(
+            "INSERT OR REPLACE INTO folder SELECT folder, parent FROM listed_folder WHERE EXISTS {LISTED})"
+        ),
+        [],
+    )
 }
 
 pub(super) fn apply(step: &Step<'_>, changed: &Principals) -> Result<()> {
@@ -73,6 +91,17 @@ impl State {
         let users = collect(statement.query([])?, |row| Ok(PersonKey::new(row.get::<_, String>(0)?)))?;
         let groups = self.groups_in("SELECT name, members FROM principal_group")?;
         Ok(Membership { groups, users: users.into_iter().collect() })
+    }
+
+    /// Whether the complete listing shows a page or a folder elsewhere than it is held.
+    pub fn is_moved(&self) -> Result<bool> {
+        let mut statement = self.connection().prepare_cached(&format!(
+            "SELECT EXISTS (SELECT 1 FROM listed l JOIN page ON {MOVED})
+                 OR EXISTS (SELECT folder, parent FROM listed_folder EXCEPT SELECT folder, parent FROM folder)
+                 OR EXISTS (SELECT folder, parent FROM folder WHERE EXISTS {LISTED} AND NOT incomplete)
+                            EXCEPT SELECT folder, parent FROM listed_folder)"
+        ))?;
+        Ok(statement.query_row([], |row| row.get(0))?)
     }
 
     /// The groups of the newest listing, until its worklist is made; none where it could not tell.

@@ -21,7 +21,10 @@ CREATE TABLE listed (
     version INTEGER,
     history TEXT NOT NULL,
     fingerprint TEXT NOT NULL,
-    locator TEXT NOT NULL
+    locator TEXT NOT NULL,
+    told INTEGER NOT NULL, -- whether the listing says what is above it
+    parent TEXT,
+    stands_on TEXT
 ) WITHOUT ROWID;
 CREATE TABLE listed_layer (layer TEXT PRIMARY KEY, rule TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE listed_folder (folder TEXT PRIMARY KEY, parent TEXT) WITHOUT ROWID;

@@ -39,6 +39,7 @@ pub(super) fn listed(pages: &[(&str, &str)], people: &[(&str, &str)]) -> Record 
         space: SpaceKey::new("OPS"),
         version: None,
         history: Vec::new(),
+        above: None,
         fingerprint: (*fingerprint).to_owned(),
         locator: String::new(),
     };

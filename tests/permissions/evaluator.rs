@@ -45,19 +45,23 @@ pub fn may_see(wiki: &Wiki, user: &str, page: &str) -> bool {
         }
     };
     let mut here = page.to_owned();
+    // Nobody knows the door of a page that is gone: whoever is there and stands below it is not shown.
+    let mut is_there = false;
     for _ in 0..1_000 {
         if !open(&format!("page:{here}")) {
             return false;
         }
         let above = if let Some(item) = wiki.items.get(&here) {
-            if !open(&format!("space:{}", item.space)) {
+            if !open(&format!("space:{}", item.space)) || (item.gone && is_there) {
                 return false;
             }
+            is_there = !item.gone;
             match &item.kind {
                 PageKind::Comment { on, .. } | PageKind::Attachment { on, .. } => Some(on.to_string()),
                 PageKind::Page | PageKind::BlogPost => item.parent.clone(),
             }
         } else if let Some(above) = wiki.folders.get(&here) {
+            is_there = true;
             above.clone()
         } else {
             return false;

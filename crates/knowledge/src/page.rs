@@ -17,11 +17,33 @@ pub struct PageRef {
     /// Older versions the source can still give, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Version>,
-    /// Changes whenever anything that `RawPage` holds may have changed (a hash of content and metadata).
+    /// Changes whenever anything that `RawPage` holds may have changed (a hash of content and metadata). Empty where the
+    /// source could not read all of that this time: what is held at this version stays.
     pub fingerprint: String,
+    /// What it stands below and with, where the listing tells: who may see it follows from that, also before it is fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub above: Option<Above>,
     /// Where the source finds the page again. Only the source reads it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub locator: String,
+}
+
+/// What is above a page.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Above {
+    /// What it stands below; nothing at the top of its space.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<PageId>,
+    /// What a comment or an attached file is seen with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<PageId>,
+}
+
+impl Above {
+    /// What is above a page, as it says itself.
+    pub fn of(page: &RawPage) -> Self {
+        Self { parent: page.parent.clone(), on: page.kind.on().cloned() }
+    }
 }
 
 /// The language a body is written in.

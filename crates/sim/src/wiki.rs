@@ -7,7 +7,7 @@ use crate::rng::Rng;
 use jiff::Timestamp;
 use knowledge::audience::{Layer, LayerId, Rule};
 use knowledge::id::{PageId, PersonKey, SpaceKey, Version};
-use knowledge::page::{Attachment, BodyFormat, PageKind, PageRef, Person, RawPage, Space};
+use knowledge::page::{Above, Attachment, BodyFormat, PageKind, PageRef, Person, RawPage, Space};
 use std::collections::BTreeMap;
 
 /// What a whole life sees, a day at a time.
@@ -342,6 +342,7 @@ impl Page {
             space: self.space.clone(),
             version: self.counted.then_some(current),
             history: if self.history { history } else { Vec::new() },
+            above: self.drafts.last().map(|draft| Above::of(&self.raw(draft, current))),
             fingerprint: self.fingerprint(current),
             locator: format!("at/{}", self.id),
         }

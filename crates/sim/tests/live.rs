@@ -7,10 +7,12 @@
 mod audiences;
 #[path = "live/histories.rs"]
 mod histories;
+#[path = "live/rights.rs"]
+mod rights;
 
 use highwater::error::Result;
 use highwater::job;
-use highwater::plan::{Asks, Limits};
+use highwater::plan::{Asks, Limits, Until};
 use highwater::settings::Settings;
 use highwater::state::State;
 use highwater::world::Task;
@@ -44,6 +46,8 @@ struct Job {
     nonces: u8,
     /// Whom a run asks about chunks, pairs and summaries; nobody where rules alone read.
     oracle: Option<Model>,
+    /// Whether it reads all history, as the rules do: who comes later must not know less.
+    asks_history: bool,
 }
 
 const BOTH: [Deployment; 2] = [Deployment::Cloud, Deployment::DataCenter];
@@ -73,7 +77,7 @@ impl Job {
         let store = MemoryStore::new();
         vault::init(&store, &Identity::new(VaultId::new([7; 16]), "default")).await.unwrap();
         let base = if is_cloud { format!("{}/wiki", server.url()) } else { server.url() };
-        Self { server, is_cloud, base, settings, store, folder, nonces: 0, oracle: None }
+        Self { server, is_cloud, base, settings, store, folder, nonces: 0, oracle: None, asks_history: true }
     }
 
     fn set(&mut self, name: &str, value: &str) {
@@ -101,10 +105,9 @@ impl Job {
             Vault::open(self.store.clone(), who, Nonce::new([self.nonces; 16]), now).await.unwrap();
         state.catch_up(&self.store).await.unwrap();
         let world = World { live, oracle: self.oracle.clone() };
-        // It reads all history, as the rules do: who comes later must not know less.
         let asks = self.oracle.as_ref().map(|model| {
             let mut asks = Asks::new("oracle", Vocabulary::default(), model.endpoints.clone());
-            asks.reads.history = true;
+            asks.reads.history = self.asks_history;
             asks
         });
         let limits = &Limits { asks, ..limits.clone() };

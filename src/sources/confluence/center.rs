@@ -23,7 +23,17 @@ const EXPAND: &str = "version,space,ancestors,history,metadata.labels,restrictio
 pub(super) fn stage(wiki: &Wiki, found: &Found, number: usize) -> Option<Vec<(What, String)>> {
     Some(match number {
         0 => spaces(wiki),
-        1 => found
+        1 => contents(found, What::Pages, "page"),
+        2 => contents(found, What::Blogs, "blogpost"),
+        3 => searched(
+            found,
+            What::Comments,
+            "comment",
+            "version,container,history,ancestors,extensions.inlineProperties",
+        ),
+        4 => searched(found, What::Files, "attachment", "version,container,extensions"),
+        5 => missing_marks(found),
+        6 => found
             .spaces
             .iter()
             .map(|(id, space)| {
@@ -31,16 +41,6 @@ pub(super) fn stage(wiki: &Wiki, found: &Found, number: usize) -> Option<Vec<(Wh
                 (What::Rights(id.clone()), format!("{V1}space/{key}?expand=permissions"))
             })
             .collect(),
-        2 => contents(found, What::Pages, "page"),
-        3 => contents(found, What::Blogs, "blogpost"),
-        4 => missing_marks(found),
-        5 => searched(
-            found,
-            What::Comments,
-            "comment",
-            "version,container,history,ancestors,extensions.inlineProperties",
-        ),
-        6 => searched(found, What::Files, "attachment", "version,container,extensions"),
         7 => found
             .groups_in_rules()
             .into_iter()
@@ -121,7 +121,9 @@ pub(super) fn read(found: &mut Found, (what, path): (&What, &str), body: &[u8]) 
             }
             None
         }),
-        What::Groups | What::Marks | What::Places | What::Witnesses | What::Folder(_) => None,
+        What::Groups | What::Marks | What::Labels(_) | What::Places | What::Witnesses | What::Folder(_) => {
+            None
+        }
     };
     read.map_or(Read::Broken, Read::Next)
 }
@@ -189,6 +191,9 @@ fn take(found: &mut Found, content: Content1, kind: Kind) {
         (content.history.as_ref().and_then(|history| history.created_by.clone()), content.version.user());
     for person in [&author, &editor].into_iter().flatten().filter_map(User::person) {
         found.people.insert(person.key.clone(), person);
+    }
+    if kind == Kind::Page && content.ancestors.is_none() {
+        found.astray.insert(content.id.clone());
     }
     let above = content.ancestors.as_ref().and_then(|above| above.last());
     let parent = match kind {

@@ -18,7 +18,7 @@ const LIMIT_V1: usize = 200;
 /// Pages below a place of each kind that have to show that a search tells places as ancestors.
 const WITNESSES: usize = 10;
 /// The stage in which places are taken in.
-const ADOPTING: usize = 8;
+const ADOPTING: usize = 5;
 /// Spaces named in one request: v2 takes up to 100 ids.
 const SPACES: usize = 100;
 /// Keys named in one query, which travels in an address.
@@ -60,24 +60,25 @@ pub(super) fn stage(wiki: &Wiki, found: &mut Found, number: usize) -> Option<Vec
     };
     Some(match number {
         0 => spaces(wiki),
-        1 => vec![(What::Groups, format!("{V1}group?limit={LIMIT_V1}&start=0"))],
-        2 => ids
-            .iter()
-            .map(|id| (What::Rights((*id).to_owned()), format!("{V2}spaces/{id}/permissions?limit={LIMIT}")))
-            .collect(),
-        3 => marks(found),
-        4 => lists(What::Pages, "pages", "&status=current"),
-        5 => lists(What::Blogs, "blogposts", "&status=current"),
-        6 => places(found),
-        7 => witnesses(found),
+        1 => lists(What::Pages, "pages", "&status=current"),
+        2 => lists(What::Blogs, "blogposts", "&status=current"),
+        3 => places(found),
+        4 => witnesses(found),
         // What stands above a folder may be a folder that nothing is known of: each level is a stage.
-        ADOPTING..28 => folders(found),
-        28 => missing_marks(found),
-        29 => vec![
+        ADOPTING..25 => folders(found),
+        25 => vec![
             (What::Comments, format!("{V2}footer-comments?limit={LIMIT}")),
             (What::Comments, format!("{V2}inline-comments?limit={LIMIT}")),
         ],
-        30 => vec![(What::Files, format!("{V2}attachments?status=current&limit={LIMIT}"))],
+        26 => vec![(What::Files, format!("{V2}attachments?status=current&limit={LIMIT}"))],
+        // Who may see what comes after all of it: what was restricted before somebody wrote on is listed with its rule.
+        27 => vec![(What::Groups, format!("{V1}group?limit={LIMIT_V1}&start=0"))],
+        28 => ids
+            .iter()
+            .map(|id| (What::Rights((*id).to_owned()), format!("{V2}spaces/{id}/permissions?limit={LIMIT}")))
+            .collect(),
+        29 => marks(found),
+        30 => missing_marks(found),
         31 => members(found),
         32 => people(found),
         _ => return None,
@@ -148,8 +149,14 @@ fn mark(id: &str) -> (What, String) {
 /// A search index is behind by seconds or minutes: whoever it does not know yet is asked about one by one.
 fn missing_marks(found: &Found) -> Vec<(What, String)> {
     let pages = found.nodes.iter().filter(|(_, node)| matches!(node.kind, Kind::Page | Kind::Blog));
-    let all = pages.map(|(id, _)| id).chain(found.folders.keys());
-    all.filter(|id| !found.rules.contains_key(*id)).take(MARKS).map(|id| mark(id)).collect()
+    let labels = |(id, node): (&String, &Box<Node>)| {
+        let list = if node.kind == Kind::Page { "pages" } else { "blogposts" };
+        (What::Labels(id.clone()), format!("{V2}{list}/{}/labels?limit={LIMIT}", encoded(id)))
+    };
+    let missing = |id: &String| !found.rules.contains_key(id);
+    let pages = pages.filter(|(id, _)| missing(id)).flat_map(|page| [mark(page.0), labels(page)]);
+    let folders = found.folders.keys().filter(|id| missing(id)).map(|id| mark(id));
+    pages.chain(folders).take(MARKS).collect()
 }
 
 /// Whatever kind of place it is: each answers for its own only, so a place is asked for as each.
@@ -206,6 +213,13 @@ pub(super) fn read(found: &mut Found, (what, path): (&What, &str), body: &[u8]) 
             found.rules.insert(id.clone(), restrictions.rule());
             None
         }),
+        What::Labels(id) => {
+            let mut names = found.labels.remove(id).unwrap_or_default();
+            let next = rows(body, V2, |label: shapes::Label| names.push(label.name));
+            names.sort_unstable();
+            found.label(id, names);
+            next
+        }
         What::Places => rows(body, V1, |content: Content1| take_place(found, content)),
         What::Witnesses => rows(body, V1, |content: Content1| {
             let Some(node) = found.nodes.get(&content.id) else { return };
@@ -215,7 +229,8 @@ pub(super) fn read(found: &mut Found, (what, path): (&What, &str), body: &[u8]) 
                 false => found.witnesses.1 += 1,
             }
         }),
-        What::Folder(id) => json(body).map(|place: shapes::Place| {
+        // A place without a title is none: what it says of its parent, if anything, is not believed.
+        What::Folder(id) => json(body).filter(|place: &shapes::Place| !place.title.is_empty()).map(|place| {
             note_parent(found, place.parent_id.as_deref(), place.parent_type.as_deref());
             let rule = found.places.remove(id).and_then(|shown| shown.rule);
             found.rules.extend(rule.map(|rule| (id.clone(), rule)));

@@ -29,8 +29,9 @@ pub(super) enum What {
     Blogs,
     /// Labels and restrictions of many.
     Marks,
-    /// The restrictions of one.
+    /// The restrictions of one, and its labels.
     Mark(String),
+    Labels(String),
     /// Places in the tree that are no pages: many at once.
     Places,
     /// Pages that show whether places are told as ancestors.
@@ -57,6 +58,7 @@ impl What {
             What::Places | What::Witnesses | What::Folder(_) => {
                 "place above a page that cannot be read (nobody passes)".to_owned()
             }
+            What::Labels(_) => "labels that cannot be read (those held stay)".to_owned(),
             What::Comments => "list of comments that cannot be read".to_owned(),
             What::Files => "list of attached files that cannot be read".to_owned(),
             What::Users(_) => "names of people that cannot be read".to_owned(),
@@ -65,7 +67,7 @@ impl What {
 
     /// Whether pages may be missing from the listing for want of this.
     fn holds_pages(&self) -> bool {
-        matches!(self, What::Spaces | What::Pages | What::Blogs | What::Comments)
+        matches!(self, What::Spaces | What::Pages | What::Blogs | What::Comments | What::Files)
     }
 }
 
@@ -158,6 +160,11 @@ impl Crawl {
             if *asked < cloud::PLACES.len() {
                 return Ok(());
             }
+        }
+        match what {
+            What::Labels(id) => drop(self.found.without_labels.insert(id.clone())),
+            What::Files => self.found.files_are_lost = true,
+            _ => {}
         }
         match what.holds_pages() {
             true => self.found.skipped.lost(&what.words(), why),

@@ -8,7 +8,7 @@ use crate::sources::Skipped;
 use crate::sources::slices::{Around, fingerprint};
 use knowledge::audience::{Group, Layer, LayerId, Rule};
 use knowledge::id::{PageId, PersonKey, SpaceKey, Version};
-use knowledge::page::{Attachment, BodyFormat, Folder, PageKind, PageRef, Person, RawPage, Space};
+use knowledge::page::{Above, Attachment, BodyFormat, Folder, PageKind, PageRef, Person, RawPage, Space};
 use knowledge::read::file::is_read;
 use knowledge::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,6 +94,11 @@ pub(super) struct Found {
     /// Pages below a place whose ancestors, as a search shows them, end with that place; and those whose do not.
     pub(super) witnesses: (usize, usize),
     pub(super) rules: BTreeMap<String, Rule>,
+    /// Pages of which the server did not say what they stand below: nobody passes.
+    pub(super) astray: BTreeSet<String>,
+    /// Pages whose labels could not be read; and whether that is so of the list of files.
+    pub(super) without_labels: BTreeSet<String>,
+    pub(super) files_are_lost: bool,
     /// Of those that have any.
     pub(super) labels: BTreeMap<String, Vec<String>>,
     pub(super) people: BTreeMap<PersonKey, Person>,
@@ -238,7 +243,7 @@ impl Found {
         let pages = self.nodes.iter().filter(|(_, node)| has_rule(node)).map(|(id, _)| id);
         let pages = pages.chain(self.folders.keys()).map(|id| Layer {
             id: LayerId::Page(PageId::new(id.as_str())),
-            rule: self.rules.get(id).cloned().unwrap_or(Rule::Unknown),
+            rule: self.rules.get(id).filter(|_| !self.astray.contains(id)).cloned().unwrap_or(Rule::Unknown),
         });
         // That nothing is restricted is what a missing layer says.
         spaces.chain(pages.filter(|layer| layer.rule != Rule::Everyone)).collect()
@@ -289,10 +294,24 @@ impl Found {
             space: page.space.clone(),
             version: Some(page.version),
             history: (oldest..node.version).filter(|_| is_page).map(Version).collect(),
+            above: Some(Above::of(&page)),
             // The version stands for the body.
-            fingerprint: fingerprint(&page, &[0; 32]),
+            fingerprint: match self.knows_all_of(id, node) {
+                true => fingerprint(&page, &[0; 32]),
+                false => String::new(),
+            },
             locator,
         })
+    }
+
+    /// Whether everything was read that a page is fetched anew for.
+    fn knows_all_of(&self, id: &str, node: &Node) -> bool {
+        match node.kind {
+            Kind::Page | Kind::Blog => {
+                !self.files_are_lost && self.rules.contains_key(id) && !self.without_labels.contains(id)
+            }
+            Kind::Comment | Kind::File => true,
+        }
     }
 
     /// The whole address of a page. Only a path of the server's is taken, so it never leads to another host.

@@ -274,9 +274,9 @@ pub(super) struct Metadata {
 }
 
 #[derive(Debug, Deserialize)]
-struct Label {
+pub(super) struct Label {
     #[serde(default)]
-    name: String,
+    pub(super) name: String,
 }
 
 impl Metadata {

@@ -116,6 +116,62 @@ fn a_cloud_is_listed_with_its_tree_its_labels_and_who_may_see_what() {
     assert!(!listed.incomplete && listed.next.is_none());
 }
 
+/// The answer to a list that is empty.
+const NONE: &str = r#"{"results":[]}"#;
+
+#[test]
+fn files_and_labels_that_cannot_be_read_change_no_page_that_is_held() {
+    let lists = ["blogposts?", "footer-comments", "inline-comments"].map(|list| (list, 200, NONE));
+    let unchanged = |more: &[(&'static str, u16, &'static str)]| -> (Vec<bool>, bool) {
+        let script: Vec<_> =
+            [SPACE, PAGES, FOLDER, MARKS, FREE].into_iter().chain(lists).chain(more.to_vec()).collect();
+        let (listed, _) = listed(&confluence(true), &script);
+        (listed.pages.iter().map(|page| page.fingerprint.is_empty()).collect(), listed.incomplete)
+    };
+    let (files, labels) = (("attachments", 200, NONE), ("pages/2/labels", 200, NONE));
+    assert_eq!(unchanged(&[files, labels]), (vec![false, false], false));
+    // Page 2 is in no search index yet, and its own list of labels breaks.
+    assert_eq!(unchanged(&[files, ("pages/2/labels", 500, "")]), (vec![false, true], false));
+    assert_eq!(
+        unchanged(&[("attachments", 403, ""), labels]),
+        (vec![true, true], true),
+        "files may be missing"
+    );
+}
+
+#[test]
+fn labels_that_no_search_knows_yet_are_asked_for_by_themselves() {
+    let labels = ("pages/2/labels", 200, r#"{"results":[{"name":"new"},{"name":"hot"}]}"#);
+    let (listed, _) = listed(&confluence(true), &[SPACE, PAGES, FOLDER, MARKS, FREE, labels]);
+    let page: RawPage = serde_json::from_str(&listed.pages[1].locator).unwrap();
+    assert_eq!(page.labels, ["hot", "new"]);
+}
+
+#[test]
+fn who_may_see_what_is_asked_after_all_that_it_guards() {
+    let (_, asked) = listed(&confluence(true), &[SPACE, PAGES, FOLDER, MARKS, FREE]);
+    let at = |part: &str| asked.iter().position(|path| path.contains(part)).unwrap();
+    let content = ["pages?", "blogposts?", "footer-comments", "inline-comments", "attachments"].map(at);
+    let rights = ["spaces/7/permissions", "content/search?cql=type%20in%20%28page", "restriction/"].map(at);
+    assert!(content.iter().max() < rights.iter().min(), "{asked:?}");
+}
+
+/// Data Center says what is above a page with it; who does not say so is behind a door that nobody passes.
+#[test]
+fn a_page_of_which_nobody_says_what_is_above_it_denies() {
+    let spaces =
+        ("rest/api/space?", 200, r#"{"results":[{"id":7,"key":"OPS","name":"Operations","type":"global"}]}"#);
+    let pages = (
+        "type=page",
+        200,
+        r#"{"results":[{"id":"1","status":"current","title":"Top","space":{"key":"OPS"},"ancestors":[],"version":{"number":1}},
+                       {"id":"2","status":"current","title":"Where?","space":{"key":"OPS"},"version":{"number":1}}]}"#,
+    );
+    let (listed, _) = listed(&confluence(false), &[spaces, pages, FREE]);
+    assert_eq!(rule_of(&listed, &page("1")), None);
+    assert_eq!(rule_of(&listed, &page("2")), Some(Rule::Unknown));
+}
+
 /// A search that shows folder 50 below page 1, restricted to `staff`.
 const PLACES: (&str, u16, &str) = (
     "type%20in%20%28folder",

@@ -15,7 +15,7 @@ use super::slices::{fingerprint, slice};
 use super::{Ask, Input, Kind, Need, Part, Source, SourceError, Step, Tree, file_name};
 use index::{Class, Content, Index};
 use knowledge::id::{PageId, Version};
-use knowledge::page::{BodyFormat, PageKind, PageRef, RawPage};
+use knowledge::page::{Above, BodyFormat, PageKind, PageRef, RawPage};
 use knowledge::record::{Listed, Record};
 use std::collections::BTreeSet;
 use std::io::BufRead;
@@ -164,12 +164,14 @@ impl Wiki {
     fn reference(&self, page: &Listing) -> PageRef {
         let content = self.content(page.current);
         let hash = content.body.map_or([0; 32], |at| self.index.bodies[at as usize].span.hash);
+        let raw = self.raw(page, page.current);
         PageRef {
             id: PageId::new(content.id.to_string()),
             space: self.space_key(page.space),
             version: Some(Version(page.version)),
             history: page.history.iter().map(|(version, _)| Version(*version)).collect(),
-            fingerprint: fingerprint(&self.raw(page, page.current), &hash),
+            above: Some(Above::of(&raw)),
+            fingerprint: fingerprint(&raw, &hash),
             locator: String::new(),
         }
     }

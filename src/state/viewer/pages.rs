@@ -18,6 +18,8 @@ struct Place {
     /// The page it stands on, or else what it stands below.
     above: Option<String>,
     is_page: bool,
+    /// It is a page that is not in the wiki any more.
+    is_gone: bool,
 }
 
 /// All places by id, and the rules that hold anywhere.
@@ -55,17 +57,17 @@ impl State {
         let mut folders = self.connection().prepare("SELECT folder, parent FROM folder")?;
         for (folder, above) in collect(folders.query([])?, |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?
         {
-            places.insert(folder, Place { space: None, above, is_page: false });
+            places.insert(folder, Place { space: None, above, is_page: false, is_gone: false });
         }
         // A comment is seen by whoever sees its page, whatever comment it answers.
-        let mut pages =
-            self.connection().prepare("SELECT page, space, coalesce(stands_on, parent) FROM main.page")?;
+        let mut pages = self
+            .connection()
+            .prepare("SELECT page, space, coalesce(stands_on, parent), gone FROM main.page")?;
         let found = collect(pages.query([])?, |row| {
-            Ok((row.get::<_, String>(0)?, Some(row.get::<_, String>(1)?), row.get(2)?))
+            let place = Place { space: row.get(1)?, above: row.get(2)?, is_page: true, is_gone: row.get(3)? };
+            Ok((row.get(0)?, place))
         })?;
-        for (page, space, above) in found {
-            places.insert(page, Place { space, above, is_page: true });
-        }
+        places.extend(found);
         let mut audience = self.connection().prepare("SELECT layer, rule FROM audience")?;
         let rules = collect(audience.query([])?, |row| {
             Ok((row.get(0)?, serde_json::from_str(&row.get::<_, String>(1)?)?))
@@ -85,13 +87,19 @@ impl Tree {
     ) -> Option<usize> {
         let mut way: Vec<&str> = Vec::new();
         let mut at = Some(page);
+        // Whoever is above a page that is there, and gone, archived or hidden itself, has rules that nobody sees.
+        let mut is_gone = true;
         let mut height = loop {
             let Some(id) = at else { break Some(0) };
+            if self.places.get(id).is_some_and(|place| place.is_gone) && !is_gone {
+                break None;
+            }
             if let Some(height) = known.get(id) {
                 break *height;
             }
             let Some(place) = self.places.get(id).filter(|_| way.len() < DEEPEST) else { break None };
             way.push(id);
+            is_gone = place.is_gone;
             if !self.passes(id, place, viewer) {
                 break None;
             }

@@ -12,7 +12,7 @@ use knowledge::graph::{
     Change, Decision, Extractor, Fact, Judgement, Kind, Likeness, Node, Object, Support, Verdict,
 };
 use knowledge::id::{ChunkId, EntityId, FactId, NodeId, PageId, PersonKey, SpaceKey, Version};
-use knowledge::page::{Folder, PageKind, Person};
+use knowledge::page::{Above, Folder, PageKind, PageRef, Person};
 use knowledge::record::{Listed, Matter, Pack, Packed, Principals, Record, Resolved, Understood, Worklist};
 use knowledge::summary::Summary;
 use knowledge::time::parse;
@@ -169,6 +169,67 @@ fn a_folder_is_a_door_and_what_stands_on_a_page_is_seen_with_it() {
     let fourth = Record::Worklist(Worklist { sweep: 4, ..worklist });
     state.apply(&segment(11, vec![Record::Listed(whole), fourth])).unwrap();
     assert_eq!(sees(&state, "ann", &all), [""; 0]);
+}
+
+#[test]
+fn nobody_knows_who_may_pass_a_page_that_is_gone() {
+    let (_folder, mut state) = with(vec![
+        page("top", None),
+        page("middle", Some("top")),
+        page("leaf", Some("middle")),
+        Record::Gone { page: PageId::new("leaf") },
+        Record::Gone { page: PageId::new("middle") },
+    ]);
+    let all = ["top", "middle", "leaf"];
+    assert_eq!(sees(&state, "ann", &all), all, "they went together, and keep their places");
+    // One that is still there, or again, stands below what may have been closed since.
+    state.apply(&segment(7, vec![page("leaf", Some("middle"))])).unwrap();
+    assert_eq!(sees(&state, "ann", &all), ["top", "middle"]);
+    let closed = vec![on_space("OPS", only(&["cid"], &[]))];
+    state.apply(&segment(8, vec![Record::AudienceChanged { layers: closed }])).unwrap();
+    let door = [LayerId::Page(PageId::new("middle")), LayerId::Space(SpaceKey::new("OPS"))];
+    let mut layers = state.layers_of("leaf", "OPS").unwrap();
+    layers.sort();
+    let mut expected = door.to_vec();
+    expected.sort();
+    assert_eq!(layers, expected, "it shares no call with what others see");
+}
+
+#[test]
+fn a_page_that_moved_is_behind_its_new_doors_before_it_is_fetched() {
+    let listed = |page: &str, parent: &str| PageRef {
+        id: PageId::new(page),
+        space: SpaceKey::new("OPS"),
+        version: Some(Version(2)),
+        history: Vec::new(),
+        above: Some(Above { parent: Some(PageId::new(parent)), on: None }),
+        fingerprint: "moved".to_owned(),
+        locator: String::new(),
+    };
+    let listing = Listed {
+        sweep: 1,
+        wiki: "w".to_owned(),
+        pages: vec![listed("p", "secret")],
+        layers: vec![on_page("secret", only(&["cid"], &[]))],
+        ..Listed::default()
+    };
+    let (_folder, mut state) = with(vec![
+        page("draft", None),
+        page("secret", None),
+        page("p", Some("draft")),
+        Record::AudienceChanged {
+            layers: vec![on_page("draft", only(&["bob"], &[])), on_page("secret", only(&["cid"], &[]))],
+        },
+    ]);
+    assert_eq!(sees(&state, "bob", &["p"]), ["p"]);
+    state.apply(&segment(6, vec![Record::Listed(listing)])).unwrap();
+    assert!(state.is_moved().unwrap());
+    // The old door is opened by the same listing.
+    let lifted = vec![on_page("draft", Rule::Everyone)];
+    state.apply(&segment(7, vec![Record::AudienceChanged { layers: lifted }])).unwrap();
+    assert!(!state.is_moved().unwrap());
+    assert_eq!(sees(&state, "ann", &["p", "draft"]), ["draft"]);
+    assert_eq!(sees(&state, "cid", &["p"]), ["p"]);
 }
 
 #[test]

@@ -54,6 +54,7 @@ impl TrueWorld {
             space: SpaceKey::new(page.space),
             version: Some(version(written - 1)),
             history: if page.told { (0..written - 1).map(version).collect() } else { Vec::new() },
+            above: None,
             fingerprint: written.to_string(),
             locator: String::new(),
         };

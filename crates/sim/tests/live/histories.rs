@@ -120,3 +120,23 @@ fn so_it_is_where_a_model_reads_and_judges() {
     let words = ["facts: contradicts", "facts: duplicate", "names: apart", "names: same"];
     assert!(words.iter().all(|word| found.contains(*word)), "{found:?}");
 }
+
+#[test]
+fn what_earlier_versions_said_is_asked_about_only_where_that_is_wanted() {
+    let said = |asks_history: bool| {
+        run(async move {
+            let mut job = Job::over(small(Deployment::Cloud)).await;
+            for body in ["<p>Mail-Relay depends on Billing-Store.</p>", "<p>Mail-Relay is new.</p>"] {
+                let body = Some(body.to_owned());
+                job.edit([Edit::Edit { id: 1001, title: None, body, message: None, minor: None }]);
+            }
+            job.oracle = Some(Model::oracle());
+            job.asks_history = asks_history;
+            job.set("CONFLUENCE_HISTORY", "10");
+            job.runs().await;
+            job.rows("SELECT sentence || ' ' || ended || ' ' || end_version FROM support WHERE sentence LIKE 'Mail-Relay dep%'")
+        })
+    };
+    assert_eq!(said(false), Vec::<String>::new());
+    assert_eq!(said(true), ["Mail-Relay depends on Billing-Store. vanished 3"]);
+}
