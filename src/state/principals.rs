@@ -37,16 +37,17 @@ pub(super) fn listed(step: &Step<'_>, listed: &Listed) -> Result<()> {
     Ok(())
 }
 
-/// Places that a complete listing shows elsewhere than they are held. Of those that a damaged one lacks nothing is known.
+/// Places that a complete listing shows elsewhere than they are held. Of those that a damaged one lacks nothing is
+/// known.
 const MOVED: &str = "l.page = page.page AND l.told AND page.gone = 0
     AND (page.space <> l.space OR page.parent IS NOT l.parent OR page.stands_on IS NOT l.stands_on)";
 /// The newest sweep, while its listing is complete and its worklist is not made.
 const LISTED: &str =
     "(SELECT 1 FROM sweep WHERE sweep = (SELECT max(sweep) FROM sweep) AND complete AND NOT planned";
 
-/// A complete listing says what is above each page, and which folders there are: that counts from here on, together with
-/// the rules of the same listing. A page that was moved away from a rule that is lifted would be open to everybody until
-/// it is fetched otherwise.
+/// A complete listing says what is above each page, and which folders there are: that counts from here on, together
+/// with the rules of the same listing. A page that was moved away from a rule that is lifted would be open to everybody
+/// until it is fetched otherwise.
 pub(super) fn place(step: &Step<'_>) -> Result<()> {
     step.run(
         &format!(

@@ -164,8 +164,8 @@ impl State {
         Ok(chars.map(|chars| usize::try_from(chars).unwrap_or(0)))
     }
 
-    /// Text chunks that have neither an answer of this extractor nor a refusal, by the slices of so many pages in which a
-    /// re-indexing would owe them.
+    /// Text chunks that have neither an answer of this extractor nor a refusal, by the slices of so many pages in which
+    /// a re-indexing would owe them.
     pub fn unread(&self, reads: &Reads, epoch_pages: usize) -> Result<Vec<Vec<Owed>>> {
         let mut slices = Vec::new();
         for slice in self.pages()?.chunks(epoch_pages.max(1)) {

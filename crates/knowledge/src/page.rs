@@ -17,10 +17,11 @@ pub struct PageRef {
     /// Older versions the source can still give, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Version>,
-    /// Changes whenever anything that `RawPage` holds may have changed (a hash of content and metadata). Empty where the
-    /// source could not read all of that this time: what is held at this version stays.
+    /// Changes whenever anything that `RawPage` holds may have changed (a hash of content and metadata). Empty where
+    /// the source could not read all of that this time: what is held at this version stays.
     pub fingerprint: String,
-    /// What it stands below and with, where the listing tells: who may see it follows from that, also before it is fetched.
+    /// What it stands below and with, where the listing tells: who may see it follows from that, also before it is
+    /// fetched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub above: Option<Above>,
     /// Where the source finds the page again. Only the source reads it.
