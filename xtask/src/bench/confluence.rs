@@ -110,7 +110,7 @@ impl Fake {
         Ok(())
     }
 
-    /// Edits as many pages, all over the wiki.
+    /// Edits as many pages, all over the wiki; the server counts anew afterwards.
     fn change(&self, count: usize, base: &str) -> Done {
         let mut ids: Vec<u64> = Vec::new();
         let mut start = 0;
@@ -131,6 +131,7 @@ impl Fake {
             .step_by(CHANGED)
             .map(|id| json!({ "do": "edit", "id": id, "body": "<p>The ledger is owned by Team Lake now.</p>" }))
             .collect();
-        self.ask("POST", "/_fake/edit", &Value::Array(edits).to_string()).map(drop)
+        self.ask("POST", "/_fake/edit", &Value::Array(edits).to_string())?;
+        self.ask("DELETE", "/_fake/stats", "").map(drop)
     }
 }
