@@ -148,6 +148,14 @@ impl Job {
         self.rows(facts).into_iter().chain(self.rows(things)).collect()
     }
 
+    /// Which version of which page was fetched by which record.
+    fn fetched(&self) -> BTreeSet<String> {
+        if !self.state().exists() {
+            return BTreeSet::new();
+        }
+        self.rows("SELECT page || ' ' || version || ' ' || fetched_seq FROM raw_page").into_iter().collect()
+    }
+
     fn pages(&self) -> BTreeSet<String> {
         self.rows("SELECT page FROM page WHERE gone = 0").into_iter().collect()
     }

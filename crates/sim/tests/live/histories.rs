@@ -86,7 +86,10 @@ async fn live_through(seed: u64, deployment: Deployment, oracle: Option<Model>) 
             let limits = Limits { accept_deletes: true, ..Limits::default() };
             tokio::time::timeout(after, job.run(&limits)).await.ok();
         }
+        // What is in the journal is fetched once.
+        let held = job.fetched();
         job.runs().await;
+        assert!(job.fetched().is_superset(&held), "seed {seed}, {deployment:?}");
     }
     let mut fresh = Job::beside(job.server.clone(), job.is_cloud, "admin").await;
     fresh.oracle = oracle;
