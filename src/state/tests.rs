@@ -161,6 +161,7 @@ pub(super) fn changes(chunk: ChunkId) -> Vec<Change> {
         Change::Support(Support {
             fact,
             chunk,
+            page: None,
             sentence: "The ledger-service is owned by @{u1}.".to_owned(),
             valid_at: None,
             invalid_at: None,
@@ -474,7 +475,7 @@ fn what_contradicts_a_fact_ends_it_until_its_own_text_goes() {
 
     let (_, mut gone) = values(&[("blue", "2024-06-01")]);
     let Some(Change::Support(support)) = gone.last_mut() else { panic!("a support is last") };
-    support.end = Some(End { ended: Ended::Vanished, version: None, at: None });
+    support.end = Some(End { ended: Ended::Vanished, version: None, at: None, until: None });
     assert_eq!(resolved(11, gone).0, open.0);
 }
 
@@ -523,6 +524,7 @@ fn a_summary_is_asked_for_with_the_names_that_its_audience_may_read() {
         Change::Support(Support {
             fact,
             chunk: closed.0,
+            page: None,
             sentence: "Phoenix is owned by @{u1}.".to_owned(),
             valid_at: None,
             invalid_at: None,
