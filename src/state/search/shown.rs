@@ -73,7 +73,8 @@ impl State {
         if let Some(at) = query.wiki_at {
             supports = supports.iter().filter_map(|support| resolve::as_said_at(support, at)).collect();
         }
-        if query.when().is_none() && supports.iter().all(|support| support.end.is_some()) {
+        let is_said = supports.iter().any(|support| support.end.is_none());
+        if query.moment().is_none() && !is_said {
             return Ok(None);
         }
         let mut rivals = BTreeMap::new();
@@ -92,8 +93,8 @@ impl State {
         }
         let said_since = supports.iter().filter_map(|support| support.asserted_from).min();
         let held = spells.into_iter().map(|spell| spell.times).find(|times| holds(times, said_since, query));
-        // What ended dates what goes on from it; it is not cited where it is not asked about.
-        supports.retain(|support| query.when().is_some() || support.end.is_none());
+        // What ended dates what goes on from it; it is not cited where it is not asked about and something says it now.
+        supports.retain(|support| query.when().is_some() || !is_said || support.end.is_none());
         let chunks = supports.iter().map(|support| support.chunk).collect();
         Ok(held.filter(|_| !supports.is_empty()).map(|times| Moment { times, chunks }))
     }
