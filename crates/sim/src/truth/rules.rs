@@ -138,10 +138,7 @@ impl Known {
             let named = said.iter().filter_map(|saying| saying.since).min();
             let again = said.iter().filter_map(|saying| saying.begins()).min();
             let begins = if stretches.is_empty() { named.or(first_said) } else { again };
-            let own = end_after(
-                if stretches.is_empty() { named } else { again },
-                said.iter().filter_map(|said| said.until),
-            );
+            let own = end_after(named, said.iter().filter_map(|said| said.until));
             let end = own.into_iter().chain(rival).min().map(|end| (end, Standing::Invalid));
             stretches.push(Stretch { begins, end });
         }
