@@ -134,9 +134,12 @@ fn presence(versions: &[VersionSaid]) -> BTreeMap<ChunkId, Vec<usize>> {
 /// page that is still there.
 fn vanished(page: &PageSaid, next: usize) -> Option<End> {
     match page.versions.get(next) {
-        Some(version) => {
-            Some(End { ended: Ended::Vanished, version: Some(version.version), at: written(version), until: None })
-        }
+        Some(version) => Some(End {
+            ended: Ended::Vanished,
+            version: Some(version.version),
+            at: written(version),
+            until: None,
+        }),
         None => page.gone.then_some(GONE),
     }
 }
