@@ -112,7 +112,7 @@ impl Held for State {
 
     fn supports_on(&self, fact: FactId) -> Result<Vec<Support>> {
         self.seen.supports.or(fact, || {
-            let sql = format!("{SUPPORT} WHERE fact = ?1 ORDER BY chunk");
+            let sql = format!("{NOTICED} WHERE fact = ?1 ORDER BY chunk");
             let mut statement = self.connection().prepare_cached(&sql)?;
             collect(statement.query([fact.as_bytes()])?, support)
         })

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 /// The times of a fact that stands on these supports.
 ///
-/// While something still says it, only that counts: the earliest beginning, and the earliest end that is not
-/// before the day on which a text says that it began. When nothing says it any more and a page gave another value in its place, it ended in the
-/// world, at the earliest such time. When the text is merely gone, or was replaced nobody knows when, the
+/// While something still says it, only that counts: the earliest beginning, and the earliest end that is not before the
+/// day on which a text says that it began. When nothing says it any more and a page gave another value in its place, it
+/// ended in the world, at the earliest such time. When the text is merely gone, or was replaced nobody knows when, the
 /// fact is withdrawn: since the last of it went, where that is known.
 pub fn times<'a>(supports: impl IntoIterator<Item = &'a Support>) -> Times {
     let supports = carried(supports);
@@ -33,14 +33,18 @@ pub fn times<'a>(supports: impl IntoIterator<Item = &'a Support>) -> Times {
     Times { withdrawn, ..between((&all, &supports), |support| support.invalid_at) }
 }
 
-/// The earliest beginning and the earliest end, as some texts tell of it among all that ever did. An end before a day that
-/// a text names for the beginning is none; one before the day on which a page took the value over is told all the same:
-/// `until March`, written in May, says that it is over.
+/// The earliest beginning and the earliest end, as some texts tell of it among all that ever did. An end before a day
+/// that a text names for the beginning is none; one before the day on which a page took the value over is told all the
+/// same: `until March`, written in May, says that it is over.
 fn between(
     (supports, all): (&[&Support], &[Support]),
     until: impl Fn(&Support) -> Option<Timestamp>,
 ) -> Times {
-    let named = supports.iter().filter(|support| !is_taken_over(support)).filter_map(|support| support.valid_at).min();
+    let named = supports
+        .iter()
+        .filter(|support| !is_taken_over(support))
+        .filter_map(|support| support.valid_at)
+        .min();
     let ends = supports.iter().filter_map(|support| until(support));
     let invalid_at = ends.filter(|end| named.is_none_or(|named| *end >= named)).min();
     let taken = || taken_over(supports, all).filter(|taken| invalid_at.is_none_or(|end| *taken <= end));
@@ -98,7 +102,7 @@ pub fn spells(supports: &[Support], rivals: &BTreeMap<FactId, Vec<Support>>) -> 
 /// The supports, each asserted since its page began to say so: a text that took the place of another one which said the
 /// same, in the version that ended that one, says nothing again. Somebody has edited elsewhere on the page, and what
 /// that page says of old must not win over what others have written since.
-fn carried<'a>(supports: impl IntoIterator<Item = &'a Support>) -> Vec<Support> {
+pub(super) fn carried<'a>(supports: impl IntoIterator<Item = &'a Support>) -> Vec<Support> {
     let mut supports: Vec<Support> = supports.into_iter().cloned().collect();
     let mut before: BTreeMap<Written, (Version, Option<Timestamp>)> = BTreeMap::new();
     for support in &supports {
@@ -125,7 +129,7 @@ fn carried<'a>(supports: impl IntoIterator<Item = &'a Support>) -> Vec<Support> 
 type Written = (Option<PageId>, Version, Timestamp);
 
 /// The supports that have not ended, each asserted since its page began to say so.
-pub(super) fn live(supports: &[Support]) -> Vec<Support> {
+fn live(supports: &[Support]) -> Vec<Support> {
     carried(supports).into_iter().filter(|support| support.end.is_none()).collect()
 }
 
@@ -134,12 +138,23 @@ fn is_taken_over(support: &Support) -> bool {
     support.valid_at == support.asserted_from
 }
 
-/// The day on which a page put what these texts say in another value's place, where nobody has ever said it before that:
-/// since then it is true, if no text names a day.
+/// The day on which a page put what these texts say in another value's place, where nobody has ever said it before
+/// that: since then it is true, if no text names a day.
 fn taken_over(supports: &[&Support], all: &[Support]) -> Option<Timestamp> {
     let taken = supports.iter().filter_map(|support| support.valid_at).min()?;
     let earlier = all.iter().filter_map(|support| support.asserted_from).any(|from| from < taken);
     (!earlier).then_some(taken)
+}
+
+/// Whether of two facts that stand on these supports one may end the other: something says the one that begins before
+/// what is said of the other, and is not over by then.
+pub fn meet(one: &[Support], other: &[Support]) -> bool {
+    let (one, other) = (live(one), live(other));
+    let ends = |one: &Support, other: &Support| {
+        let (from, next) = (begins(one), begins(other));
+        from.is_some() && from < next && (one.invalid_at.is_none() || one.invalid_at > next)
+    };
+    one.iter().any(|one| other.iter().any(|other| ends(one, other) || ends(other, one)))
 }
 
 /// Since when a support says that something is true: the day it names, or else the day it was written.
@@ -148,8 +163,8 @@ pub(super) fn begins(support: &Support) -> Option<Timestamp> {
 }
 
 /// A support as it stood at a time on the wiki's own clock; none when nothing said it yet. An end that came
-/// later, or whose day nobody knows, had not come then; nor had the day that the end brought with it, beside the one that
-/// the text itself names.
+/// later, or whose day nobody knows, had not come then; nor had the day that the end brought with it: the text itself may
+/// have named another one.
 pub fn as_said_at(support: &Support, at: Timestamp) -> Option<Support> {
     if support.asserted_from.is_some_and(|from| from > at) {
         return None;
@@ -255,8 +270,7 @@ mod tests {
 
     #[test]
     fn a_text_that_says_until_a_day_before_it_was_written_says_that_it_is_over() {
-        let took_over =
-            Support { asserted_from: Some(day(4)), ..support(Some(4), Some(2), None) };
+        let took_over = Support { asserted_from: Some(day(4)), ..support(Some(4), Some(2), None) };
         assert_eq!(of(&[took_over]), (None, Some(day(2)), None), "a slip of the pen is mended after the end");
         let rival = FactId::of(&[b"rival"]);
         let later = support(Some(3), None, None);
