@@ -112,7 +112,7 @@ impl Held for State {
 
     fn supports_on(&self, fact: FactId) -> Result<Vec<Support>> {
         self.seen.supports.or(fact, || {
-            let sql = format!("{SUPPORT} WHERE fact = ?1 ORDER BY chunk");
+            let sql = format!("{NOTICED} WHERE fact = ?1 ORDER BY chunk");
             let mut statement = self.connection().prepare_cached(&sql)?;
             collect(statement.query([fact.as_bytes()])?, support)
         })
@@ -169,10 +169,10 @@ fn shown_by(connection: &Connection, columns: &str, fact: FactId) -> Result<Vec<
 }
 
 const NOTICED: &str = "SELECT fact, chunk, sentence, valid_at, invalid_at, from_version, asserted_from,
-    ended, end_version, coalesce(asserted_to, noticed_at) FROM support";
+    ended, end_version, coalesce(asserted_to, noticed_at), until, page FROM support";
 
 const SUPPORT: &str = "SELECT fact, chunk, sentence, valid_at, invalid_at, from_version, asserted_from,
-    ended, end_version, asserted_to FROM support";
+    ended, end_version, asserted_to, until, page FROM support";
 
 const FACT: &str = "SELECT fact, subject, relation, object, value, run, extractor, folded_into FROM fact";
 
@@ -268,15 +268,17 @@ pub(super) fn held_fact(row: &Row<'_>) -> Result<HeldFact> {
 }
 
 pub(super) fn support(row: &Row<'_>) -> Result<Support> {
+    let until = time(row, 10)?;
     Ok(Support {
         fact: FactId::from_bytes(row.get(0)?),
         chunk: ChunkId::from_bytes(row.get(1)?),
+        page: Some(PageId::new(row.get::<_, String>(11)?)),
         sentence: row.get(2)?,
         valid_at: time(row, 3)?,
         invalid_at: time(row, 4)?,
         from_version: Version(row.get(5)?),
         asserted_from: time(row, 6)?,
-        end: end(row, 7)?,
+        end: end(row, 7)?.map(|end| End { until, ..end }),
     })
 }
 
@@ -289,7 +291,7 @@ fn end(row: &Row<'_>, first: usize) -> Result<Option<End>> {
         other => return Err(unreadable("way to end", other)),
     };
     let version: Option<u32> = row.get(first + 1)?;
-    Ok(Some(End { ended, version: version.map(Version), at: time(row, first + 2)? }))
+    Ok(Some(End { ended, version: version.map(Version), at: time(row, first + 2)?, until: None }))
 }
 
 fn time(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>> {

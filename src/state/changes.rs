@@ -297,7 +297,8 @@ fn apply_support(step: &Step<'_>, support: &Support) -> Result<()> {
     let end = support.end.as_ref();
     step.run(
         "INSERT OR REPLACE INTO support
-         SELECT ?1, ?2, page, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, iif(?8 IS NULL, NULL, ?11) FROM chunk WHERE chunk = ?2",
+         SELECT ?1, ?2, page, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, iif(?8 IS NULL, NULL, ?11), ?12
+         FROM chunk WHERE chunk = ?2",
         params![
             support.fact.as_bytes(),
             support.chunk.as_bytes(),
@@ -309,7 +310,8 @@ fn apply_support(step: &Step<'_>, support: &Support) -> Result<()> {
             end.map(|end| ended_text(end.ended)),
             end.and_then(|end| end.version).map(|version| version.0),
             end.and_then(|end| end.at).map(stored),
-            step.at
+            step.at,
+            end.and_then(|end| end.until).map(stored)
         ],
     )
 }

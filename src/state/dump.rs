@@ -25,7 +25,7 @@ const TABLES: [(&str, &str); 13] = [
     (
         "support",
         "SELECT fact, chunk, page, sentence, valid_at, invalid_at, from_version, asserted_from, ended, end_version,
-         asserted_to FROM support ORDER BY fact, chunk",
+         asserted_to, until FROM support ORDER BY fact, chunk",
     ),
     (
         "summary",

@@ -189,6 +189,9 @@ pub struct Said {
     pub asserted_to: Option<String>,
     /// How it ended: `replaced` or `vanished`; null while the page says it.
     pub ended: Option<String>,
+    /// True until, by this sentence alone, where another value has ended it since.
+    #[serde(skip)]
+    until: Option<String>,
 }
 
 /// A chunk of a page.
@@ -431,7 +434,7 @@ impl State {
 
     fn said_for(&self, fact: FactId) -> Result<Vec<Said>> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT page, from_version, chunk, sentence, valid_at, invalid_at, asserted_from, asserted_to, ended
+            "SELECT page, from_version, chunk, sentence, valid_at, invalid_at, asserted_from, asserted_to, ended, until
              FROM support WHERE fact = ?1 OR fact IN (SELECT fact FROM fact WHERE folded_into = ?1)
              ORDER BY page, chunk, fact",
         )?;
@@ -446,6 +449,7 @@ impl State {
                 asserted_from: row.get(6)?,
                 asserted_to: row.get(7)?,
                 ended: row.get(8)?,
+                until: row.get(9)?,
             })
         })
     }
@@ -518,7 +522,7 @@ fn moment_of(wanted: &Wanted) -> Option<Query> {
 fn as_known_at(said: &mut Said, at: &str) {
     if said.ended.is_some() && said.asserted_to.as_deref().is_none_or(|to| to > at) {
         if said.ended.take().is_some_and(|ended| ended == "replaced") {
-            said.invalid_at = None;
+            said.invalid_at = said.until.take();
         }
         said.asserted_to = None;
     }

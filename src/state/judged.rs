@@ -87,13 +87,34 @@ const RIVALS: &str =
      SELECT coalesce(folded_into, fact) FROM judgement CROSS JOIN fact ON fact.fact = judgement.a
      WHERE judgement.b = ?1 AND likeness = 'contradicts' AND stands";
 
+/// The same with what was found about facts that do not contradict each other now, and share an entity and a relation.
+const RIVALS_ONCE: &str =
+    "WITH found AS (
+         SELECT b AS other, stands FROM judgement WHERE a = ?1 AND likeness = 'contradicts'
+         UNION ALL SELECT a, stands FROM judgement WHERE b = ?1 AND likeness = 'contradicts')
+     SELECT coalesce(f.folded_into, f.fact) FROM found CROSS JOIN fact f ON f.fact = found.other
+     CROSS JOIN fact own ON own.fact = ?1 CROSS JOIN node fs ON fs.node = f.subject
+     CROSS JOIN node os ON os.node = own.subject
+     WHERE stands OR (f.relation = own.relation AND coalesce(fs.entity, fs.node) = coalesce(os.entity, os.node)
+         AND coalesce(f.value, (SELECT coalesce(entity, node) FROM node WHERE node = f.object)) IS NOT
+             coalesce(own.value, (SELECT coalesce(entity, node) FROM node WHERE node = own.object)))";
+
 /// The facts that are shown and contradict a shown fact, itself and what is folded into it.
 pub(super) fn rivals(connection: &Connection, fact: FactId) -> Result<BTreeSet<FactId>> {
+    found_against(connection, RIVALS, fact)
+}
+
+/// Those that may have contradicted it at some time, by what was said then.
+pub(super) fn rivals_once(connection: &Connection, fact: FactId) -> Result<BTreeSet<FactId>> {
+    found_against(connection, RIVALS_ONCE, fact)
+}
+
+fn found_against(connection: &Connection, sql: &str, fact: FactId) -> Result<BTreeSet<FactId>> {
     let mut folded = connection.prepare_cached("SELECT fact FROM fact WHERE folded_into = ?1")?;
     let id = |row: &rusqlite::Row<'_>| Ok(FactId::from_bytes(row.get(0)?));
     let mut own = collect(folded.query([fact.as_bytes()])?, id)?;
     own.push(fact);
-    let mut against = connection.prepare_cached(RIVALS)?;
+    let mut against = connection.prepare_cached(sql)?;
     let mut found = BTreeSet::new();
     for member in own {
         found.extend(collect(against.query([member.as_bytes()])?, id)?);
@@ -165,11 +186,14 @@ mod tests {
     fn rivals_are_looked_up_and_not_searched_for_among_all_facts() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(include_str!("schema.sql")).unwrap();
-        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {RIVALS}")).unwrap();
-        let steps = statement.query_map([[0; 16]], |row| row.get::<_, String>("detail")).unwrap();
-        let walks: Vec<String> =
-            steps.map(|step| step.unwrap()).filter(|step| step.starts_with("SCAN")).collect();
-        let tables = ["SCAN fact", "SCAN judgement"];
-        assert!(!walks.iter().any(|step| tables.iter().any(|table| step.starts_with(table))), "{walks:?}");
+        for sql in [RIVALS, RIVALS_ONCE] {
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let steps = statement.query_map([[0; 16]], |row| row.get::<_, String>("detail")).unwrap();
+            let walks: Vec<String> =
+                steps.map(|step| step.unwrap()).filter(|step| step.starts_with("SCAN")).collect();
+            let tables = ["fact", "judgement", "node", "f", "own", "fs", "os"];
+            let table = |step: &String| step.split(' ').nth(1).map(str::to_owned).unwrap_or_default();
+            assert!(!walks.iter().any(|step| tables.contains(&&*table(step))), "{walks:?}");
+        }
     }
 }

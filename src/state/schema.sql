@@ -349,6 +349,7 @@ CREATE TABLE support (
     end_version INTEGER,
     asserted_to TEXT,
     noticed_at TEXT,
+    until TEXT, -- the end that the text itself names, where `invalid_at` came with another value
     PRIMARY KEY (fact, chunk)
 ) WITHOUT ROWID;
 CREATE INDEX support_page ON support (page);

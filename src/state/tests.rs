@@ -162,6 +162,7 @@ pub(super) fn changes(chunk: ChunkId) -> Vec<Change> {
         Change::Support(Support {
             fact,
             chunk,
+            page: None,
             sentence: "The ledger-service is owned by @{u1}.".to_owned(),
             valid_at: None,
             invalid_at: None,
@@ -475,8 +476,75 @@ fn what_contradicts_a_fact_ends_it_until_its_own_text_goes() {
 
     let (_, mut gone) = values(&[("blue", "2024-06-01")]);
     let Some(Change::Support(support)) = gone.last_mut() else { panic!("a support is last") };
-    support.end = Some(End { ended: Ended::Vanished, version: None, at: None });
+    support.end = Some(End { ended: Ended::Vanished, version: None, at: None, until: None });
     assert_eq!(resolved(11, gone).0, open.0);
+}
+
+/// Facts of the small history with what `told` makes of their supports.
+fn told_as(
+    values_of: &[(&str, &str)],
+    told: impl Fn(usize, &mut Support),
+) -> (tempfile::TempDir, State, Vec<FactId>) {
+    let (folder, mut state) = state();
+    small_history().iter().for_each(|segment| state.apply(segment).unwrap());
+    let (ids, mut all) = values(values_of);
+    let supports = all.iter_mut().filter_map(|change| match change {
+        Change::Support(support) if ids.contains(&support.fact) => Some(support),
+        _ => None,
+    });
+    supports.enumerate().for_each(|(number, support)| told(number, support));
+    if let [one, other] = ids[..] {
+        all.push(contradict(one, other, false));
+    }
+    let resolved = Record::Resolved(Resolved { epoch: 1, changes: all, left_out: Default::default() });
+    state.apply(&segment(7, vec![resolved])).unwrap();
+    (folder, state, ids)
+}
+
+#[test]
+fn what_another_value_will_replace_holds_until_that_day() {
+    let (_folder, state, ids) = told_as(&[("red", "2024-01-01")], |_, support| {
+        support.invalid_at = parse("2024-03-01");
+        let end =
+            End { ended: Ended::Replaced, version: Some(Version(2)), at: parse("2024-02-01"), until: None };
+        support.end = Some(end);
+    });
+    let holds =
+        |query: Query| state.moment(ids[0], &query).unwrap().is_some_and(|found| !found.chunks.is_empty());
+    let on = |day: &str| {
+        [
+            holds(Query { now: parse(day), ..Query::default() }),
+            holds(Query { wiki_at: parse(day), ..Query::default() }),
+            holds(Query { as_of: parse(day), ..Query::default() }),
+        ]
+    };
+    assert_eq!(on("2024-02-15"), [true; 3], "the new owner begins in March");
+    assert_eq!(on("2024-03-02"), [false; 3]);
+    assert!(!holds(Query::default()), "without any time, nothing says it");
+}
+
+#[test]
+fn what_contradicted_a_fact_then_ends_it_for_a_reader_of_the_wiki_then() {
+    let (_folder, state, ids) =
+        told_as(&[("red", "2024-01-01"), ("blue", "2024-06-01")], |number, support| {
+            support.asserted_from = support.valid_at.take();
+            if number == 0 {
+                let end = End {
+                    ended: Ended::Vanished,
+                    version: Some(Version(2)),
+                    at: parse("2024-09-01"),
+                    until: None,
+                };
+                support.end = Some(end);
+            }
+        });
+    let said = |at: &str| {
+        let query = Query { wiki_at: parse(at), ..Query::default() };
+        ids.iter().map(|id| state.moment(*id, &query).unwrap().is_some()).collect::<Vec<_>>()
+    };
+    assert_eq!(said("2024-05-01"), [true, false]);
+    assert_eq!(said("2024-07-01"), [false, true], "both are said, and blue is the newer one");
+    assert_eq!(said("2024-10-01"), [false, true]);
 }
 
 /// The same history, read by a model on two pages, of which one is restricted and calls the service by another name.
@@ -524,6 +592,7 @@ fn a_summary_is_asked_for_with_the_names_that_its_audience_may_read() {
         Change::Support(Support {
             fact,
             chunk: closed.0,
+            page: None,
             sentence: "Phoenix is owned by @{u1}.".to_owned(),
             valid_at: None,
             invalid_at: None,

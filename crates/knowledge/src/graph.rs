@@ -273,6 +273,9 @@ pub struct Support {
     pub fact: FactId,
     /// What it stands on.
     pub chunk: ChunkId,
+    /// The page that has the chunk; none as a record gives it, where the chunk tells.
+    #[serde(skip)]
+    pub page: Option<PageId>,
     /// The words in it.
     pub sentence: String,
     /// Since when it is true in the world, as far as this chunk tells.
@@ -302,6 +305,9 @@ pub struct End {
     /// When that version was written, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
+    /// Until when the text itself said that it is true, before another value ended it: all that was known until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// A chunk as the graph sees it: dated by the first page version that contains it.

@@ -5,10 +5,11 @@
 
 mod recorded;
 
-use knowledge::graph::{Claim, Extractor, Support};
+use knowledge::graph::{Claim, Extractor, Likeness, Support};
+use knowledge::id::{PageId, Version};
 use knowledge::judge::{self, Findings};
 use knowledge::resolve::memory::Memory;
-use knowledge::resolve::{PageSaid, questions};
+use knowledge::resolve::{Held, PageSaid, VersionSaid, questions};
 use knowledge::time::{Timestamp, parse};
 use recorded::{answer, page, single};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,11 +23,18 @@ fn pages() -> Vec<PageSaid> {
 
 /// Resolves pages in epochs of a size; gives the graph and the number of calls.
 fn judged(pages: &[PageSaid], an_epoch: usize) -> (Memory, usize) {
-    let (mut memory, mut calls) = (Memory::default(), 0);
+    let mut memory = Memory::default();
+    let calls = judge_again(&mut memory, pages, an_epoch);
+    (memory, calls)
+}
+
+/// The same over what is held; gives the number of calls.
+fn judge_again(memory: &mut Memory, pages: &[PageSaid], an_epoch: usize) -> usize {
+    let mut calls = 0;
     for epoch in pages.chunks(an_epoch) {
         let mut findings = Findings::of("recorded");
         loop {
-            let Ok(round) = questions(epoch, &memory, &findings);
+            let Ok(round) = questions(epoch, &*memory, &findings);
             if round.questions.is_empty() {
                 break;
             }
@@ -35,7 +43,7 @@ fn judged(pages: &[PageSaid], an_epoch: usize) -> (Memory, usize) {
         }
         memory.settle_with(epoch, &findings);
     }
-    (memory, calls)
+    calls
 }
 
 fn day(support: &Support) -> Timestamp {
@@ -105,6 +113,18 @@ fn what_rules_have_read_too_is_asked_about_all_the_same() {
 }
 
 #[test]
+fn what_a_model_reads_after_the_rules_is_asked_about() {
+    let pages = pages();
+    let mut by_rules = pages.clone();
+    let claims =
+        by_rules.iter_mut().flat_map(|page| page.readings.values_mut()).flat_map(|it| &mut it.claims);
+    claims.for_each(|claim| claim.extractor = Extractor::Structural);
+    let (mut memory, _) = judged(&by_rules, 64);
+    judge_again(&mut memory, &pages, 64);
+    assert_eq!(ends(&memory), truth(&pages));
+}
+
+#[test]
 fn few_questions_are_asked_and_nothing_is_held_twice() {
     let pages = pages();
     let (memory, calls) = judged(&pages, 64);
@@ -116,14 +136,44 @@ fn few_questions_are_asked_and_nothing_is_held_twice() {
     assert_eq!(distinct.len(), shown.len());
 }
 
+/// A page that says on a day who owns the proxy.
+fn line(name: &str, day: &str, team: &str) -> String {
+    let sentence = format!("Billing Proxy is owned by {team}");
+    let page = serde_json::json!({"page": name, "space": "ENG", "modified": day, "names": ["Billing Proxy", team],
+        "claims": [[0, "owned_by", 1, sentence, null, null]]});
+    page.to_string()
+}
+
+#[test]
+fn what_was_said_side_by_side_once_is_judged_for_readers_of_those_days() {
+    let silent_since = |last: &str, mut page: PageSaid| {
+        page.versions.push(VersionSaid { version: Version(2), modified: parse(last), chunks: Vec::new() });
+        page
+    };
+    let silent = silent_since("2025-06-01", page(&line("0", "2025-01-01", "Risk Team")));
+    let judgements_on = |pages: &[PageSaid]| {
+        let (memory, _) = judged(pages, 1);
+        let facts: BTreeSet<_> =
+            memory.supports_of(&PageId::new("0")).unwrap().into_iter().map(|it| it.fact).collect();
+        let found = facts.into_iter().flat_map(|fact| memory.judgements(fact).unwrap());
+        found.map(|found| (found.likeness, found.stands)).collect::<Vec<_>>()
+    };
+    let judgements = |day: &str| judgements_on(&[silent.clone(), page(&line("1", day, "Growth Team"))]);
+    assert_eq!(judgements("2025-03-01"), [(Likeness::Contradicts, false)], "it ends nothing now");
+    assert!(judgements("2025-07-01").is_empty(), "nobody ever read both");
+    let mut by_rules = silent_since("2025-04-01", page(&line("1", "2025-03-01", "Growth Team")));
+    let claims = by_rules.readings.values_mut().flat_map(|reading| &mut reading.claims);
+    claims.for_each(|claim| claim.extractor = Extractor::Structural);
+    let later = page(&line("2", "2025-08-01", "Growth Team"));
+    assert!(
+        judgements_on(&[silent.clone(), by_rules.clone()]).is_empty(),
+        "no model has read what one page says"
+    );
+    assert_eq!(judgements_on(&[silent.clone(), by_rules, later]), [(Likeness::Contradicts, false)]);
+}
+
 #[test]
 fn a_value_that_comes_back_is_true_twice() {
-    let line = |name: &str, day: &str, team: &str| {
-        let sentence = format!("Billing Proxy is owned by {team}");
-        let page = serde_json::json!({"page": name, "space": "ENG", "modified": day, "names": ["Billing Proxy", team],
-            "claims": [[0, "owned_by", 1, sentence, null, null]]});
-        page.to_string()
-    };
     let days = ["2025-01-01", "2025-03-01", "2025-06-01"];
     let teams = ["Risk Team", "Growth Team", "Risk Team"];
     let pages: Vec<PageSaid> = (0..3).map(|at| page(&line(&at.to_string(), days[at], teams[at]))).collect();

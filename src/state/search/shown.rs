@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::state::State;
 use crate::state::candidates::{collect, supports_noticed};
 use crate::state::judged;
-use knowledge::graph::Times;
+use knowledge::graph::{Support, Times};
 use knowledge::id::{ChunkId, FactId, NodeId};
 use knowledge::resolve;
 use knowledge::time::{Timestamp, stored};
@@ -73,18 +73,11 @@ impl State {
         if let Some(at) = query.wiki_at {
             supports = supports.iter().filter_map(|support| resolve::as_said_at(support, at)).collect();
         }
-        if query.when().is_none() && supports.iter().all(|support| support.end.is_some()) {
+        let is_said = supports.iter().any(|support| support.end.is_none());
+        if query.moment().is_none() && !is_said {
             return Ok(None);
         }
-        let mut rivals = BTreeMap::new();
-        for rival in judged::rivals(self.connection(), fact)? {
-            let said = supports_noticed(self.connection(), rival)?.into_iter();
-            let then = said.filter_map(|said| match query.wiki_at {
-                Some(at) => resolve::as_said_at(&said, at),
-                None => Some(said),
-            });
-            rivals.insert(rival, then.collect());
-        }
+        let rivals = self.rivals_at((fact, &supports), query.wiki_at)?;
         let mut spells = resolve::spells(&supports, &rivals);
         if query.moment().is_none() {
             // Without any time, what counts is how it stands.
@@ -92,10 +85,34 @@ impl State {
         }
         let said_since = supports.iter().filter_map(|support| support.asserted_from).min();
         let held = spells.into_iter().map(|spell| spell.times).find(|times| holds(times, said_since, query));
-        // What ended dates what goes on from it; it is not cited where it is not asked about.
-        supports.retain(|support| query.when().is_some() || support.end.is_none());
+        // What ended dates what goes on from it; it is not cited where it is not asked about and something says it now.
+        supports.retain(|support| query.when().is_some() || !is_said || support.end.is_none());
         let chunks = supports.iter().map(|support| support.chunk).collect();
         Ok(held.filter(|_| !supports.is_empty()).map(|times| Moment { times, chunks }))
+    }
+
+    /// What contradicts a fact with these supports, with its own: now, or for a reader of the wiki then.
+    fn rivals_at(
+        &self,
+        (fact, supports): (FactId, &[Support]),
+        wiki_at: Option<Timestamp>,
+    ) -> Result<BTreeMap<FactId, Vec<Support>>> {
+        let connection = self.connection();
+        let mut rivals = BTreeMap::new();
+        let Some(at) = wiki_at else {
+            for rival in judged::rivals(connection, fact)? {
+                rivals.insert(rival, supports_noticed(connection, rival)?);
+            }
+            return Ok(rivals);
+        };
+        for rival in judged::rivals_once(connection, fact)? {
+            let said = supports_noticed(connection, rival)?;
+            let then: Vec<Support> = said.iter().filter_map(|said| resolve::as_said_at(said, at)).collect();
+            if resolve::meet(supports, &then) {
+                rivals.insert(rival, then);
+            }
+        }
+        Ok(rivals)
     }
 
     /// An entity with the facts that hold at the asked time. At a time other than now, one without any is not shown.

@@ -157,7 +157,8 @@ impl State {
     fn place_rivals(&self, sight: &Sight, fact: FactId) -> Result<()> {
         self.bring_judgements(fact)?;
         for judgement in judged::judgements(self.connection(), fact)? {
-            if judgement.likeness == Likeness::Contradicts && judgement.stands {
+            // Those that do not contradict it now may have done so for a reader of the wiki then.
+            if judgement.likeness == Likeness::Contradicts {
                 let rival = if judgement.a == fact { judgement.b } else { judgement.a };
                 self.place_fact(sight, rival)?;
             }

@@ -336,6 +336,7 @@ fn support(fact: FactId, chunk: ChunkId, day: &str) -> Support {
     Support {
         fact,
         chunk,
+        page: None,
         sentence: format!("Said on {day}."),
         valid_at: parse(day),
         invalid_at: None,

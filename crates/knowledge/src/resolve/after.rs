@@ -126,12 +126,24 @@ impl<'a, H: Held> After<'a, H> {
     /// The facts that will be held with this node at either end.
     pub fn facts_at(&self, node: NodeId) -> Result<Vec<Fact>, H::Error> {
         let new = self.new_at.get(&node).into_iter().flatten().filter_map(|id| self.said.facts.get(id));
-        let held = self.held.facts_at(node)?.into_iter().map(|held| held.fact);
+        // A model may read in this epoch what rules had read before.
+        let as_read = |held: Fact| match self.said.facts.get(&held.id) {
+            Some(said) if said.extractor > held.extractor => said.clone(),
+            _ => held,
+        };
+        let held = self.held.facts_at(node)?.into_iter().map(|held| as_read(held.fact));
         Ok(held.chain(new.cloned()).collect())
     }
 
     /// What a fact will stand on that has not ended, by chunk, each asserted since its page began to say so.
     pub fn live_supports(&self, fact: FactId) -> Result<Vec<Support>, H::Error> {
+        let mut live = self.supports(fact)?;
+        live.retain(|support| support.end.is_none());
+        Ok(live)
+    }
+
+    /// The same with what has ended.
+    pub fn supports(&self, fact: FactId) -> Result<Vec<Support>, H::Error> {
         let least = ChunkId::from_bytes([0; 16]);
         let changed = self.supports.range((fact, least)..).take_while(|((of, _), _)| *of == fact);
         let mut all: BTreeMap<ChunkId, Support> = BTreeMap::new();
@@ -139,7 +151,7 @@ impl<'a, H: Held> After<'a, H> {
             all.extend(self.held.supports_on(fact)?.into_iter().map(|support| (support.chunk, support)));
         }
         all.extend(changed.map(|((_, chunk), support)| (*chunk, support.clone())));
-        Ok(times::live(&all.into_values().collect::<Vec<_>>()))
+        Ok(times::carried(all.values()))
     }
 
     /// All judgements that will name the fact.
@@ -320,6 +332,7 @@ impl<'a, H: Held> After<'a, H> {
                 if held.fact.extractor >= fact.extractor {
                     continue;
                 }
+                self.touched.insert(fact.id);
             } else {
                 self.new_facts.insert(fact.id);
                 self.new_at.entry(fact.subject).or_default().push(fact.id);

@@ -4,7 +4,8 @@
 //! Whether a pair is asked about follows from the two facts, what they stand on, and the facts between them in time,
 //! and is looked at again whenever one of these changes. No question is raised where no answer could change the graph:
 //! equal facts, facts that rules alone have read, and contradictions between facts that begin on the same day, have no
-//! day, or whose texts tell of times that do not overlap.
+//! day, or whose texts tell of times that do not overlap. What was said side by side once and is not any more is asked
+//! about for those who read the wiki of that day (`once`); what is found counts for them alone.
 
 use crate::graph::{Extractor, Fact, Judgement, Likeness, Object, Support};
 use crate::id::{FactId, NodeId};
@@ -12,6 +13,7 @@ use crate::judge::{Finding, Pair, Question, Side};
 use crate::resolve::Held;
 use crate::resolve::after::After;
 use crate::resolve::groups::Regrouped;
+use crate::resolve::once;
 use crate::resolve::times::begins;
 use crate::time::Timestamp;
 use std::collections::btree_map::Entry;
@@ -20,27 +22,30 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How many days on either side of a fact are looked at for what ends it or what it ends, where a subject has few
 /// values of a relation. The next is enough where a relation holds one value at a time; one more in case the next turns
 /// out to be unrelated.
-const DAYS: usize = 2;
+pub(super) const DAYS: usize = 2;
 /// More values than this, and only the next day is looked at: a subject with many values has most of them side by side,
 /// and a question about each pair would cost the square.
-const FEW: usize = 6;
+pub(super) const FEW: usize = 6;
 /// Most questions of a sort about one statement: a hub that says a hundred things of one sort says them side by side.
-const MOST: usize = 8;
+pub(super) const MOST: usize = 8;
 /// Words of two values that must be common, in percent of all, for them to be one value in other words, unless one has
 /// all the words of the other: `Quebec` and `Quebec City`, but not flights to Delhi and flights to Dubai.
 const COMMON_WORDS: usize = 80;
 
 /// What a fact says, once its ends are entities: facts with equal ones are equal.
-type Saying = (NodeId, String, Object<NodeId>, u32);
+pub(super) type Saying = (NodeId, String, Object<NodeId>, u32);
 
 /// Equal facts, with what they stand on.
-struct Equals {
+pub(super) struct Equals {
     /// The smallest of them, which speaks for all.
-    fact: Fact,
+    pub fact: Fact,
     members: Vec<FactId>,
-    by_model: bool,
-    live: Vec<Support>,
+    pub by_model: bool,
+    pub texts: Vec<Support>,
 }
+
+/// What is said, with what it stands on.
+pub(super) type Sayings = BTreeMap<Saying, Equals>;
 
 /// Looks at all pairs that the epoch may have changed.
 pub(super) fn judge<H: Held>(after: &mut After<'_, H>, regrouped: &Regrouped) -> Result<(), H::Error> {
@@ -56,19 +61,20 @@ pub(super) fn judge<H: Held>(after: &mut After<'_, H>, regrouped: &Regrouped) ->
     for id in touched {
         let Some(fact) = after.fact(id)? else { continue };
         part(after, regrouped, &fact)?;
-        if let Some(entity) = regrouped.members(fact.subject, after.held)?.first() {
-            of_subject.entry(*entity).or_default().push(fact);
-        }
+        of_subject.entry(entity(after, regrouped, fact.subject)?).or_default().push(fact);
     }
-    let mut pairs = Doubtful::new();
+    let (mut now, mut once) = (Doubtful::new(), Doubtful::new());
     for (entity, facts) in &of_subject {
         let scope = Scope::of(after, regrouped, (*entity, facts))?;
-        let sayings = sayings_around(after, regrouped, &scope)?;
-        let near = doubtful(after, &sayings, &scope);
-        uphold(after, &sayings, (&scope, &near))?;
-        pairs.extend(near);
+        let around = around(after, regrouped, &scope)?;
+        let near = doubtful(after, &around.now, &scope);
+        uphold(after, &around.now, (&scope, &near))?;
+        now.extend(near);
+        once.extend(once::doubtful(after, &around.once, &scope));
     }
-    pairs.values().try_for_each(|(one, other)| settle(after, one, other))
+    once.retain(|pair, _| !now.contains_key(pair));
+    now.values().try_for_each(|pair| settle(after, pair, true))?;
+    once.values().try_for_each(|pair| settle(after, pair, false))
 }
 
 /// A fact of the epoch's pages about which a question was never answered is looked at again.
@@ -131,16 +137,16 @@ pub(super) fn judge_again<H: Held>(after: &mut After<'_, H>, fact: &Fact) -> Res
     part_at_last(after, &regrouped, fact)?;
     let Some(entity) = regrouped.members(fact.subject, after.held)?.first().copied() else { return Ok(()) };
     let scope = Scope::of(after, &regrouped, (entity, std::slice::from_ref(fact)))?;
-    let sayings = sayings_around(after, &regrouped, &scope)?;
-    let near = doubtful(after, &sayings, &scope);
-    uphold(after, &sayings, (&scope, &near))
+    let now = around(after, &regrouped, &scope)?.now;
+    let near = doubtful(after, &now, &scope);
+    uphold(after, &now, (&scope, &near))
 }
 
 /// Notes which judgements hold among the facts at an entity: those about pairs that would be asked about now. So what
 /// counts does not depend on what was there when a pair was judged.
 fn uphold<H: Held>(
     after: &mut After<'_, H>,
-    sayings: &BTreeMap<Saying, Equals>,
+    sayings: &Sayings,
     (scope, near): (&Scope, &Doubtful),
 ) -> Result<(), H::Error> {
     let mut says: BTreeMap<FactId, &Saying> = BTreeMap::new();
@@ -178,13 +184,33 @@ fn saying<H: Held>(
     Ok(object.map(|object| (subject, fact.relation.clone(), object, fact.run)))
 }
 
+/// The same of what was said once: a node that nobody speaks of any more is an entity of its own.
+fn said_once<H: Held>(
+    after: &After<'_, H>,
+    regrouped: &Regrouped,
+    fact: &Fact,
+) -> Result<Option<Saying>, H::Error> {
+    let subject = entity(after, regrouped, fact.subject)?;
+    let object = match &fact.object {
+        Object::Named(node) => Object::Named(entity(after, regrouped, *node)?),
+        Object::Value(value) => Object::Value(value.clone()),
+    };
+    let says_something = object != Object::Named(subject);
+    Ok(says_something.then(|| (subject, fact.relation.clone(), object, fact.run)))
+}
+
+/// The entity of a node; of one that nobody speaks of any more, itself.
+fn entity<H: Held>(after: &After<'_, H>, regrouped: &Regrouped, node: NodeId) -> Result<NodeId, H::Error> {
+    Ok(regrouped.members(node, after.held)?.first().copied().unwrap_or(node))
+}
+
 /// Two sayings of which one may end the other, or say the same in other words.
 fn share_ends(one: &Saying, other: &Saying) -> bool {
     may_contradict(one, other) || may_repeat(one, other)
 }
 
 /// One subject and relation, two objects.
-fn may_contradict(one: &Saying, other: &Saying) -> bool {
+pub(super) fn may_contradict(one: &Saying, other: &Saying) -> bool {
     (one.0, &one.1) == (other.0, &other.1) && one.2 != other.2
 }
 
@@ -214,7 +240,7 @@ fn nearly_equal(one: &str, other: &str) -> bool {
 
 /// What the facts that changed at an entity may have made doubtful there: all pairs under one of their relations, and
 /// all between the ends of one of them.
-struct Scope {
+pub(super) struct Scope {
     entity: NodeId,
     relations: BTreeSet<String>,
     /// The other ends, with all names of each.
@@ -242,7 +268,7 @@ impl Scope {
     }
 
     /// Whether all that stands next to a saying in time is at hand.
-    fn has_relation(&self, saying: &Saying) -> bool {
+    pub fn has_relation(&self, saying: &Saying) -> bool {
         saying.0 == self.entity && self.relations.contains(&saying.1)
     }
 
@@ -264,15 +290,20 @@ impl Scope {
     }
 }
 
-/// The live sayings at an entity that have a relation or an end in common with the facts that changed there.
-fn sayings_around<H: Held>(
-    after: &After<'_, H>,
-    regrouped: &Regrouped,
-    scope: &Scope,
-) -> Result<BTreeMap<Saying, Equals>, H::Error> {
+/// What is said at an entity, and what ever was.
+#[derive(Default)]
+struct Around {
+    now: Sayings,
+    once: Sayings,
+}
+
+/// The sayings at an entity that have a relation or an end in common with the facts that changed there.
+fn around<H: Held>(after: &After<'_, H>, regrouped: &Regrouped, scope: &Scope) -> Result<Around, H::Error> {
     let members = regrouped.members(scope.entity, after.held)?;
-    let mut sayings: BTreeMap<Saying, Equals> = BTreeMap::new();
-    for node in members.iter() {
+    let alone = [scope.entity];
+    let members = if members.is_empty() { &alone[..] } else { &members[..] };
+    let mut around = Around::default();
+    for node in members {
         for fact in after.facts_at(*node)? {
             let from_here = members.contains(&fact.subject);
             let near = match from_here {
@@ -282,64 +313,70 @@ fn sayings_around<H: Held>(
             if !near {
                 continue;
             }
-            let (Some(saying), live) = (saying(after, regrouped, &fact)?, after.live_supports(fact.id)?)
-            else {
-                continue;
-            };
-            if !live.is_empty() {
-                join(&mut sayings, saying, fact, live);
+            let (now, once) = (saying(after, regrouped, &fact)?, said_once(after, regrouped, &fact)?);
+            let texts = after.supports(fact.id)?;
+            let live: Vec<Support> = texts.iter().filter(|text| text.end.is_none()).cloned().collect();
+            if let Some(saying) = now.filter(|_| !live.is_empty()) {
+                join(&mut around.now, saying, fact.clone(), live);
+            }
+            if let Some(saying) = once {
+                join(&mut around.once, saying, fact, texts);
             }
         }
     }
-    Ok(sayings)
+    // What is said now speaks for what says the same.
+    for (saying, equals) in &around.now {
+        if let Some(known) = around.once.get_mut(saying) {
+            known.fact = equals.fact.clone();
+        }
+    }
+    Ok(around)
 }
 
-fn join(sayings: &mut BTreeMap<Saying, Equals>, saying: Saying, fact: Fact, live: Vec<Support>) {
+fn join(sayings: &mut Sayings, saying: Saying, fact: Fact, texts: Vec<Support>) {
     let by_model = matches!(fact.extractor, Extractor::Model(_));
     let known = sayings.entry(saying).or_insert_with(|| Equals {
         fact: fact.clone(),
         members: Vec::new(),
         by_model: false,
-        live: Vec::new(),
+        texts: Vec::new(),
     });
     if known.members.contains(&fact.id) {
         return;
     }
     known.members.push(fact.id);
     known.by_model |= by_model;
-    known.live.extend(live);
+    known.texts.extend(texts);
     if fact.id < known.fact.id {
         known.fact = fact;
     }
 }
 
 /// A pair that is worth a question.
-type Doubtful = BTreeMap<(FactId, FactId), (Shown, Shown)>;
+pub(super) type Doubtful = BTreeMap<(FactId, FactId), (Shown, Shown)>;
 
 /// A saying as it is asked about.
 #[derive(Clone)]
-struct Shown {
+pub(super) struct Shown {
     fact: Fact,
     members: Vec<FactId>,
-    /// What speaks for it: the support that begins first.
+    /// What speaks for it: the support that begins first, of those that have not ended if there are any.
     first: Support,
 }
 
 impl Equals {
     fn shown(&self) -> Option<Shown> {
-        let order = |support: &&Support| (begins(support).is_none(), begins(support), support.chunk);
-        let first = self.live.iter().min_by_key(order)?.clone();
+        let order = |support: &&Support| {
+            (support.end.is_some(), begins(support).is_none(), begins(support), support.chunk)
+        };
+        let first = self.texts.iter().min_by_key(order)?.clone();
         Some(Shown { fact: self.fact.clone(), members: self.members.clone(), first })
     }
 }
 
 /// The pairs in a scope that are doubtful as things stand: what is next to each other in time under one relation, and
 /// what may say the same.
-fn doubtful<H: Held>(
-    after: &mut After<'_, H>,
-    sayings: &BTreeMap<Saying, Equals>,
-    scope: &Scope,
-) -> Doubtful {
+fn doubtful<H: Held>(after: &mut After<'_, H>, sayings: &Sayings, scope: &Scope) -> Doubtful {
     let mut pairs = Doubtful::new();
     let days = by_day(sayings);
     for (saying, own) in sayings {
@@ -364,7 +401,7 @@ fn doubtful<H: Held>(
 }
 
 /// Adds two sayings as they are asked about, the smaller id first. Most pairs are found from both their sides.
-fn add(pairs: &mut Doubtful, own: &Equals, other: &Equals) {
+pub(super) fn add(pairs: &mut Doubtful, own: &Equals, other: &Equals) {
     let (one, other) = if own.fact.id < other.fact.id { (own, other) } else { (other, own) };
     if let Entry::Vacant(place) = pairs.entry((one.fact.id, other.fact.id))
         && let Some(shown) = one.shown().zip(other.shown())
@@ -385,13 +422,13 @@ struct Said<'a> {
 /// By subject and relation.
 type Days<'a> = BTreeMap<(NodeId, &'a str), Said<'a>>;
 
-fn by_day(sayings: &BTreeMap<Saying, Equals>) -> Days<'_> {
+fn by_day(sayings: &Sayings) -> Days<'_> {
     let mut days: Days<'_> = BTreeMap::new();
     for (saying, equals) in sayings {
         let said = days.entry((saying.0, &saying.1)).or_default();
         let before = said.days.len();
         said.days.extend(
-            equals.live.iter().filter_map(|support| Some((begins(support)?, support.invalid_at, saying))),
+            equals.texts.iter().filter_map(|support| Some((begins(support)?, support.invalid_at, saying))),
         );
         said.values += usize::from(said.days.len() > before);
     }
@@ -404,7 +441,7 @@ fn neighbours<'a>(days: &Days<'a>, saying: &Saying, own: &Equals) -> Vec<&'a Say
     let Some(Said { days, values }) = days.get(&(saying.0, saying.1.as_str())) else { return Vec::new() };
     let most = if *values > FEW { 1 } else { DAYS };
     let mut near: BTreeSet<(usize, &Saying)> = BTreeSet::new();
-    for support in &own.live {
+    for support in &own.texts {
         let Some(at) = begins(support) else { continue };
         let after = days[days.partition_point(|(day, ..)| *day <= at)..].iter();
         let ended = |next: Timestamp| support.invalid_at.is_some_and(|end| end <= next);
@@ -446,8 +483,12 @@ impl Distance {
     }
 }
 
-/// Takes over what was found about a pair, or asks.
-fn settle<H: Held>(after: &mut After<'_, H>, one: &Shown, other: &Shown) -> Result<(), H::Error> {
+/// Takes over what was found about a pair, or asks; it stands if the pair is doubtful now.
+fn settle<H: Held>(
+    after: &mut After<'_, H>,
+    (one, other): &(Shown, Shown),
+    stands: bool,
+) -> Result<(), H::Error> {
     let mut left_open = false;
     for member in &one.members {
         let known = after.judgements(*member)?;
@@ -475,7 +516,7 @@ fn settle<H: Held>(after: &mut After<'_, H>, one: &Shown, other: &Shown) -> Resu
         Some(_) => (Likeness::Unrelated, format!("`{model}` finds that both may be true")),
         None => (Likeness::Doubt, "nobody has answered yet what they are to each other".to_owned()),
     };
-    after.judge(Judgement { a: one.fact.id, b: other.fact.id, likeness, why, stands: true });
+    after.judge(Judgement { a: one.fact.id, b: other.fact.id, likeness, why, stands });
     Ok(())
 }
 

@@ -529,3 +529,33 @@ fn a_date_that_the_new_value_names_ends_the_old_one() {
     let support = support.unwrap();
     assert_eq!((support.invalid_at, support.end.unwrap().ended), (Some(day(7)), Ended::Replaced));
 }
+
+#[test]
+fn a_value_that_is_said_again_after_a_silence_takes_no_place() {
+    let says = |value: &str, until: Option<usize>| Reading {
+        mentions: vec![named("ledger-service")],
+        claims: vec![Claim {
+            invalid_at: until.map(day),
+            ..claim(0, "status", Object::Value(value.to_owned()), true)
+        }],
+    };
+    let silent = Reading { mentions: vec![named("ledger-service")], claims: Vec::new() };
+    let texts = [("a", says("x", Some(8))), ("b", says("y", None)), ("c", silent), ("d", says("y", None))];
+    let mut page = page("1", &texts);
+    let at = |(number, chunk): (usize, &ChunkId)| VersionSaid {
+        version: Version(number as u32 + 1),
+        modified: Some(day(number + 1)),
+        chunks: vec![*chunk],
+    };
+    page.versions = page.versions[0].chunks.iter().enumerate().map(at).collect();
+    let mut supports = settled(&[page]).supports_of(&PageId::new("1")).unwrap();
+    supports.sort_by_key(|support| support.from_version);
+    let since: Vec<_> = supports.iter().map(|support| support.valid_at).collect();
+    assert_eq!(
+        since,
+        [None, Some(day(2)), None],
+        "the text of the fourth version is no longer the one of the second"
+    );
+    let replaced = supports[0].end.as_ref().unwrap();
+    assert_eq!((supports[0].invalid_at, replaced.until), (Some(day(2)), Some(day(8))));
+}

@@ -15,6 +15,7 @@ mod groups;
 mod laws;
 pub mod memory;
 mod names;
+mod once;
 mod page;
 mod pairs;
 mod part;
@@ -29,7 +30,7 @@ pub use part::{
     Said, extractors, follows_from_names, groups_around, judgements_about, merged, names_in, says_the_same,
 };
 pub use pending::{PassedOver, Round};
-pub use times::{as_said_at, spells, times};
+pub use times::{as_said_at, meet, spells, times};
 
 use crate::graph::{Change, Decision, Episode, Fact, Judgement, Kind, Node, Reading, Support};
 use crate::id::{ChunkId, EntityId, FactId, NodeId, PageId, SpaceKey, Version};
@@ -41,7 +42,7 @@ use groups::regroup;
 use std::collections::BTreeMap;
 
 /// The version of these rules. A newer one leaves finished epochs as they are, until a re-index is asked for.
-pub const RESOLVER: u32 = 2;
+pub const RESOLVER: u32 = 3;
 
 /// What an epoch comes to, given what a model has found so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -171,7 +172,7 @@ pub trait Held {
     fn supports_of(&self, page: &PageId) -> Result<Vec<Support>, Self::Error>;
     /// The nodes a chunk speaks of.
     fn mentions_of(&self, chunk: ChunkId) -> Result<Vec<NodeId>, Self::Error>;
-    /// A fact's own supports, ended ones too.
+    /// A fact's own supports, ended ones too. An end of which nobody knows the day may be dated by when it was noticed.
     fn supports_on(&self, fact: FactId) -> Result<Vec<Support>, Self::Error>;
     /// All judgements that name this fact.
     fn judgements(&self, fact: FactId) -> Result<Vec<Judgement>, Self::Error>;

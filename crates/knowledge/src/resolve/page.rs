@@ -5,7 +5,7 @@
 use crate::graph::{Claim, Decision, End, Ended, Episode, Extractor, Fact, Node, Object, Support, Verdict};
 use crate::id::{ChunkId, FactId, NodeId};
 use crate::resolve::names::{self, Class};
-use crate::resolve::slots::stretches;
+use crate::resolve::slots::{Stretch, stretches};
 use crate::resolve::{PageSaid, VersionSaid};
 use crate::time::Timestamp;
 use std::collections::btree_map::Entry;
@@ -134,16 +134,19 @@ fn presence(versions: &[VersionSaid]) -> BTreeMap<ChunkId, Vec<usize>> {
 /// page that is still there.
 fn vanished(page: &PageSaid, next: usize) -> Option<End> {
     match page.versions.get(next) {
-        Some(version) => {
-            Some(End { ended: Ended::Vanished, version: Some(version.version), at: written(version) })
-        }
+        Some(version) => Some(End {
+            ended: Ended::Vanished,
+            version: Some(version.version),
+            at: written(version),
+            until: None,
+        }),
         None => page.gone.then_some(GONE),
     }
 }
 
 /// The end of what the current version says when the page is gone, or is not cut into this chunk any more.
 /// Nobody knows the day.
-pub(super) const GONE: End = End { ended: Ended::Vanished, version: None, at: None };
+pub(super) const GONE: End = End { ended: Ended::Vanished, version: None, at: None, until: None };
 
 /// Identifies the mentions of a chunk and gathers its claims.
 fn read_chunk<'a>(page: &'a PageSaid, chunk: ChunkId, said: &mut Said, statements: &mut Vec<Statement<'a>>) {
@@ -217,6 +220,8 @@ fn hold_slot(
         }
     }
     let all = stretches(&given);
+    let spans = spans(slot, presence, &all);
+    let taken_over = taken_over(&spans);
     // Since when the value that version `index` gives is true, as far as that version tells.
     let begins = |index: usize| {
         let at = |statement: &&&Statement| {
@@ -225,19 +230,55 @@ fn hold_slot(
         let named = slot.iter().filter(at).filter_map(|statement| statement.claim.valid_at).min();
         (named, written(&page.versions[index]))
     };
+    for Span { statement, stretch, first, last } in spans {
+        let goes_on = taken_over.contains(&(&statement.object, stretch.run, first));
+        let since = if goes_on { written(&page.versions[stretch.first]) } else { None };
+        let start = statement.claim.valid_at.or(since);
+        let replaced = stretch.replaced.map(|index| (index, successor_start(begins(index), start)));
+        let spell = Spell { run: stretch.run, first, last, since, replaced };
+        hold(page, statement, spell, said);
+    }
+}
+
+/// A statement in a stretch of versions in which its value stood: the first and the last that have its text.
+struct Span<'a> {
+    statement: &'a Statement<'a>,
+    stretch: &'a Stretch,
+    first: usize,
+    last: usize,
+}
+
+fn spans<'a>(
+    slot: &[&'a Statement<'a>],
+    presence: &BTreeMap<ChunkId, Vec<usize>>,
+    all: &'a BTreeMap<&Object<NodeId>, Vec<Stretch>>,
+) -> Vec<Span<'a>> {
+    let mut spans = Vec::new();
     for statement in slot {
         for stretch in all.get(&statement.object).into_iter().flatten() {
             let within = |index: &&usize| (stretch.first..=stretch.last).contains(*index);
             let mut at = presence[&statement.chunk].iter().filter(within);
             let Some(first) = at.next().copied() else { continue };
             let last = at.next_back().copied().unwrap_or(first);
-            let since = if stretch.took_over { written(&page.versions[stretch.first]) } else { None };
-            let start = statement.claim.valid_at.or(since);
-            let replaced = stretch.replaced.map(|index| (index, successor_start(begins(index), start)));
-            let spell = Spell { run: stretch.run, first, last, since, replaced };
-            hold(page, statement, spell, said);
+            spans.push(Span { statement, stretch, first, last });
         }
     }
+    spans
+}
+
+/// The versions from which on texts go on saying what their stretch began with by taking another value's place: each
+/// text follows another one that does. After a silence a text says it again and takes no place.
+fn taken_over<'a>(spans: &[Span<'a>]) -> BTreeSet<(&'a Object<NodeId>, u32, usize)> {
+    let mut in_order: Vec<&Span<'a>> = spans.iter().filter(|span| span.stretch.took_over).collect();
+    in_order.sort_by_key(|span| (span.first, span.last));
+    let mut goes_on = BTreeSet::new();
+    for Span { statement, stretch, first, last } in in_order {
+        let at = |version| (&statement.object, stretch.run, version);
+        if *first == stretch.first || goes_on.contains(&at(*first)) {
+            goes_on.extend([at(*first), at(last + 1)]);
+        }
+    }
+    goes_on
 }
 
 /// A new value ends the old one on the day its text names, or else when it was written; a day before the old
@@ -269,13 +310,19 @@ fn hold(page: &PageSaid, statement: &Statement, spell: Spell, said: &mut Said) {
     let mut invalid_at = claim.invalid_at;
     if let Some((next, until)) = spell.replaced.filter(|(next, _)| *next == spell.last + 1) {
         let version = &page.versions[next];
-        end = Some(End { ended: Ended::Replaced, version: Some(version.version), at: written(version) });
+        end = Some(End {
+            ended: Ended::Replaced,
+            version: Some(version.version),
+            at: written(version),
+            until: invalid_at.map(to_the_millisecond),
+        });
         invalid_at = earliest(invalid_at, until);
     }
     let first = &page.versions[spell.first];
     let support = Support {
         fact: id,
         chunk: statement.chunk,
+        page: Some(page.page.clone()),
         sentence: claim.sentence.clone(),
         valid_at: claim.valid_at.or(spell.since).map(to_the_millisecond),
         invalid_at: invalid_at.map(to_the_millisecond),
@@ -297,6 +344,12 @@ fn add_support(support: Support, said: &mut Said) {
             let known = place.get_mut();
             known.valid_at = known.valid_at.or(support.valid_at);
             known.invalid_at = known.invalid_at.or(support.invalid_at);
+            if let (Some(known_end), Some(End { until: Some(until), .. })) = (&mut known.end, support.end)
+                && known_end.until.is_none()
+            {
+                known_end.until = Some(until);
+                known.invalid_at = earliest(known.invalid_at, Some(until));
+            }
         }
     }
 }

@@ -2,15 +2,15 @@
 //! at other supports: a date that only a hidden page gives does not exist for the viewer.
 
 use crate::graph::{End, Ended, Spell, Support, Times};
-use crate::id::{FactId, Version};
+use crate::id::{FactId, PageId, Version};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
 /// The times of a fact that stands on these supports.
 ///
-/// While something still says it, only that counts: the earliest beginning, and the earliest end that is not
-/// before it. When nothing says it any more and a page gave another value in its place, it ended in the
-/// world, at the earliest such time. When the text is merely gone, or was replaced nobody knows when, the
+/// While something still says it, only that counts: the earliest beginning, and the earliest end that is not before the
+/// day on which a text says that it began. When nothing says it any more and a page gave another value in its place, it
+/// ended in the world, at the earliest such time. When the text is merely gone, or was replaced nobody knows when, the
 /// fact is withdrawn: since the last of it went, where that is known.
 pub fn times<'a>(supports: impl IntoIterator<Item = &'a Support>) -> Times {
     let supports = carried(supports);
@@ -33,15 +33,22 @@ pub fn times<'a>(supports: impl IntoIterator<Item = &'a Support>) -> Times {
     Times { withdrawn, ..between((&all, &supports), |support| support.invalid_at) }
 }
 
-/// The earliest beginning and the earliest end that is not before it, as some texts tell of it among all that ever did.
+/// The earliest beginning and the earliest end, as some texts tell of it among all that ever did. An end before a day
+/// that a text names for the beginning is none; one before the day on which a page took the value over is told all the
+/// same: `until March`, written in May, says that it is over.
 fn between(
     (supports, all): (&[&Support], &[Support]),
     until: impl Fn(&Support) -> Option<Timestamp>,
 ) -> Times {
-    let valid_at = beginning(supports, all);
+    let named = supports
+        .iter()
+        .filter(|support| !is_taken_over(support))
+        .filter_map(|support| support.valid_at)
+        .min();
     let ends = supports.iter().filter_map(|support| until(support));
-    let invalid_at = ends.filter(|end| valid_at.is_none_or(|valid_at| *end >= valid_at)).min();
-    Times { valid_at, invalid_at, withdrawn: None }
+    let invalid_at = ends.filter(|end| named.is_none_or(|named| *end >= named)).min();
+    let taken = || taken_over(supports, all).filter(|taken| invalid_at.is_none_or(|end| *taken <= end));
+    Times { valid_at: named.or_else(taken), invalid_at, withdrawn: None }
 }
 
 /// The stretches of time in which a fact was true, oldest first, the last one being how it stands now: it is ended by
@@ -81,6 +88,10 @@ pub fn spells(supports: &[Support], rivals: &BTreeMap<FactId, Vec<Support>>) -> 
             times.valid_at = said.iter().filter_map(|support| begins(support)).min();
         }
         let own = times.invalid_at;
+        if own < times.valid_at && own.is_some() {
+            // Written after the end that it names, it says nothing again.
+            continue;
+        }
         times.invalid_at = own.into_iter().chain(end.map(|(at, _)| at)).min();
         let by = end.filter(|(at, _)| own.is_none_or(|own| *at < own)).map(|(_, rival)| rival);
         spells.push(Spell { times, by });
@@ -91,20 +102,21 @@ pub fn spells(supports: &[Support], rivals: &BTreeMap<FactId, Vec<Support>>) -> 
 /// The supports, each asserted since its page began to say so: a text that took the place of another one which said the
 /// same, in the version that ended that one, says nothing again. Somebody has edited elsewhere on the page, and what
 /// that page says of old must not win over what others have written since.
-fn carried<'a>(supports: impl IntoIterator<Item = &'a Support>) -> Vec<Support> {
+pub(super) fn carried<'a>(supports: impl IntoIterator<Item = &'a Support>) -> Vec<Support> {
     let mut supports: Vec<Support> = supports.into_iter().cloned().collect();
-    let mut before: BTreeMap<(Version, Timestamp), (Version, Option<Timestamp>)> = BTreeMap::new();
+    let mut before: BTreeMap<Written, (Version, Option<Timestamp>)> = BTreeMap::new();
     for support in &supports {
         let began = (support.from_version, support.asserted_from);
-        if let Some(End { ended: Ended::Vanished, version: Some(version), at: Some(at) }) = &support.end {
-            let known = before.entry((*version, *at)).or_insert(began);
+        if let Some(End { ended: Ended::Vanished, version: Some(version), at: Some(at), .. }) = &support.end {
+            let known = before.entry((support.page.clone(), *version, *at)).or_insert(began);
             *known = began.min(*known);
         }
     }
     for support in supports.iter_mut().filter(|_| !before.is_empty()) {
         let mut began = (support.from_version, support.asserted_from);
         while let (version, Some(written)) = began
-            && let Some(earlier) = before.get(&(version, written)).filter(|earlier| earlier.0 < version)
+            && let Some(earlier) = before.get(&(support.page.clone(), version, written))
+            && earlier.0 < version
         {
             began = *earlier;
         }
@@ -113,22 +125,36 @@ fn carried<'a>(supports: impl IntoIterator<Item = &'a Support>) -> Vec<Support> 
     supports
 }
 
+/// A version of a page, with the day on which it was written.
+type Written = (Option<PageId>, Version, Timestamp);
+
 /// The supports that have not ended, each asserted since its page began to say so.
-pub(super) fn live(supports: &[Support]) -> Vec<Support> {
+fn live(supports: &[Support]) -> Vec<Support> {
     carried(supports).into_iter().filter(|support| support.end.is_none()).collect()
 }
 
-/// Since when something is true that these texts say. A day that a text names counts before any other. The day on which
-/// a page put it in another value's place counts where nobody has ever said it before that.
-fn beginning(supports: &[&Support], all: &[Support]) -> Option<Timestamp> {
-    let taken_over = |support: &&&Support| support.valid_at == support.asserted_from;
-    let named = supports.iter().filter(|support| !taken_over(support)).filter_map(|support| support.valid_at);
-    if let Some(named) = named.min() {
-        return Some(named);
-    }
+/// Whether a page put it in another value's place on the day on which it began to say so, and its text names none.
+fn is_taken_over(support: &Support) -> bool {
+    support.valid_at == support.asserted_from
+}
+
+/// The day on which a page put what these texts say in another value's place, where nobody has ever said it before
+/// that: since then it is true, if no text names a day.
+fn taken_over(supports: &[&Support], all: &[Support]) -> Option<Timestamp> {
     let taken = supports.iter().filter_map(|support| support.valid_at).min()?;
     let earlier = all.iter().filter_map(|support| support.asserted_from).any(|from| from < taken);
     (!earlier).then_some(taken)
+}
+
+/// Whether of two facts that stand on these supports one may end the other: something says the one that begins before
+/// what is said of the other, and is not over by then.
+pub fn meet(one: &[Support], other: &[Support]) -> bool {
+    let (one, other) = (live(one), live(other));
+    let ends = |one: &Support, other: &Support| {
+        let (from, next) = (begins(one), begins(other));
+        from.is_some() && from < next && (one.invalid_at.is_none() || one.invalid_at > next)
+    };
+    one.iter().any(|one| other.iter().any(|other| ends(one, other) || ends(other, one)))
 }
 
 /// Since when a support says that something is true: the day it names, or else the day it was written.
@@ -137,7 +163,8 @@ pub(super) fn begins(support: &Support) -> Option<Timestamp> {
 }
 
 /// A support as it stood at a time on the wiki's own clock; none when nothing said it yet. An end that came
-/// later, or whose day nobody knows, had not come then; nor had the day that the end brought with it.
+/// later, or whose day nobody knows, had not come then; nor had the day that the end brought with it: the text itself may
+/// have named another one.
 pub fn as_said_at(support: &Support, at: Timestamp) -> Option<Support> {
     if support.asserted_from.is_some_and(|from| from > at) {
         return None;
@@ -147,7 +174,7 @@ pub fn as_said_at(support: &Support, at: Timestamp) -> Option<Support> {
     if end.at.is_none_or(|end| end > at) {
         then.end = None;
         if end.ended == Ended::Replaced {
-            then.invalid_at = None;
+            then.invalid_at = end.until;
         }
     }
     Some(then)
@@ -166,12 +193,13 @@ mod tests {
         Support {
             fact: FactId::of(&[]),
             chunk: ChunkId::of(&[]),
+            page: Some(PageId::new("1")),
             sentence: String::new(),
             valid_at: valid_at.map(day),
             invalid_at: invalid_at.map(day),
             from_version: Version(1),
             asserted_from: Some(day(0)),
-            end: end.map(|(ended, at)| End { ended, version: None, at: at.map(day) }),
+            end: end.map(|(ended, at)| End { ended, version: None, at: at.map(day), until: None }),
         }
     }
 
@@ -211,7 +239,7 @@ mod tests {
 
     #[test]
     fn an_edit_elsewhere_on_a_page_says_nothing_again() {
-        let edited = End { ended: Ended::Vanished, version: Some(Version(2)), at: Some(day(5)) };
+        let edited = End { ended: Ended::Vanished, version: Some(Version(2)), at: Some(day(5)), until: None };
         let before = Support { end: Some(edited), ..support(None, None, None) };
         let now =
             Support { from_version: Version(2), asserted_from: Some(day(5)), ..support(None, None, None) };
@@ -219,9 +247,12 @@ mod tests {
         let later = Support { fact: rival, asserted_from: Some(day(3)), ..support(None, None, None) };
         let of = |supports: &[Support]| spells(supports, &BTreeMap::from([(rival, vec![later.clone()])]));
         let ended = Times { invalid_at: Some(day(3)), ..Times::default() };
-        assert_eq!(of(&[before, now.clone()]), [Spell { times: ended, by: Some(rival) }]);
+        assert_eq!(of(&[before.clone(), now.clone()]), [Spell { times: ended, by: Some(rival) }]);
         // A page that had said nothing of it until then says it anew.
-        assert_eq!(of(&[now]), [Spell::default()]);
+        assert_eq!(of(std::slice::from_ref(&now)), [Spell::default()]);
+        // So does one that is edited in the instant in which another page is.
+        let now = Support { page: Some(PageId::new("2")), ..now };
+        assert_eq!(of(&[before, now]), [Spell::default()]);
     }
 
     #[test]
@@ -238,10 +269,32 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_says_until_a_day_before_it_was_written_says_that_it_is_over() {
+        let took_over = Support { asserted_from: Some(day(4)), ..support(Some(4), Some(2), None) };
+        assert_eq!(of(&[took_over]), (None, Some(day(2)), None), "a slip of the pen is mended after the end");
+        let rival = FactId::of(&[b"rival"]);
+        let later = support(Some(3), None, None);
+        let again = Support { asserted_from: Some(day(4)), ..support(None, Some(2), None) };
+        let ended = Times { invalid_at: Some(day(3)), ..Times::default() };
+        assert_eq!(
+            spells(&[support(None, None, None), again], &BTreeMap::from([(rival, vec![later])])),
+            [Spell { times: ended, by: Some(rival) }],
+            "nor does it say anything again"
+        );
+    }
+
+    #[test]
     fn before_its_end_a_support_had_none() {
         let replaced = support(None, Some(3), Some((Ended::Replaced, Some(3))));
         assert_eq!(as_said_at(&replaced, day(-1)), None);
         assert_eq!(as_said_at(&replaced, day(2)), Some(support(None, None, None)));
         assert_eq!(as_said_at(&replaced, day(3)), Some(replaced));
+    }
+
+    #[test]
+    fn before_another_value_ended_it_the_end_that_a_text_names_was_known() {
+        let mut replaced = support(None, Some(2), Some((Ended::Replaced, Some(4))));
+        replaced.end.as_mut().unwrap().until = Some(day(3));
+        assert_eq!(as_said_at(&replaced, day(1)), Some(support(None, Some(3), None)));
     }
 }

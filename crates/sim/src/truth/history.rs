@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 pub struct Wiki {
     /// A model is asked; otherwise rules alone read, and nobody judges whether two pages contradict each other.
     pub asked: bool,
+    /// The model is shown the versions before the current one as well.
+    pub history: bool,
     /// The pages.
     pub pages: Vec<Page>,
     /// When the job ran.
@@ -176,6 +178,7 @@ impl Wiki {
         let mut rng = Rng::new(seed, "truth");
         let asked = rng.chance(70);
         let epoch_pages = *rng.pick(&[1, 2, 3, 64]);
+        let history = Rng::new(seed, "history").chance(40);
         let mut writing =
             Writing { rng, asked, now: FIRST + DAY / 2, taken: BTreeSet::new(), next_page: 100 };
         let (mut pages, mut runs) = (Vec::new(), Vec::new());
@@ -188,7 +191,7 @@ impl Wiki {
             runs.push(writing.look(&mut pages, run));
         }
         pages.iter_mut().for_each(|page| page.seen.truncate(last));
-        Wiki { asked, pages, runs, epoch_pages }
+        Wiki { asked, history, pages, runs, epoch_pages }
     }
 
     /// Every date on which anything changes: versions, runs, and dates in texts.

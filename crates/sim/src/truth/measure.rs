@@ -60,6 +60,8 @@ pub struct Tally {
     pub dates: u64,
     /// Facts by their standing on the world's clock, after every run.
     pub standing: BTreeMap<Standing, Score>,
+    /// Live facts where no date is asked about, after every run.
+    pub plain: Score,
     /// Live facts on the wiki's clock.
     pub wiki_at: Score,
     /// Live facts on both clocks.
@@ -82,6 +84,7 @@ impl Tally {
         for (standing, score) in other.standing {
             sum(self.standing.entry(standing).or_default(), score);
         }
+        sum(&mut self.plain, other.plain);
         sum(&mut self.wiki_at, other.wiki_at);
         sum(&mut self.both, other.both);
         self.differences.extend(other.differences);
@@ -94,6 +97,7 @@ impl Tally {
             ("live, --as-of", of(Standing::Live)),
             ("invalid, --as-of", of(Standing::Invalid)),
             ("expired, --as-of", of(Standing::Expired)),
+            ("live, no date", self.plain),
             ("live, --wiki-at", self.wiki_at),
             ("live, both clocks", self.both),
         ];
@@ -174,7 +178,8 @@ impl Measuring {
     /// A run of the job, to its end.
     async fn job(&mut self, run: usize) -> Result<(), Error> {
         let world = TrueWorld { wiki: self.wiki.clone(), run };
-        let asks = Asks::new("oracle", Vocabulary::default(), vec![Allowance::default()]);
+        let mut asks = Asks::new("oracle", Vocabulary::default(), vec![Allowance::default()]);
+        asks.reads.history = self.wiki.history;
         let limits = Limits {
             asks: self.wiki.asked.then_some(asks),
             accept_deletes: true,
@@ -216,9 +221,14 @@ impl Measuring {
             self.tally.dates += 1;
         }
         // Without a date, it is now.
-        let (shown, live) = (self.live((None, None))?, self.live((Some(now), None))?);
-        if shown != live {
-            self.differ(&format!("after run {run}: now {shown:?}, as of now {live:?}"));
+        let shown = self.live((None, None))?;
+        let facts: BTreeSet<&Fact> = known.facts().into_iter().chain(&shown).collect();
+        for fact in facts {
+            let (expected, found) = (known.standing(fact, now) == Some(Standing::Live), shown.contains(fact));
+            self.tally.plain.add(expected, found);
+            if expected != found {
+                self.differ(&format!("after run {run}, no date: {fact:?}, expected {expected}"));
+            }
         }
         Ok(())
     }

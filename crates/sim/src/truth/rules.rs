@@ -8,17 +8,24 @@
 //! - One value alone in a version and another one alone in the next is a *replacement*; what goes otherwise *vanished*.
 //!   (First reading: any other value replaces. But a hand-over names both, and closes nothing.) What was replaced and
 //!   comes back begins a new stretch of its own, whoever says it elsewhere.
-//! - What a model reads is known of texts that were current at a run; what rules read, of every version that was had.
+//! - What a model reads is known of texts that were current at a run, or of every version that was had if it is shown
+//!   history; what rules read, of every version that was had.
 //! - What was replaced ended when the new value began, by the day its text names or else its version's. (First reading:
 //!   always its version's, so that `B since March`, written in May, left both true until May.)
 //! - While a live text says a fact, only live texts date it; where they name no day, it holds since any page first
 //!   said it. Without one, what replaced it tells the end; else it is *expired* since the last text went.
 //! - A saying begins on the day its text names, else when its page began to say it: an edit elsewhere on the page says
 //!   nothing again.
+//! - An end that a text names counts unless it is before the beginning that a text names: `until February`, written in
+//!   March, says that it is over. (First reading, of what is said again after a contradiction: the day on which it was
+//!   written was a beginning like one that is named, and brought the fact to life for ever.)
 //! - Of two live facts that were found to contradict each other, the one that began later ends the other; what ended
 //!   and is said again after that begins again. (First reading: what is not said any more could still be ended. But a
-//!   closing stands on live texts on both its sides.) They are found to do so where one began before the other and was
-//!   not over by then; at every run this is looked at again for those that are both live.
+//!   closing stands on live texts on both its sides.)
+//!   They do where one began before the other and was not over by then, and a model has read both: by what is said now
+//!   or, on the wiki's clock, by what was said then. (First reading: where both were live at the end of a run. But what
+//!   the wiki said on a day does not hang on when the job ran.)
+//! - Where no date of the world is asked about, it is now, or the day of the wiki that is asked about.
 //! - A page that comes back is as if it had never been away: its versions tell, and they know of no gap.
 
 use super::history::{Fact, Page, Relation, Statement, Wiki};
@@ -59,6 +66,8 @@ struct Saying {
     /// When the page stopped, and the day on which the value that took its place begins.
     end: Option<(Timestamp, Standing)>,
     replaced: Option<Timestamp>,
+    /// A model was shown the text.
+    read: bool,
 }
 
 impl Saying {
@@ -77,20 +86,16 @@ type Sayings = BTreeMap<Turn, Vec<Saying>>;
 #[derive(Debug)]
 pub struct Known {
     sayings: Sayings,
-    /// Facts that were found to contradict each other, both ways round.
+    /// Facts that contradict each other, both ways round.
     found: BTreeSet<(Turn, Turn)>,
 }
 
 impl Known {
     /// What the wiki said by a date (or by the run itself), as it is known after a run.
     pub fn after(wiki: &Wiki, run: usize, by: Option<Timestamp>) -> Known {
-        let mut found = BTreeSet::new();
-        for earlier in 0..=run {
-            if wiki.asked {
-                judge(&all_said(wiki, earlier), &mut found);
-            }
-        }
         let mut sayings = all_said(wiki, run);
+        let is_read = |(_, said): &(&Turn, &Vec<Saying>)| wiki.asked && said.iter().any(|saying| saying.read);
+        let read: BTreeSet<Turn> = sayings.iter().filter(is_read).map(|(turn, _)| turn.clone()).collect();
         if let Some(by) = by {
             for said in sayings.values_mut() {
                 said.retain(|saying| saying.from.is_none_or(|from| from <= by));
@@ -100,6 +105,7 @@ impl Known {
             }
             sayings.retain(|_, said| !said.is_empty());
         }
+        let found = contradictions(&sayings, &read);
         Known { sayings, found }
     }
 
@@ -138,10 +144,7 @@ impl Known {
             let named = said.iter().filter_map(|saying| saying.since).min();
             let again = said.iter().filter_map(|saying| saying.begins()).min();
             let begins = if stretches.is_empty() { named.or(first_said) } else { again };
-            let own = end_after(
-                if stretches.is_empty() { named } else { again },
-                said.iter().filter_map(|said| said.until),
-            );
+            let own = end_after(named, said.iter().filter_map(|said| said.until));
             let end = own.into_iter().chain(rival).min().map(|end| (end, Standing::Invalid));
             stretches.push(Stretch { begins, end });
         }
@@ -180,27 +183,19 @@ fn over(said: &[Saying], first_said: Option<Timestamp>) -> Stretch {
     Stretch { begins: named.or(first_said), end: invalid.into_iter().chain(expired).min() }
 }
 
-/// The pairs of facts that are found to contradict each other after a run, beside those found before of which one is
-/// not live any more.
-fn judge(sayings: &Sayings, found: &mut BTreeSet<(Turn, Turn)>) {
-    let owners = || sayings.iter().filter(|((fact, _), _)| fact.1 == Relation::OwnedBy);
+/// The pairs of live facts that contradict each other, of those that a model has read.
+fn contradictions(sayings: &Sayings, read: &BTreeSet<Turn>) -> BTreeSet<(Turn, Turn)> {
+    let owners = || sayings.iter().filter(|(turn, _)| turn.0.1 == Relation::OwnedBy && read.contains(turn));
     let before = |one: &Saying, other: &Saying| {
         one.begins() < other.begins() && one.until.is_none_or(|until| Some(until) > other.begins())
     };
     let pairs = owners().flat_map(|one| owners().map(move |other| (one, other)));
-    let rivals = pairs.filter(|(one, other)| one.0.0.0 == other.0.0.0 && one.0.0.2 < other.0.0.2);
-    for ((one, said), (other, against)) in rivals {
+    let rivals = pairs.filter(|(one, other)| one.0.0.0 == other.0.0.0 && one.0.0.2 != other.0.0.2);
+    let contradict = rivals.filter(|((_, said), (_, against))| {
         let (said, against) = (live(said), live(against));
-        if said.is_empty() || against.is_empty() {
-            continue;
-        }
-        let meets = |one: &&Saying| against.iter().any(|other| before(one, other) || before(other, one));
-        let contradict = said.iter().any(meets);
-        for pair in [(one.clone(), other.clone()), (other.clone(), one.clone())] {
-            found.remove(&pair);
-            found.extend(contradict.then_some(pair));
-        }
-    }
+        said.iter().any(|one| against.iter().any(|other| before(one, other) || before(other, one)))
+    });
+    contradict.map(|((one, _), (other, _))| (one.clone(), other.clone())).collect()
 }
 
 fn live(said: &[Saying]) -> Vec<&Saying> {
@@ -211,7 +206,7 @@ fn live(said: &[Saying]) -> Vec<&Saying> {
 fn all_said(wiki: &Wiki, run: usize) -> Sayings {
     let mut all = Sayings::new();
     for page in &wiki.pages {
-        if let Some(had) = Had::after(page, (&wiki.runs, run)) {
+        if let Some(had) = Had::after(page, wiki, run) {
             had.add_to(&mut all);
         }
     }
@@ -223,18 +218,22 @@ struct Had<'a> {
     /// The versions: their day, where known, when they were first had, and what is read in them.
     versions: Vec<(Option<Timestamp>, Timestamp, Vec<&'a Statement>)>,
     bodies: Vec<String>,
+    /// The bodies that a model is shown, if one is asked.
+    read: BTreeSet<String>,
     /// When it was found to be gone.
     gone: Option<Timestamp>,
 }
 
 impl<'a> Had<'a> {
-    fn after(page: &'a Page, (runs, run): (&[Timestamp], usize)) -> Option<Self> {
+    fn after(page: &'a Page, wiki: &Wiki, run: usize) -> Option<Self> {
+        let runs = &wiki.runs;
         let seen = page.seen.iter().take(run + 1).enumerate();
         let seen: Vec<(usize, usize)> = seen.filter_map(|(run, seen)| Some((run, (*seen)?))).collect();
         let (last_run, newest) = seen.last().copied()?;
         let current: BTreeSet<usize> = seen.iter().map(|(_, written)| written - 1).collect();
-        let read: BTreeSet<String> = current.iter().map(|at| page.versions[*at].body()).collect();
         let had: Vec<usize> = (0..newest).filter(|at| page.told || current.contains(at)).collect();
+        let shown = had.iter().filter(|at| wiki.history || current.contains(at));
+        let read: BTreeSet<String> = shown.map(|at| page.versions[*at].body()).collect();
         let bodies: Vec<String> = had.iter().map(|at| page.versions[*at].body()).collect();
         let version = |at: &usize| {
             let version = &page.versions[*at];
@@ -243,7 +242,7 @@ impl<'a> Had<'a> {
             (page.dated.then_some(version.at), runs[first], says.collect())
         };
         let gone = runs.get(last_run + 1).copied().filter(|_| last_run < run);
-        Some(Had { versions: had.iter().map(version).collect(), bodies, gone })
+        Some(Had { versions: had.iter().map(version).collect(), bodies, read, gone })
     }
 
     /// Adds what the page says of every fact.
@@ -313,6 +312,7 @@ impl<'a> Had<'a> {
                     from,
                     told: from,
                     end: after.or(self.gone).map(|at| (at, how)),
+                    read: self.read.contains(text),
                     replaced: replaced.and_then(|next| self.successor((next, fact), start)),
                 },
             ));
