@@ -44,7 +44,7 @@ pub struct Key {
 }
 
 /// Every setting there is.
-pub const KEYS: [Key; 50] = [
+pub const KEYS: [Key; 51] = [
     Key {
         name: "source",
         default: "samples",
@@ -261,6 +261,11 @@ pub const KEYS: [Key; 50] = [
         name: "ask_history",
         default: "no",
         about: "`yes`: the model also reads the versions before the current one, as far as `confluence_history` brings them",
+    },
+    Key {
+        name: "community_summaries",
+        default: "50",
+        about: "communities that the model names and summarises, those with most facts first (0 to 1000)",
     },
     Key {
         name: "vocabulary",

@@ -106,6 +106,7 @@ impl<'a> Place<'a> {
         let settings = [
             ("EMBEDDING", "none"),
             ("MODEL", "compatible/mock"),
+            ("COMMUNITY_SUMMARIES", "0"),
             ("MODEL_URL", &self.mock.url()),
             ("CHUNK_CHARS", "500"),
             ("EPOCH_PAGES", "16"),

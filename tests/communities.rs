@@ -3,7 +3,10 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot set itself up has failed.
 
+mod mock;
+
 use highwater::state::State;
+use mock::Mock;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -13,11 +16,12 @@ use tempfile::TempDir;
 /// A place of its own for one test: a wiki, a vault, a state file.
 struct Place {
     folder: TempDir,
+    settings: Vec<(&'static str, String)>,
 }
 
 impl Place {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().unwrap(), settings: Vec::new() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -43,6 +47,7 @@ impl Place {
     fn done(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_highwater"));
         command.current_dir(self.folder.path()).args(arguments).env("HIGHWATER_EMBEDDING", "none");
+        command.envs(self.settings.iter().cloned());
         let output = command.stdin(Stdio::null()).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
@@ -126,4 +131,42 @@ fn what_is_kept_is_what_is_found_from_nothing_after_every_change() {
     place.run();
     assert!(place.kept() > 0, "kept again by the next run");
     assert_eq!(changed, place.report());
+}
+
+#[test]
+fn a_model_names_communities_where_one_is_set_and_as_many_as_are_wanted() {
+    let Some(mock) = Mock::start(&[]) else { return };
+    let mut place = Place::new();
+    place.write_team("PAY", &LEDGER);
+    place.write_team("FIND", &SEARCH);
+    let model = |wanted: &str| {
+        vec![
+            ("HIGHWATER_MODEL", "compatible/mock".to_owned()),
+            ("HIGHWATER_MODEL_URL", mock.url()),
+            ("HIGHWATER_COMMUNITY_SUMMARIES", wanted.to_owned()),
+        ]
+    };
+    place.settings = model("0");
+    place.run();
+    assert_eq!(with(&place.report(), "ledger-api")["named_by"], "entities");
+    place.settings = model("50");
+    place.run();
+    let report = place.report();
+    for name in ["ledger-api", "search-cache"] {
+        let card = with(&report, name);
+        assert_eq!(card["named_by"], "model", "{card}");
+        assert!(card["summary"].as_str().unwrap().contains(" depends on "), "{card}");
+    }
+    let name = with(&report, "ledger-api")["name"].as_str().unwrap();
+    for said in [place.done(&["report", "communities"]), place.done(&["show", "ledger-store"])] {
+        assert!(said.contains(name) && said.contains("by a model: "), "{said}");
+    }
+    let answered = mock.stats().answered();
+    place.run();
+    assert_eq!(mock.stats().answered(), answered, "what is named is not asked about again");
+    // Nobody is asked any more, and what was answered is told on.
+    place.settings = Vec::new();
+    place.run();
+    assert_eq!(place.report(), report);
+    assert_eq!(place.report_anew(), report, "it is in the journal");
 }

@@ -56,6 +56,7 @@ impl Place {
             ("EMBEDDING", "none"),
             ("VAULT", "bucket"),
             ("MODEL", "compatible/mock"),
+            ("COMMUNITY_SUMMARIES", "0"),
             ("MODEL_URL", &self.url),
             ("PACK_CHARS", "500"),
             ("CALLS_AT_ONCE", &at_once),

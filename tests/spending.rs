@@ -31,6 +31,8 @@ impl Place {
         let place = Self { folder: tempfile::tempdir().unwrap(), settings: Vec::new() }
             .with("EMBEDDING", "none")
             .with("MODEL_URL", url)
+            // No estimate counts those: `tests/portraits.rs` does.
+            .with("COMMUNITY_SUMMARIES", "0")
             .with("CHUNK_CHARS", "500")
             .with("PACK_CHARS", "1500")
             .with("EPOCH_PAGES", "5");

@@ -2,13 +2,14 @@
 
 use super::{Call, Exit, print, print_json};
 use crate::error::Result;
-use crate::inquiry::{one_line, say_community};
+use crate::inquiry::{one_line, say_community, say_portrait};
 use crate::state::State;
 use crate::state::communities::CommunityCard;
 
 pub(super) const EXAMPLES: &str = "Examples:\n  highwater report communities\n  \
     highwater report communities --as ann@example.com --json\n\n\
-    First those with most facts between their members. A name is that of the members with most facts.";
+    First those with most facts between their members. Where a model gave no name, it is that of the members with \
+    most facts.";
 
 /// Prints the first so many communities, each with so many members, or says that there are none.
 pub(super) fn tell(call: &Call, state: &State, (limit, members): (u16, u16)) -> Result<Exit> {
@@ -30,6 +31,7 @@ pub(super) fn tell(call: &Call, state: &State, (limit, members): (u16, u16)) -> 
 
 fn print_community(card: &CommunityCard) -> Result<()> {
     print(&format!("{}  {}\n", say_community(card), card.community))?;
+    say_portrait(card).map_or(Ok(()), |line| print(&format!("  {line}\n")))?;
     let members: Vec<String> =
         card.members.iter().map(|member| format!("{} ({})", one_line(&member.name), member.kind)).collect();
     let more = match card.entities.saturating_sub(members.len()) {
@@ -37,7 +39,8 @@ fn print_community(card: &CommunityCard) -> Result<()> {
         more => format!(" and {more} more"),
     };
     print(&format!("  {}{more}\n", members.join(", ")))?;
-    card.parts
-        .iter()
-        .try_for_each(|part| print(&format!("  part: {}  {}\n", say_community(part), part.community)))
+    card.parts.iter().try_for_each(|part| {
+        print(&format!("  part: {}  {}\n", say_community(part), part.community))?;
+        say_portrait(part).map_or(Ok(()), |line| print(&format!("    {line}\n")))
+    })
 }

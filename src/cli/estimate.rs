@@ -57,9 +57,10 @@ pub(super) struct Estimate {
 }
 
 /// What is in no estimate.
-const NOT_IN_IT: [&str; 2] = [
+const NOT_IN_IT: [&str; 3] = [
     "asking again where an answer cannot be used",
     "summaries of entities about which much is said (a call for up to 20 of them)",
+    "names and summaries of communities (a call for up to 10 of the `community_summaries`)",
 ];
 
 impl Whom<'_> {

@@ -6,7 +6,7 @@
 
 mod words;
 
-pub use words::{one_line, say_community, say_hits, say_shown, span};
+pub use words::{one_line, say_community, say_hits, say_portrait, say_shown, span};
 
 use crate::embedders::{Purpose, Quantised};
 use crate::error::{Error, Kind, Result};

@@ -77,6 +77,7 @@ fn say_entity(
     }
     if let Some(community) = community {
         said.push_str(&format!("  community: {}\n", say_community(community)));
+        said.extend(say_portrait(community).map(|line| format!("    {line}\n")));
     }
     for summary in &card.summaries {
         said.push_str(&format!("  {}\n", summary.text));
@@ -90,6 +91,17 @@ fn say_entity(
 /// A community on one line.
 pub fn say_community(card: &CommunityCard) -> String {
     format!("{}  ({} entities, {} facts)", one_line(&card.name), card.entities, card.facts)
+}
+
+/// What a model tells of a community, on one line, and whether that is out of date; none where no model named it.
+pub fn say_portrait(card: &CommunityCard) -> Option<String> {
+    let summary = card.summary.as_ref()?;
+    let outdated = match card.outdated {
+        0 => String::new(),
+        1 => " (1 of the facts it was told holds no more)".to_owned(),
+        more => format!(" ({more} of the facts it was told hold no more)"),
+    };
+    Some(format!("by a model{outdated}: {}", one_line(summary)))
 }
 
 fn say_link(link: &Link) -> String {

@@ -2,7 +2,8 @@
 //! So a run of full size with a real model's output, flaws included, can be repeated offline and costs nothing.
 //!
 //! Pure: whoever builds it hands the recording's bytes over, and nothing is sent anywhere. Invariant: it says what was
-//! recorded and nothing else; a passage that is not in it is left out of the answer, and so are verdicts and summaries.
+//! recorded and nothing else; a passage that is not in it is left out of the answer, and so are verdicts,
+//! summaries and names of communities.
 
 use crate::error::{Error, Kind, Result};
 use knowledge::chunk::sentences;
@@ -90,6 +91,7 @@ impl Recording {
                 json!({ "chunks": known.collect::<Vec<_>>() })
             }
             "verdicts" => json!({ "verdicts": [] }),
+            "portraits" => json!({ "portraits": [] }),
             _ => json!({ "summaries": [] }),
         };
         Reply { text: answer.to_string(), usage: Usage::default(), ..Reply::default() }

@@ -1,12 +1,12 @@
 //! What is to be asked of models now: which calls may go out, what an answer came to. Decided from rows, settings and
-//! the time that is handed in; effects are handed over as tasks. What is asked about chunks, pairs in doubt and
-//! entities is next door.
+//! the time that is handed in; effects are handed over as tasks. What is asked about chunks, pairs in doubt,
+//! entities and communities is next door.
 //!
 //! Invariant: a call is announced in the journal before it is sent, so whatever dies, the quota knows of it; and what
 //! has an answer is in no pack.
 
 use super::budget::Budget;
-use super::{Batching, Limits, Plan, adjudication, batches, extraction, refusals, summaries};
+use super::{Batching, Limits, Plan, adjudication, batches, extraction, portraits, refusals, summaries};
 use crate::error::{Error, Kind, Result};
 use crate::job::Running;
 use crate::state::State;
@@ -33,7 +33,7 @@ pub struct Asks {
     pub reads: Reads,
     /// Names who is asked about pairs in doubt.
     pub adjudicator: String,
-    /// Names who is asked for summaries.
+    /// Names who is asked for summaries, of entities and of communities.
     pub summariser: String,
     /// What there may be, and what may be said of it.
     pub vocabulary: Arc<Vocabulary>,
@@ -41,6 +41,8 @@ pub struct Asks {
     pub two_steps: bool,
     /// Characters of sentences about an entity that nobody has summarised, from which on a summary is written.
     pub long_chars: usize,
+    /// How many communities are given a name and a summary, those with most facts first; none unless it is said.
+    pub portraits: usize,
     /// How much a call may hold.
     pub size: PackSize,
     /// What each endpoint allows.
@@ -66,6 +68,7 @@ impl Asks {
             vocabulary: Arc::new(vocabulary),
             two_steps: false,
             long_chars: LONG_CHARS,
+            portraits: 0,
             size: PackSize::default(),
             allowances,
             places: Vec::new(),
@@ -103,7 +106,7 @@ impl Asks {
         match matter {
             Matter::Chunks(_) | Matter::Named(_) => &self.reads.extractor,
             Matter::Questions { .. } => &self.adjudicator,
-            Matter::Summaries(_) => &self.summariser,
+            Matter::Summaries(_) | Matter::Portraits(_) => &self.summariser,
         }
     }
 }
@@ -189,6 +192,7 @@ pub(super) fn prompt(state: &State, asks: &Asks, pack: &Pack) -> Result<Prompt> 
         }
         Matter::Questions { questions, .. } => knowledge::judge::prompt(questions, fault),
         Matter::Summaries(subjects) => knowledge::summary::prompt(subjects, fault),
+        Matter::Portraits(sittings) => knowledge::portrait::prompt(sittings, fault),
     })
 }
 
@@ -199,6 +203,7 @@ fn understand(state: &State, asks: &Asks, heard: &Heard) -> Result<Vec<Record>> 
         Matter::Named(named) => extraction::understand_named(state, asks, (heard, named))?,
         Matter::Questions { epoch, questions } => adjudication::understand(heard, *epoch, questions),
         Matter::Summaries(subjects) => summaries::understand(heard, subjects),
+        Matter::Portraits(sittings) => portraits::understand(heard, sittings),
     };
     let mut records = vec![Record::Understood(understood)];
     if !again.is_empty() {

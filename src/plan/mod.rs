@@ -9,6 +9,7 @@ mod budget;
 mod embeds;
 mod extraction;
 mod likeness;
+mod portraits;
 mod refusals;
 mod summaries;
 mod sweeps;
@@ -180,7 +181,8 @@ pub fn plan(state: &State, running: &Running, limits: &Limits, now: Timestamp) -
     embeds::plan(state, running, limits, now)
 }
 
-/// What comes after the last worklist is in the graph to its end: re-indexing, a new sweep, summaries.
+/// What comes after the last worklist is in the graph to its end: re-indexing, a new sweep, summaries of
+/// entities, names of communities.
 fn plan_next(state: &State, limits: &Limits) -> Result<Plan> {
     let generation = plan_generation(state, limits)?;
     if !generation.owes_nothing() {
@@ -197,7 +199,12 @@ fn plan_next(state: &State, limits: &Limits) -> Result<Plan> {
     let sweep = sweeps::plan(state, limits)?;
     match (&limits.asks, sweep.owes_nothing() && limits.until >= Until::Indexed) {
         (Some(asks), true) => {
-            Ok(Plan { settled: summaries::plan(state, asks)?.into_iter().collect(), ..sweep })
+            let owed = match summaries::plan(state, asks)? {
+                // In a part of a wiki communities are others than in all of it, and would be asked about again.
+                None if limits.pages.is_none() => portraits::plan(state, asks)?,
+                summaries => summaries,
+            };
+            Ok(Plan { settled: owed.into_iter().collect(), ..sweep })
         }
         _ => Ok(sweep),
     }

@@ -169,6 +169,7 @@ pub(super) fn understood(step: &Step<'_>, understood: &Understood) -> Result<()>
         )?;
     }
     understood.summaries.iter().try_for_each(|summary| super::summaries::apply(step, pack, summary))?;
+    understood.portraits.iter().try_for_each(|portrait| super::portraits::apply(step, pack, portrait))?;
     note_doubts(step, &understood.doubts)?;
     step.run(
         "UPDATE pack SET standing = 'understood', reply = NULL, matter = NULL WHERE pack = ?1",
@@ -348,7 +349,7 @@ impl State {
     }
 
     /// Whether the wiki has no restriction at all, as most have not: then there is nothing to look for above its pages.
-    fn is_open_to_all(&self) -> Result<bool> {
+    pub(super) fn is_open_to_all(&self) -> Result<bool> {
         Ok(!self.connection().prepare_cached("SELECT 1 FROM audience LIMIT 1")?.exists([])?)
     }
 

@@ -31,6 +31,7 @@ impl State {
             |is_such: fn(&Event<Record>) -> bool| segment.entries.iter().any(|entry| is_such(&entry.event));
         if any(|event| !is_about_vectors(event)) {
             self.summarised.set(None);
+            self.portrayed.set(None);
         }
         if any(|event| !leaves_the_graph(event)) {
             self.seen = Seen::default();

@@ -3,7 +3,7 @@
 //!
 //! They follow from the facts that hold (`knowledge::communities`) and are no part of the fold: like vectors they are
 //! no part of any comparison, and a state that lost them makes them again. Kept are ids and counts, never a name or a
-//! text: names are those of today, and what was erased leaves nothing here.
+//! text: what was erased leaves nothing here. Names are those that a model gave (`portraits.rs`), or those of today.
 //!
 //! Invariant: what is told is what the facts of this moment give. Rows are believed only while the epoch they were
 //! made after is the last one; otherwise communities are worked out anew.
@@ -35,8 +35,16 @@ pub struct CommunityCard {
     /// Its id.
     #[cfg_attr(feature = "mcp", schemars(with = "String"))]
     pub community: CommunityId,
-    /// The names of those with most facts in it.
+    /// What a model calls it, or the names of those with most facts in it.
     pub name: String,
+    /// Which of the two.
+    pub named_by: NamedBy,
+    /// What a model tells of it, where it named it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// How many of the facts that the model was told do not hold any more.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub outdated: usize,
     /// How many entities are in it.
     pub entities: usize,
     /// How many facts that hold are between them.
@@ -46,6 +54,21 @@ pub struct CommunityCard {
     /// Its parts, where it is large.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<CommunityCard>,
+}
+
+/// Where the name of a community comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum NamedBy {
+    /// It is the names of those with most facts in it.
+    Entities,
+    /// A model gave it, from passages that whoever reads it may read.
+    Model,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// An entity in a community.
@@ -80,7 +103,7 @@ const FACTS_OF_VIEWER: usize = 50_000;
 
 /// Facts that hold between two entities. What ended in the world binds nobody any more; what the clock says is not
 /// asked.
-const TIES: &str = "SELECT sn.entity, obj.entity FROM fact
+pub(super) const TIES: &str = "SELECT sn.entity, obj.entity FROM fact
     JOIN node sn ON sn.node = fact.subject JOIN node obj ON obj.node = fact.object
     WHERE fact.folded_into IS NULL AND fact.withdrawn = 0 AND fact.invalid_at IS NULL AND sn.entity <> obj.entity";
 
@@ -133,7 +156,21 @@ impl State {
     }
 
     fn are_kept(&self) -> Result<bool> {
-        Ok(!self.has_viewer() && self.meta("communities")?.as_deref() == Some(&self.communities_now()?))
+        Ok(!self.has_viewer() && self.are_kept_for_all()?)
+    }
+
+    /// Whether what is kept for those who may see everything is what they would find now.
+    pub(super) fn are_kept_for_all(&self) -> Result<bool> {
+        Ok(self.meta("communities")?.as_deref() == Some(&self.communities_now()?))
+    }
+
+    /// All communities with their parts, for whoever looks.
+    pub(super) fn all_communities(&self) -> Result<Vec<Community>> {
+        if self.are_kept()? {
+            return self.communities_kept();
+        }
+        self.bring_ties()?;
+        Ok(islands(self.ties()?).iter().flat_map(Island::communities).collect())
     }
 
     fn islands_kept(&self) -> Result<BTreeSet<IslandId>> {
@@ -195,13 +232,7 @@ impl State {
     /// The communities of the upper level with their parts, those with most facts first, then by id; of each so many
     /// members.
     pub fn communities(&self, limit: usize, members: usize) -> Result<Communities> {
-        let all = match self.are_kept()? {
-            true => self.communities_kept()?,
-            false => {
-                self.bring_ties()?;
-                islands(self.ties()?).iter().flat_map(Island::communities).collect()
-            }
-        };
+        let all = self.all_communities()?;
         let (mut upper, mut parts): (Vec<&Community>, BTreeMap<CommunityId, Vec<&Community>>) =
             Default::default();
         for community in &all {
@@ -277,11 +308,21 @@ impl State {
             members.push(MemberCard { entity: member.entity, name, kind, facts: member.facts });
         }
         let names: Vec<&str> = members.iter().take(NAMED_BY).map(|member| member.name.as_str()).collect();
-        let name = names.join(", ");
+        let plain = (names.join(", "), NamedBy::Entities, None, 0);
+        let (name, named_by, summary, outdated) = match self.portrait_of(community)? {
+            None => plain,
+            Some(told) => {
+                let shown = |text: &str| with_names(self.connection(), text);
+                (shown(&told.name)?, NamedBy::Model, Some(shown(&told.summary)?), told.outdated)
+            }
+        };
         members.truncate(told);
         Ok(CommunityCard {
             community: community.id,
             name,
+            named_by,
+            summary,
+            outdated,
             entities: community.members.len(),
             facts: community.facts,
             members,

@@ -7,7 +7,7 @@ use crate::error::Result;
 use rusqlite::types::ValueRef;
 
 /// The tables of the graph with the columns that belong to the comparison, in a repeatable order.
-const TABLES: [(&str, &str); 13] = [
+const TABLES: [(&str, &str); 14] = [
     ("page", "SELECT page, space, version, title, parent, link, modified, gone FROM page ORDER BY page"),
     ("audience", "SELECT layer, rule FROM audience ORDER BY layer"),
     ("cut", "SELECT page, version, reader, chunker, structure, chunks FROM cut ORDER BY page, version"),
@@ -30,6 +30,11 @@ const TABLES: [(&str, &str); 13] = [
     (
         "summary",
         "SELECT entity, audience, text, facts FROM summary JOIN entity USING (entity) ORDER BY entity, audience",
+    ),
+    (
+        "portrait",
+        "SELECT community, audience, name, summary, members, facts, chunks, of_members, of_facts FROM portrait
+         ORDER BY community, audience, key",
     ),
     ("spell", "SELECT fact, number, valid_at, invalid_at, closed_by FROM spell ORDER BY fact, number"),
 ];

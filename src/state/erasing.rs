@@ -19,7 +19,7 @@ pub(super) fn erasing(step: &Step<'_>, erasing: &Erasing) -> Result<()> {
 }
 
 /// What goes, in this order; `?1` is the page. `going_chunk`, `going_fact` and `going_node` hold what stood on it.
-const ERASE: [&str; 42] = [
+const ERASE: [&str; 43] = [
     "DELETE FROM support WHERE page = ?1",
     "DELETE FROM going_fact WHERE fact IN (SELECT fact FROM support)
         OR fact IN (SELECT folded_into FROM fact WHERE folded_into IS NOT NULL)",
@@ -34,6 +34,9 @@ const ERASE: [&str; 42] = [
         OR node IN (SELECT object FROM fact WHERE object IS NOT NULL)",
     "DELETE FROM summary WHERE entity IN (SELECT entity FROM going_entity)
         OR EXISTS (SELECT 1 FROM touched_fact WHERE instr(summary.facts, touched_fact.fact) > 0)",
+    "DELETE FROM portrait WHERE EXISTS (SELECT 1 FROM going_chunk WHERE instr(portrait.chunks, going_chunk.chunk) > 0)
+        OR EXISTS (SELECT 1 FROM touched_fact WHERE instr(portrait.facts, touched_fact.fact) > 0)
+        OR EXISTS (SELECT 1 FROM going_entity WHERE instr(portrait.members, going_entity.entity) > 0)",
     "DELETE FROM node_text WHERE rowid IN (SELECT row FROM node JOIN going_node USING (node))",
     "DELETE FROM vector_of WHERE kind = 'node' AND row IN (SELECT row FROM node JOIN going_node USING (node))",
     "DELETE FROM name_band WHERE node IN (SELECT node FROM going_node)",
@@ -57,7 +60,7 @@ const ERASE: [&str; 42] = [
     "UPDATE page SET title = '', parent = NULL, link = NULL WHERE page = ?1",
     // What was asked and is understood, or waited for by nobody, is kept as a count alone.
     "UPDATE pack SET matter = NULL, reply = NULL, fault = NULL WHERE standing IN ('understood', 'passed')",
-    // All that is left are summaries, which are sorted again from what is held then.
+    // All that is left are summaries and portraits, which are sorted again from what is held then.
     "DELETE FROM pack WHERE standing NOT IN ('understood', 'passed')",
     "UPDATE call SET why = NULL WHERE ended IS NOT NULL",
     "DELETE FROM vector WHERE text_hash NOT IN (SELECT text_hash FROM vector_of)",

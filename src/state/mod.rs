@@ -21,6 +21,7 @@ mod generation;
 mod judged;
 pub mod look;
 pub mod owed;
+mod portraits;
 pub mod principals;
 pub mod reports;
 pub mod search;
@@ -59,6 +60,8 @@ pub struct State {
     /// The length beyond which no summary is owed, until a record says more than vectors: the question is a walk
     /// through all facts, and is asked at every turn.
     summarised: Cell<Option<usize>>,
+    /// The number of communities up to which no portrait is owed, as long.
+    portrayed: Cell<Option<usize>>,
     seen: Seen,
     /// What its viewer may see; none when whoever reads may see all.
     sight: Option<Sight>,
@@ -148,6 +151,7 @@ impl State {
             connection,
             path: path.to_owned(),
             summarised: Cell::default(),
+            portrayed: Cell::default(),
             seen: Seen::default(),
             sight: None,
             codes: RefCell::default(),

@@ -246,6 +246,22 @@ CREATE TABLE summary (
     model TEXT NOT NULL,
     PRIMARY KEY (entity, audience)
 ) WITHOUT ROWID;
+-- What models call communities and tell of them, for each audience; `members`, `facts` and `chunks` are what each was
+-- made from, 16 bytes each, sorted. `key` is the hash of all that the model was shown.
+CREATE TABLE portrait (
+    community BLOB NOT NULL,
+    audience TEXT NOT NULL,
+    key BLOB NOT NULL,
+    name TEXT NOT NULL,      -- empty when nobody would give one
+    summary TEXT NOT NULL,
+    members BLOB NOT NULL,
+    facts BLOB NOT NULL,
+    chunks BLOB NOT NULL,
+    of_members INTEGER NOT NULL, -- of the community then, shown or not
+    of_facts INTEGER NOT NULL,
+    model TEXT NOT NULL,
+    PRIMARY KEY (community, audience, key)
+) WITHOUT ROWID;
 -- Jobs of providers' batch engines, by the record that announced them.
 CREATE TABLE batch (
     seq INTEGER PRIMARY KEY,

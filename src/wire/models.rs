@@ -109,6 +109,9 @@ fn asks_of(settings: &Settings, model: &str, allowances: Vec<Allowance>) -> Resu
     asks.size.chars = settings.number("pack_chars", PACK_CHARS)?;
     asks.quotes = !answers_are_recorded(settings)?;
     asks.reads.history = asks_history(settings)?;
+    let portraits = settings.number("community_summaries", PORTRAITS)?;
+    // What a model said of communities is in no recording.
+    asks.portraits = if asks.quotes { portraits } else { 0 };
     match settings.number("extraction_steps", STEPS)? {
         2 => Ok(asks.in_two_steps()),
         _ => Ok(asks),
@@ -337,6 +340,7 @@ pub(super) fn check(settings: &Settings) -> Result<()> {
     }
     settings.number("pack_chars", PACK_CHARS)?;
     settings.number("extraction_steps", STEPS)?;
+    settings.number("community_summaries", PORTRAITS)?;
     asks_history(settings)?;
     vocabulary(settings)?;
     for settings in settings.endpoints().iter().chain([settings]) {
@@ -358,6 +362,8 @@ const FEWEST_AT_ONCE: u32 = 32;
 pub const CALLS_AT_ONCE: RangeInclusive<usize> = 1..=256;
 /// How much text may share a call: less than a chunk makes a call a chunk, more is more than models attend to.
 pub const PACK_CHARS: RangeInclusive<usize> = 500..=400_000;
+/// How many communities may be named: nobody reads through more of them.
+pub const PORTRAITS: RangeInclusive<usize> = 0..=1_000;
 /// In how many steps chunks may be asked about.
 pub const STEPS: RangeInclusive<usize> = 1..=2;
 

@@ -265,6 +265,15 @@ def a_summaries(p):
                           for e in loads(section(p, 'entities'), [])]}
 
 
+COMMUNITIES = re.compile(r'<communities (\w+)>\n(.*?)\n</communities \1>', re.S)
+
+
+def a_portraits(p):
+    shown = [json.loads(line) for _, lines in COMMUNITIES.findall(p) for line in lines.split('\n')]
+    return {'portraits': [dict(community=c['community'], name=f"Around {c['members'][0]['name']}"[:60],
+                               summary=' '.join(c['statements'])[:600]) for c in shown]}
+
+
 def a_summary(p):
     return {'summary': ' '.join(p.split())[-400:]}
 
@@ -379,6 +388,7 @@ KINDS = [
     ({'duplicate_facts', 'contradicted_facts'}, 'resolve_edge', a_edge_dedupe),
     ({'timestamps'}, 'extract_timestamps_batch', a_times_batch),
     ({'valid_at', 'invalid_at'}, 'extract_timestamps', a_times),
+    ({'portraits'}, 'portraits', a_portraits),
     ({'summaries'}, 'summaries_batch', a_summaries),
     ({'summary'}, 'summary', a_summary),
     ({'description'}, 'summary_description', lambda p: {'description': 'A community of related entities.'}),

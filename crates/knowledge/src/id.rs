@@ -159,6 +159,10 @@ hash_id! {
     /// others come and go. See `communities::Community`.
     CommunityId, "highwater community 1"
 }
+hash_id! {
+    /// What a portrait was made from: hash of all that the model was shown of the community. See `portrait::Sitting`.
+    PortraitId, "highwater portrait 1"
+}
 
 /// An entity is a connected component of nodes, named by the smallest node in it. Every node id is therefore for ever
 /// a valid way to ask for the entity that holds it, and merging leaves no dangling reference.

@@ -15,6 +15,7 @@ pub mod id;
 mod json;
 pub mod judge;
 pub mod page;
+pub mod portrait;
 pub mod prompt;
 pub mod quota;
 pub mod rank;

@@ -8,6 +8,7 @@ use crate::graph::{Change, Mention, Reading};
 use crate::id::{BatchKey, ChunkId, NodeId, PackId, PageId, PersonKey, QuestionId, SpaceKey, Version};
 use crate::judge::{Finding, Question};
 use crate::page::{Folder, PageRef, Person, RawPage, Space};
+use crate::portrait::{Portrait, Sitting};
 use crate::prompt::Reply;
 use crate::summary::{Subject, Summary};
 use crate::time::Timestamp;
@@ -241,7 +242,7 @@ pub struct Parked {
 }
 
 /// What is owed an answer, sorted into packs: the chunks of a slice of the worklist, the questions of an epoch, long
-/// entities, or what an earlier answer left out.
+/// entities, communities, or what an earlier answer left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Packed {
     /// Who will answer: what is asked, in which version, and the model. Debts and answers are kept under this name.
@@ -296,6 +297,8 @@ pub enum Matter {
     },
     /// What is to be told of entities with many facts.
     Summaries(Vec<Subject>),
+    /// What communities are to be called, and what is to be told of them.
+    Portraits(Vec<Sitting>),
 }
 
 impl Matter {
@@ -306,6 +309,7 @@ impl Matter {
             Matter::Named(chunks) => chunks.len(),
             Matter::Questions { questions, .. } => questions.len(),
             Matter::Summaries(subjects) => subjects.len(),
+            Matter::Portraits(sittings) => sittings.len(),
         }
     }
 
@@ -319,7 +323,7 @@ impl Matter {
         match self {
             Matter::Chunks(chunks) => chunks.clone(),
             Matter::Named(chunks) => chunks.iter().map(|(chunk, _)| *chunk).collect(),
-            Matter::Questions { .. } | Matter::Summaries(_) => Vec::new(),
+            Matter::Questions { .. } | Matter::Summaries(_) | Matter::Portraits(_) => Vec::new(),
         }
     }
 
@@ -481,6 +485,9 @@ pub struct Understood {
     /// What is told of entities.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub summaries: Vec<Summary>,
+    /// What communities are called, and what is told of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub portraits: Vec<Portrait>,
     /// How often each reason stood against a part of the answer.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub doubts: BTreeMap<String, u32>,
@@ -496,6 +503,7 @@ impl Understood {
             found: Vec::new(),
             given_up: Vec::new(),
             summaries: Vec::new(),
+            portraits: Vec::new(),
             doubts: BTreeMap::new(),
         }
     }

@@ -91,7 +91,7 @@ impl Disk {
             Some("cut") => &["chunk", "cut", "meta"],
             Some("packed") => &["pack", "meta"],
             Some("asking") => &["call", "meta"],
-            Some("understood") => &["answer", "finding", "summary", "meta"],
+            Some("understood") => &["answer", "finding", "summary", "portrait", "meta"],
             Some("submitting") => &["batch", "meta"],
             Some("embedded") => &["vector", "meta"],
             Some("gathered") => &["epoch", "meta"],

@@ -118,6 +118,7 @@ impl Plan {
         let mut asks = Asks::new("false", Vocabulary::default(), model.endpoints.clone());
         asks.size.chars = *rng.pick(&[1_500, 4_000, 16_000]);
         asks.long_chars = *rng.pick(&[100, 300, 2_000]);
+        asks.portraits = *Rng::new(seed, "portraits").pick(&[0, 2, 50]);
         if rng.chance(20) {
             asks = asks.in_two_steps();
         }

@@ -143,9 +143,15 @@ fn many(typed: &Typed) -> ExitCode {
         tally.rows / lives.max(1) as usize,
     );
     println!(
-        "{} calls to models, {} pairs judged, {} summaries, {} requests in jobs; {} packs and {} texts answered once \
-         more",
-        asked.calls, asked.judged, asked.told, asked.in_jobs, asked.packs_again, asked.texts_again,
+        "{} calls to models, {} pairs judged, {} summaries, {} communities named, {} requests in jobs; {} packs and {} \
+         texts answered once more",
+        asked.calls,
+        asked.judged,
+        asked.told,
+        asked.named,
+        asked.in_jobs,
+        asked.packs_again,
+        asked.texts_again,
     );
     let shown: Vec<String> = tally.shown.iter().map(|(word, lives)| format!("{word}: {lives}")).collect();
     println!("lives by what they have shown: {}", shown.join(", "));

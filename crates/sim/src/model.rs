@@ -282,6 +282,7 @@ impl Model {
         let mut text = match prompt.schema_name.as_str() {
             "verdicts" => self.judge(&prompt.text),
             "summaries" => tell(&prompt.text),
+            "portraits" => portray(&prompt.text),
             // `facts` is the second of two steps: subjects and objects are names.
             name => {
                 let read = |(number, text)| read(number, text, (relation, name == "facts"));
@@ -357,6 +358,17 @@ fn tell(text: &str) -> Value {
         json!({ "entity": line["entity"], "summary": format!("{} statements after {before} letters.", statements) })
     });
     json!({ "summaries": told.collect::<Vec<Value>>() })
+}
+
+/// A name and a summary of each community that say how much was told of it.
+fn portray(text: &str) -> Value {
+    let portray = |line: Value| {
+        let first = line["members"][0]["name"].as_str().unwrap_or_default().to_owned();
+        let statements = line["statements"].as_array().map_or(0, Vec::len);
+        let (name, summary) = (format!("Around {first}"), format!("{statements} statements."));
+        json!({ "community": line["community"], "name": name, "summary": summary })
+    };
+    json!({ "portraits": lines(text).map(portray).collect::<Vec<Value>>() })
 }
 
 /// The lines of a prompt that are JSON.

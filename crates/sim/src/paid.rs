@@ -4,7 +4,7 @@
 //! Invariant: something is answered once, and once more at most for every process that ended while the answer was on
 //! its way.
 
-use knowledge::id::{BatchKey, ChunkId, PackId, QuestionId, TextId};
+use knowledge::id::{BatchKey, ChunkId, PackId, PortraitId, QuestionId, TextId};
 use knowledge::record::{Matter, Record};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +15,7 @@ enum Thing {
     Chunk(ChunkId),
     Question(QuestionId),
     Summary(String),
+    Portrait(PortraitId),
     Text(TextId),
 }
 
@@ -42,6 +43,8 @@ pub struct Paid {
     read: BTreeSet<ChunkId>,
     /// Pairs in doubt of which something was found.
     found: BTreeSet<QuestionId>,
+    /// Communities that were named, as they were shown.
+    portrayed: BTreeSet<PortraitId>,
     /// Texts whose vectors are durable.
     embedded: BTreeSet<TextId>,
     open: BTreeMap<Call, Open>,
@@ -62,6 +65,8 @@ pub struct Asked {
     pub judged: usize,
     /// Summaries that were written.
     pub told: usize,
+    /// Communities that were named.
+    pub named: usize,
     /// Requests in jobs of a batch engine.
     pub in_jobs: usize,
     /// Packs that were answered once more, since a process ended while the answer was on its way.
@@ -75,6 +80,7 @@ impl std::ops::AddAssign for Asked {
         self.calls += other.calls;
         self.judged += other.judged;
         self.told += other.told;
+        self.named += other.named;
         self.in_jobs += other.in_jobs;
         self.packs_again += other.packs_again;
         self.texts_again += other.texts_again;
@@ -157,6 +163,9 @@ impl Paid {
                 let summary = |(entity, audience)| Thing::Summary(format!("{entity:?} {audience:?}"));
                 things.extend(subjects.iter().map(|subject| summary((&subject.entity, &subject.audience))));
             }
+            Some(Matter::Portraits(sittings)) => {
+                things.extend(sittings.iter().map(|sitting| Thing::Portrait(sitting.key())));
+            }
             Some(matter) => things.extend(matter.chunks().into_iter().map(Thing::Chunk)),
             None => {}
         }
@@ -180,6 +189,9 @@ impl Paid {
         let known = match self.packs.get(&pack) {
             Some(Matter::Questions { questions, .. }) => {
                 questions.iter().filter(|question| self.found.contains(&question.id)).count()
+            }
+            Some(Matter::Portraits(sittings)) => {
+                sittings.iter().filter(|sitting| self.portrayed.contains(&sitting.key())).count()
             }
             Some(matter) => matter.chunks().iter().filter(|chunk| self.read.contains(chunk)).count(),
             None => {
@@ -208,6 +220,7 @@ impl Paid {
             Record::Understood(understood) => {
                 self.read.extend(understood.readings.iter().map(|(chunk, _)| *chunk));
                 self.came_to.told += understood.summaries.len();
+                self.portrayed.extend(understood.portraits.iter().map(|portrait| portrait.key));
                 self.found.extend(understood.found.iter().map(|(question, _)| *question));
             }
             Record::Embedded(embedded) => {
@@ -235,7 +248,7 @@ impl Paid {
 
     /// What asking came to, as far as it is known here.
     pub fn came_to(&self) -> Asked {
-        Asked { judged: self.found.len(), ..self.came_to }
+        Asked { judged: self.found.len(), named: self.portrayed.len(), ..self.came_to }
     }
 }
 

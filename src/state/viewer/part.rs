@@ -208,7 +208,7 @@ impl State {
         Ok(names.get(&chunk).into_iter().flatten().find(|named| named.id == node).cloned())
     }
 
-    fn names_in(&self, chunk: ChunkId) -> Result<Vec<Node>> {
+    pub(in crate::state) fn names_in(&self, chunk: ChunkId) -> Result<Vec<Node>> {
         let mut statement = self.connection().prepare_cached(
             "SELECT chunk.reading, chunk.page, coalesce(page.space, '')
              FROM chunk LEFT JOIN page ON page.page = chunk.page WHERE chunk = ?1",

@@ -9,6 +9,7 @@ mod understanding;
 
 pub use prompts::prompt;
 pub use understanding::{Understood, understand};
+pub(crate) use understanding::{cut, one_line};
 
 use crate::audience::LayerId;
 use crate::id::{EntityId, FactId};
@@ -74,23 +75,33 @@ pub struct Summary {
 
 /// Sorts subjects into calls: none mixes audiences, each is filled in order.
 pub fn pack(subjects: Vec<Subject>) -> Vec<Vec<Subject>> {
-    let mut packs: Vec<(Vec<Subject>, usize)> = Vec::new();
+    packed(subjects, PACK_SUBJECTS, |subject| (subject.audience.clone(), subject.chars()))
+}
+
+/// Sorts what is told of things into calls: none mixes audiences or holds more than `most`, each is filled in order.
+/// `about` tells the audience of a thing and how long it is.
+pub(crate) fn packed<T>(
+    things: Vec<T>,
+    most: usize,
+    about: impl Fn(&T) -> (Vec<LayerId>, usize),
+) -> Vec<Vec<T>> {
+    let mut packs: Vec<(Vec<T>, usize)> = Vec::new();
     let mut open: BTreeMap<Vec<LayerId>, usize> = BTreeMap::new();
-    for subject in subjects {
-        let chars = subject.chars();
+    for thing in things {
+        let (audience, chars) = about(&thing);
         let fits = |at: &&usize| {
             let (pack, used) = &packs[**at];
-            pack.len() < PACK_SUBJECTS && used + chars <= PACK_CHARS
+            pack.len() < most && used + chars <= PACK_CHARS
         };
-        let at = match open.get(&subject.audience).filter(fits) {
+        let at = match open.get(&audience).filter(fits) {
             Some(at) => *at,
             None => {
                 packs.push((Vec::new(), 0));
                 packs.len() - 1
             }
         };
-        open.insert(subject.audience.clone(), at);
-        packs[at].0.push(subject);
+        open.insert(audience, at);
+        packs[at].0.push(thing);
         packs[at].1 += chars;
     }
     packs.into_iter().map(|(pack, _)| pack).collect()

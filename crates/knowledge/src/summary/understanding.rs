@@ -68,14 +68,14 @@ fn usable(text: Option<&str>) -> Result<String, String> {
     match line.chars().count() {
         0 => Err("the answer gave an entity an empty summary".to_owned()),
         chars if chars > LOOP_CHARS => Err(format!("a summary is longer than {SUMMARY_CHARS} characters")),
-        chars if chars > SUMMARY_CHARS => Ok(cut(&line)),
+        chars if chars > SUMMARY_CHARS => Ok(cut(&line, SUMMARY_CHARS)),
         _ => Ok(line),
     }
 }
 
-/// The sentences that fit.
-fn cut(line: &str) -> String {
-    let room = one_line(line, SUMMARY_CHARS);
+/// The sentences that fit into so many characters.
+pub(crate) fn cut(line: &str, most: usize) -> String {
+    let room = one_line(line, most);
     match room.rfind(". ") {
         Some(end) => room[..=end].to_owned(),
         None => room + "…",
@@ -83,7 +83,7 @@ fn cut(line: &str) -> String {
 }
 
 /// The first `most` characters as one line, without control characters.
-fn one_line(text: &str, most: usize) -> String {
+pub(crate) fn one_line(text: &str, most: usize) -> String {
     let line = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     line.collect::<Vec<_>>().join(" ").chars().take(most).collect()
 }

@@ -11,6 +11,7 @@ pub fn answer(prompt: &Prompt) -> Reply {
     let answer = match prompt.schema_name.as_str() {
         "verdicts" => json!({ "verdicts": lines(&prompt.text).map(verdict).collect::<Vec<Value>>() }),
         "summaries" => json!({ "summaries": [] }),
+        "portraits" => json!({ "portraits": [] }),
         _ => json!({ "chunks": shown(&prompt.text).into_iter().map(read).collect::<Vec<Value>>() }),
     };
     Reply { text: answer.to_string(), finish: Finish::Stop, ..Reply::default() }
