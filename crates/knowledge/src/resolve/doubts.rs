@@ -29,6 +29,11 @@ pub(super) fn decisions<H: Held>(
         if !asked_before && is_decided(after, pair)? {
             continue;
         }
+        if is_ruled(after, pair)? {
+            // Should the user take his word back, it is asked about when a page speaks of it again.
+            decided.extend((!asked_before).then(|| decision(pair, None, model)));
+            continue;
+        }
         let question = question(after, model, &both)?;
         let finding = after.pending.ask(Question { again: asked_before, ..question });
         if finding.is_some() || !asked_before {
@@ -56,6 +61,11 @@ fn left_in_doubt<H: Held>(after: &After<'_, H>) -> Result<Doubts, H::Error> {
 fn is_decided<H: Held>(after: &After<'_, H>, (a, b): (NodeId, NodeId)) -> Result<bool, H::Error> {
     let held = after.held.decisions(a)?;
     Ok(held.iter().any(|held| held.chunk.is_none() && (held.a, held.b) == (a, b)))
+}
+
+/// Whether a user has said what a pair is.
+fn is_ruled<H: Held>(after: &After<'_, H>, (a, b): (NodeId, NodeId)) -> Result<bool, H::Error> {
+    Ok(after.rulings(a)?.iter().any(|said| (said.a, said.b) == (a, b)))
 }
 
 fn decision((a, b): (NodeId, NodeId), finding: Option<Finding>, model: &str) -> Decision {

@@ -4,7 +4,7 @@
 use crate::graph::{Change, Decision, Node, Verdict};
 use crate::id::{EntityId, NodeId};
 use crate::resolve::after::After;
-use crate::resolve::components::components;
+use crate::resolve::components::{Links, components};
 use crate::resolve::{Group, Held, names};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,7 +49,7 @@ pub(super) fn regroup<H: Held>(after: &mut After<'_, H>) -> Result<Regrouped, H:
         }
     }
     let keys = region.live.iter().map(|(id, node)| (*id, node.key.clone())).collect();
-    for nodes in components(&keys, &region.same, &region.apart) {
+    for nodes in components(&keys, &region.links) {
         let entity = EntityId(nodes[0]);
         let members: Vec<Node> = nodes.iter().filter_map(|node| region.live.get(node)).cloned().collect();
         let (name, kind) = names::shown(&members);
@@ -72,8 +72,7 @@ struct Region {
     all: BTreeSet<NodeId>,
     live: BTreeMap<NodeId, Node>,
     was: BTreeMap<NodeId, Group>,
-    same: BTreeMap<(NodeId, NodeId), u16>,
-    apart: BTreeSet<(NodeId, NodeId)>,
+    links: Links,
 }
 
 impl Region {
@@ -98,6 +97,11 @@ impl Region {
                     self.weigh(&decision);
                 }
             }
+            for ruling in after.rulings(id)? {
+                let other = if ruling.a == id { ruling.b } else { ruling.a };
+                open.extend(Some(other).filter(|_| ruling.verdict == Verdict::Same));
+                self.links.ruled.insert((ruling.a, ruling.b), ruling.verdict);
+            }
         }
         Ok(())
     }
@@ -107,11 +111,11 @@ impl Region {
         let pair = (decision.a, decision.b);
         match decision.verdict {
             Verdict::Same => {
-                let weight = self.same.entry(pair).or_default();
+                let weight = self.links.same.entry(pair).or_default();
                 *weight = decision.weight.max(*weight);
             }
             Verdict::Apart => {
-                self.apart.insert(pair);
+                self.links.apart.insert(pair);
             }
             Verdict::Doubt => {}
         }

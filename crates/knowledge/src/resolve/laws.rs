@@ -2,7 +2,7 @@
 
 use super::memory::Memory;
 use super::*;
-use crate::graph::{Claim, Ended, Extractor, Key, Mention, Object, Spell, Times, Verdict};
+use crate::graph::{Claim, Ended, Extractor, Key, Mention, Object, Ruling, Spell, Times, Verdict};
 use crate::id::PersonKey;
 use crate::judge::{Finding, Pair, Question};
 use proptest::prelude::*;
@@ -173,6 +173,28 @@ fn live_groups(memory: &Memory) -> BTreeSet<Vec<NodeId>> {
     memory.groups().map(|group| group.nodes.clone()).collect()
 }
 
+/// Two nodes by number, and whether they are one.
+type Word = (usize, usize, bool);
+
+fn words() -> impl Strategy<Value = Vec<Word>> {
+    proptest::collection::vec(any::<Word>(), 0..4)
+}
+
+/// What a user says of nodes: once of each pair.
+fn said(memory: &Memory, words: &[Word]) -> Vec<Ruling> {
+    let nodes: Vec<NodeId> = memory.nodes().map(|node| node.id).collect();
+    let mut said: BTreeMap<(NodeId, NodeId), Ruling> = BTreeMap::new();
+    for (one, other, same) in words.iter().filter(|_| !nodes.is_empty()) {
+        let (one, other) = (nodes[one % nodes.len()], nodes[other % nodes.len()]);
+        let (a, b) = (one.min(other), one.max(other));
+        let verdict = if *same { Verdict::Same } else { Verdict::Apart };
+        if a != b {
+            said.insert((a, b), Ruling { a, b, verdict, why: "so it is".to_owned() });
+        }
+    }
+    said.into_values().collect()
+}
+
 proptest! {
     #[test]
     fn the_order_and_the_size_of_epochs_do_not_show(
@@ -341,6 +363,81 @@ proptest! {
         prop_assert_eq!(&memories[0], &memories[1]);
         let both = |group: &Group| group.nodes.contains(&a) && group.nodes.contains(&b);
         prop_assert!(!memories[0].groups().any(both));
+    }
+
+    #[test]
+    fn what_a_user_says_counts_alike_whether_he_says_it_early_or_late(
+        (wiki, half, words) in (a_wiki(), 0..6usize, words()),
+    ) {
+        let rulings = said(&settled(&wiki), &words);
+        let mut late = settled(&wiki);
+        late.rule(&rulings, &[]);
+        let mut early = Memory::default();
+        prop_assert_eq!(early.rule(&rulings, &[]), vec![]);
+        wiki.iter().rev().for_each(|page| { early.settle(std::slice::from_ref(page)); });
+        prop_assert_eq!(&late, &early);
+        let mut between = Memory::default();
+        let (first, rest) = wiki.split_at(half % wiki.len());
+        between.settle(first);
+        rulings.iter().for_each(|ruling| { between.rule(std::slice::from_ref(ruling), &[]); });
+        between.settle(rest);
+        prop_assert_eq!(&late, &between);
+        prop_assert_eq!(late.settle(&wiki), vec![]);
+        prop_assert_eq!(late.rule(&rulings, &[]), vec![]);
+    }
+
+    #[test]
+    fn what_a_user_takes_back_leaves_nothing_behind(
+        (wiki, words, kept) in (a_wiki(), words(), 0..4usize),
+    ) {
+        let rulings = said(&settled(&wiki), &words);
+        let (kept, back) = rulings.split_at(kept.min(rulings.len()));
+        let mut memory = Memory::default();
+        memory.rule(&rulings, &[]);
+        memory.settle(&wiki);
+        memory.rule(&[], &back.iter().map(|said| (said.a, said.b)).collect::<Vec<_>>());
+        let mut other = settled(&wiki);
+        other.rule(kept, &[]);
+        prop_assert_eq!(memory, other);
+    }
+
+    #[test]
+    fn nobody_is_asked_about_what_a_user_has_said_and_no_answer_overrules_him(
+        (wiki, words) in (a_wiki(), words()),
+    ) {
+        let rulings = said(&judged(&wiki), &words);
+        let mut early = Memory::default();
+        early.rule(&rulings, &[]);
+        let (_, asked) = settle_asking(&mut early, &wiki);
+        let pairs: BTreeSet<_> = rulings.iter().map(|said| (said.a, said.b)).collect();
+        let about_names = asked.iter().filter_map(|question| match question.pair {
+            Pair::Entities(a, b) => Some((a.min(b), a.max(b))),
+            Pair::Facts(..) => None,
+        });
+        for pair in about_names {
+            prop_assert!(!pairs.contains(&pair));
+        }
+        let mut late = judged(&wiki);
+        late.rule(&rulings, &[]);
+        prop_assert_eq!(live_groups(&early), live_groups(&late));
+        let parted = |said: &&Ruling| said.verdict == Verdict::Apart;
+        for said in rulings.iter().filter(parted) {
+            let both = |group: &Group| group.nodes.contains(&said.a) && group.nodes.contains(&said.b);
+            prop_assert!(!late.groups().any(both));
+        }
+    }
+
+    #[test]
+    fn a_word_against_which_nothing_stands_is_kept((wiki, pick) in (a_wiki(), any::<(usize, usize)>())) {
+        let mut memory = settled(&wiki);
+        let rulings = said(&memory, &[(pick.0, pick.1, true)]);
+        let Ok(against) = clash(&rulings, &memory);
+        memory.rule(&rulings, &[]);
+        for said in &rulings {
+            let whole = memory.groups().any(|group| [said.a, said.b].iter().all(|end| group.nodes.contains(end)));
+            let live = [said.a, said.b].iter().all(|end| memory.group(*end) != Ok(None));
+            prop_assert!(whole || !live || against.is_some());
+        }
     }
 
     #[test]
