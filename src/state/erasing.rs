@@ -19,7 +19,7 @@ pub(super) fn erasing(step: &Step<'_>, erasing: &Erasing) -> Result<()> {
 }
 
 /// What goes, in this order; `?1` is the page. `going_chunk`, `going_fact` and `going_node` hold what stood on it.
-const ERASE: [&str; 42] = [
+const ERASE: [&str; 43] = [
     "DELETE FROM support WHERE page = ?1",
     "DELETE FROM going_fact WHERE fact IN (SELECT fact FROM support)
         OR fact IN (SELECT folded_into FROM fact WHERE folded_into IS NOT NULL)",
@@ -38,6 +38,7 @@ const ERASE: [&str; 42] = [
     "DELETE FROM vector_of WHERE kind = 'node' AND row IN (SELECT row FROM node JOIN going_node USING (node))",
     "DELETE FROM name_band WHERE node IN (SELECT node FROM going_node)",
     "DELETE FROM decision WHERE a IN (SELECT node FROM going_node) OR b IN (SELECT node FROM going_node)",
+    "DELETE FROM ruling WHERE a IN (SELECT node FROM going_node) OR b IN (SELECT node FROM going_node)",
     "DELETE FROM candidate WHERE a IN (SELECT node FROM going_node) OR b IN (SELECT node FROM going_node)",
     "DELETE FROM alike WHERE a IN (SELECT node FROM going_node) OR b IN (SELECT node FROM going_node)",
     "DELETE FROM node WHERE node IN (SELECT node FROM going_node)",

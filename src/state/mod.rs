@@ -23,6 +23,7 @@ pub mod look;
 pub mod owed;
 pub mod principals;
 pub mod reports;
+pub mod rulings;
 pub mod search;
 mod seen;
 pub mod snapshots;
@@ -47,7 +48,7 @@ use viewer::Sight;
 
 /// The version of the fold: the schema together with the meaning `apply` gives to records. A file of an older fold is
 /// discarded and made again; a file of a newer one is refused.
-pub const FOLD: i32 = 9;
+pub const FOLD: i32 = 10;
 
 /// Marks an SQLite file as ours (`HWTR`), so that no other file is ever discarded by mistake.
 const APPLICATION: i32 = 0x4857_5452;

@@ -549,6 +549,47 @@ fn ordinary_names_count_in_their_space_and_distinctive_ones_everywhere() {
 }
 
 #[test]
+fn a_user_may_not_make_two_accounts_one_nor_contradict_himself() {
+    let account = |key: &str| Mention {
+        name: "Anna".to_owned(),
+        kind: Kind::PERSON,
+        key: Some(Key::Person(PersonKey::new(key))),
+    };
+    let anna = Mention { name: "Anna".to_owned(), kind: Kind::PERSON, key: None };
+    let mentions = vec![account("p0"), account("p1"), anna, named("Overview")];
+    let mut memory = settled(&[page("1", &[("a", Reading { mentions, claims: vec![] })])]);
+    let id = |name: &str, key: Option<Key>| {
+        let mut found = memory.nodes().filter(|node| node.name == name && node.key == key);
+        found.next().unwrap().id
+    };
+    let [p0, p1] = ["p0", "p1"].map(|key| id("Anna", Some(Key::Person(PersonKey::new(key)))));
+    let (bare, thing) = (id("Anna", None), id("Overview", None));
+    let ruling = |one: NodeId, other: NodeId, verdict| Ruling {
+        a: one.min(other),
+        b: one.max(other),
+        verdict,
+        why: "so it is".to_owned(),
+    };
+    let same = |one, other| [ruling(one, other, Verdict::Same)];
+    let apart = |one, other| [ruling(one, other, Verdict::Apart)];
+    let against = |memory: &Memory, said: &[Ruling]| clash(said, memory).unwrap();
+    assert!(matches!(against(&memory, &same(p0, p1)), Some(Clash::Keys(..))));
+    assert!(matches!(against(&memory, &same(p0, thing)), Some(Clash::Kinds(..))));
+    assert_eq!(against(&memory, &same(p0, bare)), None);
+    memory.rule(&same(p0, bare), &[]);
+    assert!(matches!(against(&memory, &same(bare, p1)), Some(Clash::Keys(..))));
+    assert_eq!(against(&memory, &apart(p0, bare)), None, "his last word counts");
+    memory.rule(&apart(bare, p1), &[]);
+    memory.rule(&[], &[(p0.min(bare), p0.max(bare))]);
+    assert_eq!(against(&memory, &same(bare, p1)), None, "his last word counts");
+    memory.rule(&same(p0, bare), &[]);
+    let (a, b) = (bare.min(p1), bare.max(p1));
+    let mut both = same(p0, p1).to_vec();
+    both.extend(same(p0, bare));
+    assert_eq!(against(&memory, &both), Some(Clash::SaidApart(a, b)));
+}
+
+#[test]
 fn people_of_one_name_are_one_within_a_page_only() {
     let anna = Mention { name: "Anna".to_owned(), kind: Kind::PERSON, key: None };
     let says = Reading { mentions: vec![anna], claims: vec![] };
