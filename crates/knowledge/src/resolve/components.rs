@@ -3,6 +3,7 @@
 
 use crate::graph::{Key, Verdict};
 use crate::id::NodeId;
+use crate::resolve::bridges::{self, Claim};
 use crate::resolve::names::sort_of;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,8 @@ pub(super) struct Links {
     pub apart: BTreeSet<Pair>,
     /// What a user said.
     pub ruled: BTreeMap<Pair, Verdict>,
+    /// Names of spaces that read like one that is the same everywhere.
+    pub claims: Vec<Claim>,
 }
 
 /// Joins nodes along what a user said, then along `same`, strongest first and then by pair, and never puts two nodes
@@ -26,19 +29,31 @@ pub(super) struct Links {
 /// way is the weakest link between them; what a user said is one gives way to nothing but his own word. Components are
 /// sorted by their smallest node, members within them too.
 pub(super) fn components(nodes: &BTreeMap<NodeId, Option<Key>>, links: &Links) -> Vec<Vec<NodeId>> {
+    let mut left_out = BTreeSet::new();
+    if bridges::may_bridge(&links.claims) {
+        let home = cut(nodes, links, &bridges::by_form(&links.claims)).home;
+        left_out = bridges::left_out(&links.claims, &home);
+    }
+    let members = cut(nodes, links, &left_out).members;
+    let mut components: Vec<Vec<NodeId>> = members.into_values().collect();
+    components.iter_mut().for_each(|component| component.sort_unstable());
+    components.sort_unstable();
+    components
+}
+
+/// The same, but for some pairs that are the same.
+fn cut<'a>(nodes: &'a BTreeMap<NodeId, Option<Key>>, links: &Links, left_out: &BTreeSet<Pair>) -> Cut<'a> {
     let ruled =
         |verdict| links.ruled.iter().filter(move |(_, said)| **said == verdict).map(|(pair, _)| *pair);
     let mut cut = Cut::new(nodes);
     cut.part(ruled(Verdict::Apart));
     ruled(Verdict::Same).for_each(|pair| cut.join(pair));
     cut.part(links.apart.iter().copied());
-    let mut same: Vec<_> = links.same.iter().map(|(pair, weight)| (Reverse(*weight), *pair)).collect();
+    let counts = links.same.iter().filter(|(pair, _)| !left_out.contains(pair));
+    let mut same: Vec<_> = counts.map(|(pair, weight)| (Reverse(*weight), *pair)).collect();
     same.sort_unstable();
     same.into_iter().for_each(|(_, pair)| cut.join(pair));
-    let mut components: Vec<Vec<NodeId>> = cut.members.into_values().collect();
-    components.iter_mut().for_each(|component| component.sort_unstable());
-    components.sort_unstable();
-    components
+    cut
 }
 
 /// Components on their way.
@@ -128,6 +143,7 @@ mod tests {
             same: same.iter().map(|(a, b, weight)| (pair(*a, *b), *weight)).collect(),
             apart: apart.iter().map(|(a, b)| pair(*a, *b)).collect(),
             ruled: ruled.iter().map(|(a, b, verdict)| (pair(*a, *b), *verdict)).collect(),
+            claims: Vec::new(),
         };
         let number = |node: &NodeId| (0..count).find(|n| id(*n) == *node).unwrap();
         components(&nodes, &links).iter().map(|group| group.iter().map(number).collect()).collect()

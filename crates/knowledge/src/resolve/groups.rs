@@ -4,8 +4,9 @@
 use crate::graph::{Change, Decision, Node, Verdict};
 use crate::id::{EntityId, NodeId};
 use crate::resolve::after::After;
-use crate::resolve::components::{Links, components};
-use crate::resolve::{Group, Held, names};
+use crate::resolve::bridges::Claim;
+use crate::resolve::components::{Links, Pair, components};
+use crate::resolve::{Group, Held, names, pairs};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -41,6 +42,7 @@ impl Regrouped {
 pub(super) fn regroup<H: Held>(after: &mut After<'_, H>) -> Result<Regrouped, H::Error> {
     let mut region = Region::default();
     region.spread(after)?;
+    region.note_claims();
     let mut regrouped = Regrouped { region: region.all, ..Regrouped::default() };
     for node in regrouped.region.iter().filter(|node| !region.live.contains_key(node)) {
         if region.was.contains_key(node) {
@@ -73,6 +75,9 @@ struct Region {
     live: BTreeMap<NodeId, Node>,
     was: BTreeMap<NodeId, Group>,
     links: Links,
+    /// Pairs that are the same by their form, and those for which something else speaks.
+    formed: BTreeSet<Pair>,
+    told: BTreeSet<Pair>,
 }
 
 impl Region {
@@ -106,6 +111,19 @@ impl Region {
         Ok(())
     }
 
+    /// Notes which names of spaces read like one that is the same everywhere.
+    fn note_claims(&mut self) {
+        let parted = |pair: &Pair| {
+            self.links.apart.contains(pair) || self.links.ruled.get(pair) == Some(&Verdict::Apart)
+        };
+        let claim = |pair: &Pair| {
+            let (one, other) = self.live.get(&pair.0).zip(self.live.get(&pair.1))?;
+            Claim::of(one, other, !self.told.contains(pair))
+        };
+        let formed = self.formed.iter().filter(|pair| !parted(*pair));
+        self.links.claims = formed.filter_map(claim).collect();
+    }
+
     /// Takes in a decision that holds.
     fn weigh(&mut self, decision: &Decision) {
         let pair = (decision.a, decision.b);
@@ -113,6 +131,10 @@ impl Region {
             Verdict::Same => {
                 let weight = self.links.same.entry(pair).or_default();
                 *weight = decision.weight.max(*weight);
+                match pairs::is_by_form(decision) {
+                    true => self.formed.insert(pair),
+                    false => self.told.insert(pair),
+                };
             }
             Verdict::Apart => {
                 self.links.apart.insert(pair);

@@ -589,6 +589,35 @@ fn a_user_may_not_make_two_accounts_one_nor_contradict_himself() {
     assert_eq!(against(&memory, &both), Some(Clash::SaidApart(a, b)));
 }
 
+/// A name that is the same everywhere is no evidence that two names of spaces which read like it mean one thing.
+#[test]
+fn a_name_that_is_the_same_everywhere_makes_no_names_of_two_spaces_one() {
+    let says =
+        || Reading { mentions: vec![named("Payment Gateway"), named("payment-gateway")], claims: vec![] };
+    let here = page("1", &[("a", says())]);
+    let there = PageSaid { space: SpaceKey::new("B"), ..page("2", &[("a", says())]) };
+    let sizes = |memory: &Memory| {
+        memory.groups().map(|group| group.nodes.len()).sum::<usize>() * 10 + memory.groups().count()
+    };
+    let mut memory = settled(std::slice::from_ref(&here));
+    assert_eq!(sizes(&memory), 21, "in one space it is the name of that space");
+    memory.settle(std::slice::from_ref(&there));
+    assert_eq!(sizes(&memory), 33, "in two it is neither's");
+    assert_eq!(memory, settled(&[there.clone(), here.clone()]));
+    // Evidence in one of the two spaces.
+    let joins = Reading { claims: vec![claim(0, "same_as", Object::Named(1), false)], ..says() };
+    let joining = page("3", &[("a", joins)]);
+    memory.settle(std::slice::from_ref(&joining));
+    assert_eq!(sizes(&memory), 32, "the text says whose it is");
+    memory.settle(&[PageSaid { gone: true, ..joining }]);
+    assert_eq!(sizes(&memory), 33);
+    // Somebody finds that the names of both spaces mean one thing.
+    assert_eq!(sizes(&judged(&[here.clone(), there.clone()])), 31);
+    memory.settle(&[PageSaid { gone: true, ..there }]);
+    assert_eq!(sizes(&memory), 21);
+    assert_eq!(live_groups(&memory), live_groups(&settled(&[here])));
+}
+
 #[test]
 fn people_of_one_name_are_one_within_a_page_only() {
     let anna = Mention { name: "Anna".to_owned(), kind: Kind::PERSON, key: None };

@@ -6,6 +6,7 @@
 //! in the final graph. This room must not know how anything is stored.
 
 mod after;
+mod bridges;
 mod components;
 mod doubts;
 mod facts;
@@ -43,7 +44,7 @@ use groups::regroup;
 use std::collections::BTreeMap;
 
 /// The version of these rules. A newer one leaves finished epochs as they are, until a re-index is asked for.
-pub const RESOLVER: u32 = 2;
+pub const RESOLVER: u32 = 3;
 
 /// What an epoch comes to, given what a model has found so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
