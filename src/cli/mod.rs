@@ -11,12 +11,14 @@ mod export;
 mod head;
 #[cfg(feature = "mcp")]
 mod mcp;
+mod names;
 mod pipeline;
 mod prices;
 mod progress;
 mod report;
 mod reports;
 mod search;
+mod seat;
 mod show;
 mod status;
 mod vault;
@@ -100,6 +102,9 @@ enum Verb {
     /// Tell a gardener where pages disagree, what is left alone, what nobody finds
     #[command(subcommand)]
     Report(reports::Verb),
+    /// Say which names are one thing and which are two
+    #[command(subcommand)]
+    Names(names::Verb),
     /// Check the way to a live Confluence: address, login, rights, limits, clock
     #[command(after_help = doctor::EXAMPLE)]
     Doctor(doctor::Typed),
@@ -210,6 +215,7 @@ fn dispatch(typed: Typed) -> Result<Exit> {
             #[cfg(feature = "mcp")]
             Verb::Mcp => mcp::run(&call).await,
             Verb::Report(verb) => reports::run(&call, &verb).await,
+            Verb::Names(verb) => names::run(&call, &verb).await,
             Verb::Doctor(_) => doctor::run(&call).await,
             Verb::Vault(verb) => vault::run(&call, &verb).await,
             Verb::Config => config::run(&call),

@@ -11,6 +11,7 @@ mod extraction;
 mod likeness;
 mod portraits;
 mod refusals;
+mod rulings;
 mod summaries;
 mod sweeps;
 
@@ -30,7 +31,7 @@ use knowledge::graph::Reading;
 use knowledge::id::PageId;
 use knowledge::page::RawPage;
 use knowledge::read::READER;
-use knowledge::record::{Cut, Gathered, Item, Piece, Record, Retried, Work, Worklist};
+use knowledge::record::{Cut, Gathered, Item, Piece, Record, Retried, Ruled, Work, Worklist};
 use knowledge::resolve::RESOLVER;
 use knowledge::structure::STRUCTURE;
 use knowledge::time::Timestamp;
@@ -76,6 +77,8 @@ pub struct Limits {
     pub principals: Option<Membership>,
     /// Erase all that came from this page.
     pub erase: Option<PageId>,
+    /// What a user says of names: this is recorded, and nothing else is done.
+    pub ruled: Option<Ruled>,
     /// Give another chance to chunks that were refused.
     pub retry_parked: bool,
     /// Who is asked for vectors; none when they are made here, or not at all.
@@ -106,6 +109,7 @@ impl Default for Limits {
             by_meaning: false,
             principals: None,
             erase: None,
+            ruled: None,
             retry_parked: false,
             embeds: None,
             interrupt: Interrupt::default(),
@@ -167,6 +171,9 @@ pub fn plan(state: &State, running: &Running, limits: &Limits, now: Timestamp) -
         return Ok(Plan::default());
     }
     let _reading = state.reading()?;
+    if let Some(said) = &limits.ruled {
+        return rulings::plan(state, said);
+    }
     let rights = sweeps::rights(state, running, limits)?;
     let work = plan_work(state, running, limits, now)?.after(rights);
     if !work.owes_nothing() {

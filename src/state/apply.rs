@@ -4,7 +4,7 @@
 //! that was applied before is passed over, so applying a journal twice is applying it once.
 
 use super::seen::Seen;
-use super::{State, answers, batches, changes, embedded, erasing, failing, principals};
+use super::{State, answers, batches, changes, embedded, erasing, failing, principals, rulings};
 use crate::error::{Error, Kind, Result};
 use knowledge::audience::{Layer, LayerId, Rule};
 use knowledge::id::{PageId, Version};
@@ -142,6 +142,10 @@ fn apply_record(step: &Step<'_>, record: &Record) -> Result<()> {
             answers::note_doubts(step, &resolved.left_out)?;
             answers::resolved(step, resolved.epoch)?;
             step.run("UPDATE epoch SET resolved_seq = ?2 WHERE epoch = ?1", params![resolved.epoch, step.seq])
+        }
+        Record::Ruled(ruled) => {
+            rulings::ruled(step, ruled)?;
+            changes::apply(step, &ruled.changes)
         }
         Record::Embedding(calling) => embedded::embedding(step, calling),
         Record::Embedded(vectors) => embedded::embedded(step, vectors),

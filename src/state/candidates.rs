@@ -3,7 +3,8 @@
 use super::State;
 use crate::error::{Error, Kind as Advice, Result};
 use knowledge::graph::{
-    Decision, End, Ended, Episode, Extractor, Fact, Judgement, Key, Kind, Node, Object, Support, Verdict,
+    Decision, End, Ended, Episode, Extractor, Fact, Judgement, Key, Kind, Node, Object, Ruling, Support,
+    Verdict,
 };
 use knowledge::id::{ChunkId, EntityId, FactId, NodeId, PageId, SpaceKey, Version};
 use knowledge::resolve::{Band, Group, Held, HeldFact};
@@ -122,6 +123,10 @@ impl Held for State {
         self.seen.judgements.or(fact, || super::judged::judgements(self.connection(), fact))
     }
 
+    fn rulings(&self, node: NodeId) -> Result<Vec<Ruling>> {
+        super::rulings::rulings_on(self.connection(), node)
+    }
+
     fn noted_alike(&self, node: NodeId) -> Result<Vec<NodeId>> {
         let mut statement = self.connection().prepare_cached(
             "SELECT b FROM candidate WHERE a = ?1 UNION SELECT a FROM candidate WHERE b = ?1 ORDER BY 1",
@@ -223,21 +228,25 @@ pub(super) fn nodes(
 }
 
 pub(super) fn decision(row: &Row<'_>) -> Result<Decision> {
-    let verdict: String = row.get(2)?;
     let chunk: Vec<u8> = row.get(5)?;
     Ok(Decision {
         a: NodeId::from_bytes(row.get(0)?),
         b: NodeId::from_bytes(row.get(1)?),
-        verdict: match verdict.as_str() {
-            "same" => Verdict::Same,
-            "apart" => Verdict::Apart,
-            "doubt" => Verdict::Doubt,
-            other => return Err(unreadable("decision", other)),
-        },
+        verdict: verdict(&row.get::<_, String>(2)?)?,
         why: row.get(3)?,
         weight: row.get(4)?,
         chunk: ChunkId::from_slice(&chunk),
     })
+}
+
+/// A verdict by the word the state file has for it.
+pub(super) fn verdict(text: &str) -> Result<Verdict> {
+    match text {
+        "same" => Ok(Verdict::Same),
+        "apart" => Ok(Verdict::Apart),
+        "doubt" => Ok(Verdict::Doubt),
+        other => Err(unreadable("decision", other)),
+    }
 }
 
 pub(super) fn unreadable(what: &str, found: &str) -> Error {

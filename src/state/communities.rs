@@ -147,12 +147,13 @@ impl State {
         Ok(noted)
     }
 
-    /// What communities depend on: the rules, and the epoch that changed the graph last.
+    /// What communities depend on: the rules, and the epoch or the user's word that changed the graph last.
     fn communities_now(&self) -> Result<String> {
         let mut statement =
             self.connection().prepare_cached("SELECT coalesce(max(resolved_seq), 0) FROM epoch")?;
         let last: i64 = statement.query_row([], |row| row.get(0))?;
-        Ok(format!("{COMMUNITIES} {last}"))
+        let ruled = self.meta("ruled_seq")?.and_then(|seq| seq.parse().ok()).unwrap_or(0);
+        Ok(format!("{COMMUNITIES} {}", last.max(ruled)))
     }
 
     fn are_kept(&self) -> Result<bool> {

@@ -15,6 +15,7 @@ const TABLES: [(&str, &str); 14] = [
     ("episode", "SELECT chunk, valid_at, ended, end_version, end_at FROM episode ORDER BY chunk"),
     ("node", "SELECT node, name, normal, kind, space, key, entity FROM node ORDER BY node"),
     ("decision", "SELECT a, b, verdict, why, weight, chunk FROM decision ORDER BY a, b, chunk"),
+    ("ruling", "SELECT a, b, verdict, why FROM ruling ORDER BY a, b"),
     ("mention", "SELECT node, chunk FROM mention ORDER BY node, chunk"),
     ("entity", "SELECT entity, named, name, kind FROM entity ORDER BY entity"),
     (

@@ -41,6 +41,7 @@ const ERASE: [&str; 43] = [
     "DELETE FROM vector_of WHERE kind = 'node' AND row IN (SELECT row FROM node JOIN going_node USING (node))",
     "DELETE FROM name_band WHERE node IN (SELECT node FROM going_node)",
     "DELETE FROM decision WHERE a IN (SELECT node FROM going_node) OR b IN (SELECT node FROM going_node)",
+    "DELETE FROM ruling WHERE a IN (SELECT node FROM going_node) OR b IN (SELECT node FROM going_node)",
     "DELETE FROM candidate WHERE a IN (SELECT node FROM going_node) OR b IN (SELECT node FROM going_node)",
     "DELETE FROM alike WHERE a IN (SELECT node FROM going_node) OR b IN (SELECT node FROM going_node)",
     "DELETE FROM node WHERE node IN (SELECT node FROM going_node)",

@@ -24,6 +24,7 @@ pub mod owed;
 mod portraits;
 pub mod principals;
 pub mod reports;
+pub mod rulings;
 pub mod search;
 mod seen;
 pub mod snapshots;

@@ -320,6 +320,17 @@ CREATE TABLE decision (
     PRIMARY KEY (a, b, chunk)
 ) WITHOUT ROWID;
 CREATE INDEX decision_b ON decision (b);
+-- What users said of two names, over every decision. It stands on no page.
+CREATE TABLE ruling (
+    a BLOB NOT NULL,
+    b BLOB NOT NULL,
+    verdict TEXT NOT NULL,
+    why TEXT NOT NULL,
+    said_seq INTEGER NOT NULL,
+    said_at TEXT NOT NULL,
+    PRIMARY KEY (a, b)
+) WITHOUT ROWID;
+CREATE INDEX ruling_b ON ruling (b);
 CREATE TABLE mention (node BLOB NOT NULL, chunk BLOB NOT NULL, PRIMARY KEY (node, chunk)) WITHOUT ROWID;
 CREATE INDEX mention_chunk ON mention (chunk);
 CREATE TABLE entity (

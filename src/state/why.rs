@@ -4,9 +4,10 @@
 use super::State;
 use super::candidates::collect;
 use super::look::with_names;
+use super::rulings::rulings_on;
 use crate::error::Result;
 use knowledge::chunk::sentences;
-use knowledge::graph::{Decision, Verdict};
+use knowledge::graph::{Decision, Ruling, Verdict};
 use knowledge::id::{ChunkId, EntityId, NodeId};
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
@@ -23,7 +24,7 @@ pub struct Link {
     /// One entity, two, or worth asking.
     #[cfg_attr(feature = "mcp", schemars(with = "String"))]
     pub verdict: Verdict,
-    /// The rule or model that decided.
+    /// The rule or model that decided, or what a user said.
     pub why: String,
     /// How sure, from 0 to 1; the weakest links give way where names must stay apart.
     pub weight: f64,
@@ -48,9 +49,15 @@ impl State {
                 .collect();
         let mut decisions: Vec<Decision> = Vec::new();
         for member in &members {
-            let all = self.decisions_as_seen(*member)?.into_iter();
+            let ruled = self.ruled_as_seen(*member)?;
+            let is_ruled = |found: &Decision| ruled.iter().any(|said| (said.a, said.b) == (found.a, found.b));
+            let mut all = self.decisions_as_seen(*member)?;
+            // What a user said stands in the place of all else that was said of a pair.
+            all.retain(|found| !is_ruled(found));
+            all.extend(ruled);
             // Each once, although both ends may be members.
-            decisions.extend(all.filter(|found| found.a == *member || !members.contains(&found.a)));
+            let once = all.into_iter().filter(|found| found.a == *member || !members.contains(&found.a));
+            decisions.extend(once);
         }
         decisions.retain(|found| {
             found.verdict != Verdict::Same || members.contains(&found.a) && members.contains(&found.b)
@@ -63,6 +70,19 @@ impl State {
             }
         }
         Ok(links)
+    }
+
+    /// What users said of a name, as decisions. A reason may speak of anything, so a viewer is told it only where he
+    /// may see all that speaks of the two names.
+    fn ruled_as_seen(&self, node: NodeId) -> Result<Vec<Decision>> {
+        let mut said = Vec::new();
+        for Ruling { a, b, verdict, why } in rulings_on(self.connection(), node)? {
+            let is_told = !self.has_viewer() || (self.is_whole(a)? && self.is_whole(b)?);
+            let why =
+                if is_told { format!("somebody said so: {why}") } else { "somebody said so".to_owned() };
+            said.push(Decision { a, b, verdict, why, weight: 1000, chunk: None });
+        }
+        Ok(said)
     }
 
     /// Whether what a decision stands on is still there.

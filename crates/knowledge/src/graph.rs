@@ -206,6 +206,20 @@ pub struct Decision {
     pub chunk: Option<ChunkId>,
 }
 
+/// What a user says of two names: one entity, or two. It stands on no page, and nobody but a user overrules it. `a < b`,
+/// so a pair has one form and one ruling at most.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ruling {
+    /// The smaller node.
+    pub a: NodeId,
+    /// The larger node.
+    pub b: NodeId,
+    /// `Same` or `Apart`.
+    pub verdict: Verdict,
+    /// Why, in the user's words.
+    pub why: String,
+}
+
 /// What two facts that share an end are to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

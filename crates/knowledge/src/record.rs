@@ -4,7 +4,7 @@
 use crate::audience::{Group, Layer};
 use crate::chunk::Chunk;
 use crate::document::Warning;
-use crate::graph::{Change, Mention, Reading};
+use crate::graph::{Change, Mention, Reading, Ruling};
 use crate::id::{BatchKey, ChunkId, NodeId, PackId, PageId, PersonKey, QuestionId, SpaceKey, Version};
 use crate::judge::{Finding, Question};
 use crate::page::{Folder, PageRef, Person, RawPage, Space};
@@ -80,6 +80,8 @@ pub enum Record {
     Gathered(Gathered),
     /// The graph changes of an epoch. This record is the epoch's "done" mark as well.
     Resolved(Resolved),
+    /// A user said which names are one and which are two.
+    Ruled(Ruled),
     /// Texts are about to be sent to be turned into vectors, by somebody who is paid for it.
     Embedding(Embedding),
     /// They came back as vectors.
@@ -540,4 +542,19 @@ pub struct Resolved {
     /// What nobody was asked about because of a cap, in words, with how often.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub left_out: BTreeMap<String, u32>,
+}
+
+/// What a user said of names, with what it changes in the graph as it stood. It holds from here on, also of names that
+/// are not there yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ruled {
+    /// What he said; of each pair his last word counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rulings: Vec<Ruling>,
+    /// Pairs of which he takes back what he said: rules and answers decide about them again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forgotten: Vec<(NodeId, NodeId)>,
+    /// The changes, in the order to apply them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
 }

@@ -577,6 +577,7 @@ pub fn kind(event: &Event<Record>) -> &'static str {
             Record::Submitting(_) => "submitting",
             Record::Submitted { .. } => "submitted",
             Record::BatchEnded(_) => "batch_ended",
+            Record::Ruled(_) => "ruled",
             Record::Embedding(_) => "embedding",
             Record::Embedded(_) => "embedded",
             Record::NotEmbedded(_) => "not_embedded",

@@ -22,4 +22,5 @@ pub mod tally;
 pub mod truth;
 pub mod vaults;
 pub mod wiki;
+pub mod word;
 pub mod world;

@@ -10,6 +10,7 @@ use crate::paid::Asked;
 use crate::rng::Rng;
 use crate::store::FaultyStore;
 use crate::wiki::{Day, Wiki};
+use crate::word::word;
 use crate::world::FalseWorld;
 use highwater::embedders::Share;
 use highwater::error::{Error, Kind};
@@ -18,6 +19,7 @@ use highwater::plan::{Asks, Batching, Embeds, Limits};
 use highwater::state::{Standing, State};
 use highwater::world::World;
 use knowledge::extract::Vocabulary;
+use knowledge::record::Ruled;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +71,8 @@ struct Plan {
     /// On this day everything is read and resolved again.
     reindex: Option<usize>,
     slice: usize,
+    /// At the end of this day a user says something of names.
+    says: Option<usize>,
     limits: Limits,
     model: Model,
     hazards: Hazards,
@@ -141,8 +145,13 @@ impl Plan {
             snapshot_bytes: *Rng::new(seed, "snapshots").pick(&[0, 2_000, 20_000, 256 << 10]),
             ..Limits::default()
         };
+        // A question that a word opens is asked when a page speaks of it again, or everything is read again.
+        let plain = limits.asks.is_none() || reindex.is_none();
+        let mut said = Rng::new(seed, "says");
+        let says = said.chance(50).then(|| said.below(days.len())).filter(|_| plain);
         Self {
             seed,
+            says,
             days,
             strict: wiki.strict && (limits.asks.is_none() || model.is_consistent()),
             reindex,
@@ -182,6 +191,8 @@ struct Life<'a> {
     damaged: BTreeSet<String>,
     /// Processes begun so far.
     processes: usize,
+    /// What a user says, while that is all a process does.
+    said: Option<Ruled>,
 }
 
 /// How a process ended.
@@ -269,7 +280,7 @@ impl<'a> Life<'a> {
             .slowed(plan.hazards.slowest_put);
         let rng = Rng::new(plan.seed, "life");
         let (images, damaged) = (Vec::new(), BTreeSet::new());
-        Ok(Self { plan, fates, disk, store, rng, disturbed, images, damaged, processes: 0 })
+        Ok(Self { plan, fates, disk, store, rng, disturbed, images, damaged, processes: 0, said: None })
     }
 
     /// The whole life on a runtime of its own, under virtual time: the graph after each day.
@@ -321,12 +332,24 @@ impl<'a> Life<'a> {
                 return Err(format!("day {day}: {}", broken.join("; ")));
             }
             match end {
+                End::Done if self.is_to_speak(day).map_err(|error| format!("day {day}: {error}"))? => {}
                 End::Done => return self.has_vectors().map_err(|error| format!("day {day}: {error}")),
                 End::Killed => self.suffer()?,
                 End::Stopped | End::GaveUp => {}
             }
         }
         Err(format!("day {day}: no end after {PROCESSES} processes"))
+    }
+
+    /// Whether a user speaks now, since all else of the day is done. What he has said is taken for said when the process
+    /// ends that he said it to.
+    fn is_to_speak(&mut self, day: usize) -> Result<bool, Error> {
+        if self.plan.says != Some(day) || self.plan.changes_nothing(day) || self.said.take().is_some() {
+            return Ok(false);
+        }
+        let Some(state) = State::open_to_read(&self.disk.state())? else { return Ok(false) };
+        self.said = word(&state, self.plan.seed)?;
+        Ok(self.said.is_some())
     }
 
     /// Whoever is paid for vectors has made all that a run that ended owes.
@@ -430,7 +453,8 @@ impl<'a> Life<'a> {
             && (owed("reindexing") || (owed("reindexed") && self.rng.chance(50)));
         let concurrency = if self.disturbed { self.rng.between(1, 12) } else { self.plan.limits.concurrency };
         let interrupt = job::Interrupt::default();
-        let mut limits = Limits { reindex: ask, concurrency, interrupt, ..self.plan.limits.clone() };
+        let ruled = self.said.clone();
+        let mut limits = Limits { reindex: ask, concurrency, interrupt, ruled, ..self.plan.limits.clone() };
         // Once the jobs of a day are under way, single calls may do the rest.
         if let Some(asks) = limits.asks.as_mut().filter(|asks| asks.batch.is_some() && !owed("submitting"))
             && self.disturbed
@@ -560,6 +584,8 @@ fn shown(plan: &Plan, fate: &Fate) -> Result<BTreeSet<&'static str>, String> {
     let full = ["a full minute of requests", "a full minute of tokens", "a full day of requests"];
     let fill = fate.judge()?.into_iter().zip(FULL).zip(full);
     shown.extend(fill.filter(|((fill, full), _)| fill >= full).map(|(_, word)| word));
+    let spoke = fate.durable.iter().any(|day| day.contains_key("ruled"));
+    shown.extend(spoke.then_some("a word on names"));
     let slow = !plan.hazards.slowest_put.is_zero();
     shown.extend(slow.then_some("slow puts"));
     shown.extend((fate.asked().packs_again > 0).then_some("answered once more"));

@@ -72,7 +72,7 @@ const MUST: [&str; 9] = [
     "interrupted",
 ];
 /// What some lives must have shown.
-const MUST_SHOW: [&str; 11] = [
+const MUST_SHOW: [&str; 12] = [
     "a full minute of requests",
     "a full minute of tokens",
     "a full day of requests",
@@ -84,6 +84,7 @@ const MUST_SHOW: [&str; 11] = [
     "some refused for good",
     "storms",
     "far away",
+    "a word on names",
 ];
 
 impl Tally {

@@ -1,37 +1,19 @@
-//! Verbs that write to a vault: `vault prune` and `vault erase`. Each is a term of its own, with the same courtesy as a
-//! run.
+//! Verbs that write to a vault: `vault prune` and `vault erase`.
 
-use crate::cli::{Call, Exit, courtesy, print, print_json};
+use crate::cli::seat::Seat;
+use crate::cli::{Call, Exit, print, print_json};
 use crate::error::{Error, Kind, Result};
 use crate::job;
 use crate::plan::{Limits, Until};
 use crate::state::State;
-use crate::wire::{self, Owned, Vaulted};
+use crate::wire;
 use crate::world::live;
 use jiff::SignedDuration;
 use knowledge::id::PageId;
 use knowledge::record::Record;
 use knowledge::time::Timestamp;
 use serde_json::json;
-use vault::{AnyStore, Ordinal, Segment, Snapshot, Vault, snapshot};
-
-/// A vault, open for writing, with its state.
-struct Open {
-    vaulted: Vaulted,
-    owned: Owned,
-    vault: Vault<AnyStore>,
-}
-
-async fn open(call: &Call, take_over: bool) -> Result<Open> {
-    let vaulted = wire::vault(&call.settings).await?;
-    let mut owned = wire::state_to_write(&call.settings, &vaulted, &|text| call.tell(text)).await?;
-    let me = wire::writer();
-    let from = owned.state.position()?;
-    courtesy::wait(call, (&vaulted.store, from), (&me, take_over)).await?;
-    let vault = Vault::open_from(vaulted.store.clone(), (me, wire::nonce()?), live::now(), from).await?;
-    owned.state.catch_up(&vaulted.store).await?;
-    Ok(Open { vaulted, owned, vault })
-}
+use vault::{AnyStore, Ordinal, Segment, Snapshot, snapshot};
 
 /// Snapshots of this fold version whose every part was read and is as it was written, newest first.
 async fn verified(store: &AnyStore) -> Result<Vec<Snapshot>> {
@@ -46,7 +28,7 @@ async fn verified(store: &AnyStore) -> Result<Vec<Snapshot>> {
 
 /// Deletes segments that are older than so many days and that the second newest verified snapshot covers.
 pub(super) async fn prune(call: &Call, keep_days: u32, take_over: bool) -> Result<Exit> {
-    let mut open = open(call, take_over).await?;
+    let mut open = Seat::take(call, take_over).await?;
     let sound = verified(&open.vaulted.store).await?;
     let Some(covering) = sound.get(1) else {
         return Err(Error::new(
@@ -63,7 +45,7 @@ pub(super) async fn prune(call: &Call, keep_days: u32, take_over: bool) -> Resul
     let before = old.min(covering.base.position.ordinal);
     let (segment, deleted) = open.vault.prune::<Record>(live::now(), before).await?;
     open.owned.state.advance(&segment)?;
-    end(&mut open).await?;
+    open.leave().await?;
     call.tell(BOUND);
     match call.json {
         true => print_json(&json!({"before_segment": before, "deleted": deleted}))?,
@@ -100,14 +82,9 @@ async fn before(store: &AnyStore, oldest: Timestamp) -> Result<Ordinal> {
     })
 }
 
-async fn end(open: &mut Open) -> Result<()> {
-    let segment = open.vault.close(live::now()).await?;
-    open.owned.state.advance(&segment)
-}
-
 /// Erases all that came from a page, from the state, the snapshots and the journal.
 pub(super) async fn erase(call: &Call, page: &str, take_over: bool) -> Result<Exit> {
-    let mut open = open(call, take_over).await?;
+    let mut open = Seat::take(call, take_over).await?;
     let page = PageId::new(page);
     let state = &mut open.owned.state;
     // An erasure that was cut short goes on where it was: retracting, or cleaning up behind it.
@@ -140,7 +117,7 @@ pub(super) async fn erase(call: &Call, page: &str, take_over: bool) -> Result<Ex
     let parts = snapshot::drop_before(&open.vaulted.store, &saved).await?;
     // One snapshot alone would be all there is.
     job::save(&open.vault, &mut open.owned.state, live::now()).await?;
-    end(&mut open).await?;
+    open.leave().await?;
     call.tell(BOUND);
     let place = call.settings.text("vault").to_owned();
     match call.json {

@@ -5,7 +5,8 @@ use super::State;
 use crate::error::{Error, Result};
 use crate::state::candidates::{collect, decision, held_fact, nodes};
 use crate::state::judged;
-use knowledge::graph::{Decision, Episode, Judgement, Kind, Node, Reading, Support, Verdict};
+use crate::state::rulings::rulings_on;
+use knowledge::graph::{Decision, Episode, Judgement, Kind, Node, Reading, Ruling, Support, Verdict};
 use knowledge::id::{ChunkId, EntityId, FactId, NodeId, PageId, SpaceKey};
 use knowledge::resolve::{self, Band, Group, Held, HeldFact};
 use rusqlite::{OptionalExtension, params};
@@ -114,6 +115,10 @@ impl Held for Part<'_> {
         judged::judgements(self.state.connection(), fact)
     }
 
+    fn rulings(&self, node: NodeId) -> Result<Vec<Ruling>> {
+        rulings_on(self.state.connection(), node)
+    }
+
     fn noted_alike(&self, _: NodeId) -> Result<Vec<NodeId>> {
         Ok(Vec::new())
     }
@@ -142,7 +147,7 @@ impl State {
     }
 
     /// Whether a viewer may see everything that speaks of a node.
-    pub(super) fn is_whole(&self, node: NodeId) -> Result<bool> {
+    pub(in crate::state) fn is_whole(&self, node: NodeId) -> Result<bool> {
         let mut statement =
             self.connection().prepare_cached("SELECT 1 FROM temp.whole_node WHERE node = ?1")?;
         Ok(statement.exists([node.as_bytes()])?)

@@ -9,11 +9,13 @@ use crate::state::tests::{changes, cut, fetched, segment, state};
 use jiff::SignedDuration;
 use knowledge::audience::{Group, Layer, LayerId, Rule};
 use knowledge::graph::{
-    Change, Decision, Extractor, Fact, Judgement, Kind, Likeness, Node, Object, Support, Verdict,
+    Change, Decision, Extractor, Fact, Judgement, Kind, Likeness, Node, Object, Ruling, Support, Verdict,
 };
 use knowledge::id::{ChunkId, EntityId, FactId, NodeId, PageId, PersonKey, SpaceKey, Version};
 use knowledge::page::{Above, Folder, PageKind, PageRef, Person};
-use knowledge::record::{Listed, Matter, Pack, Packed, Principals, Record, Resolved, Understood, Worklist};
+use knowledge::record::{
+    Listed, Matter, Pack, Packed, Principals, Record, Resolved, Ruled, Understood, Worklist,
+};
 use knowledge::summary::Summary;
 use knowledge::time::parse;
 
@@ -479,6 +481,39 @@ fn what_was_looked_up_before_shows_nothing_after() {
     // An answer does not depend on the questions before it.
     let fresh = told.as_seen_by("bob").search(&query).unwrap();
     assert_eq!(state.search(&query).unwrap(), fresh);
+}
+
+/// What a user said stands on no page: it counts for whoever may see both names, and its reason is told to those alone who
+/// may see all that speaks of them.
+#[test]
+fn a_users_word_counts_for_whoever_may_see_both_names() {
+    let ruled = |mut told: Secret| {
+        let (a, b) = (told.service.min(told.secret), told.service.max(told.secret));
+        let why = "phoenix is its code name".to_owned();
+        let ruling = Ruling { a, b, verdict: Verdict::Same, why };
+        let said = Ruled { rulings: vec![ruling], ..Ruled::default() };
+        told.state.apply(&segment(8, vec![Record::Ruled(said)])).unwrap();
+        told
+    };
+    let why = |state: &State, node| {
+        let card = state.entity_of(node).unwrap().unwrap();
+        let links = state.why_one(card.entity, 9).unwrap();
+        links.into_iter().map(|link| link.why).collect::<Vec<_>>()
+    };
+    let told = ruled(secret(|_| None, |_| Vec::new()));
+    let bob = told.as_seen_by("bob");
+    assert_eq!(bob.entity_of(told.service).unwrap().unwrap().name, "ledger-service");
+    assert_eq!(why(&bob, told.service), [""; 0]);
+    let told =
+        ruled(secret(|_| None, |told| vec![Change::Mention { node: told.secret, chunk: told.chunks[0] }]));
+    let (ann, bob) = (told.as_seen_by("ann"), told.as_seen_by("bob"));
+    let names = |state: &State| {
+        let card = state.entity_of(told.service).unwrap().unwrap();
+        (card.entity, card.name, card.also)
+    };
+    assert_eq!(names(&ann), names(&bob));
+    assert_eq!(why(&ann, told.service), ["somebody said so: phoenix is its code name"]);
+    assert_eq!(why(&bob, told.service), ["somebody said so"]);
 }
 
 #[test]

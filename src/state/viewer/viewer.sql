@@ -25,6 +25,10 @@ CREATE TEMP VIEW decision AS SELECT * FROM main.decision
         THEN EXISTS (SELECT 1 FROM temp.mention m WHERE m.node = decision.a)
              AND EXISTS (SELECT 1 FROM temp.mention m WHERE m.node = decision.b)
         ELSE EXISTS (SELECT 1 FROM temp.chunk c WHERE c.chunk = decision.chunk) END;
+-- What a user said of two names stands on no page: it counts for whoever may see both.
+CREATE TEMP VIEW ruling AS SELECT * FROM main.ruling
+    WHERE EXISTS (SELECT 1 FROM temp.mention m WHERE m.node = ruling.a)
+      AND EXISTS (SELECT 1 FROM temp.mention m WHERE m.node = ruling.b);
 -- Whoever judged two facts was shown what speaks for them, and for those that say the same.
 CREATE TEMP VIEW seen_judgement AS SELECT * FROM main.judgement WHERE NOT EXISTS (
     SELECT 1 FROM main.fact shown

@@ -2,7 +2,7 @@
 //! answers the same questions as `Held`, and notes the changes and the nodes whose group must be looked at
 //! again. It must not decide what is one; it only compares.
 
-use crate::graph::{Change, Decision, Episode, Extractor, Fact, Judgement, Node, Object, Support};
+use crate::graph::{Change, Decision, Episode, Extractor, Fact, Judgement, Node, Object, Ruling, Support};
 use crate::id::{ChunkId, FactId, NodeId};
 use crate::judge::Findings;
 use crate::resolve::page::{GONE, Said, said};
@@ -43,6 +43,8 @@ pub(super) struct After<'a, H> {
     overruled: BTreeMap<NodeId, usize>,
     /// Decisions of this epoch, by either end.
     decided: BTreeMap<NodeId, Vec<Decision>>,
+    /// What a user says now; none where he takes back what he said.
+    pub ruled: BTreeMap<(NodeId, NodeId), Option<Ruling>>,
 }
 
 impl<'a, H: Held> After<'a, H> {
@@ -67,6 +69,7 @@ impl<'a, H: Held> After<'a, H> {
             spoken_of: BTreeSet::new(),
             overruled: BTreeMap::new(),
             decided: BTreeMap::new(),
+            ruled: BTreeMap::new(),
         };
         let was = after.compare_episodes(pages)?;
         after.compare_nodes()?;
@@ -106,6 +109,15 @@ impl<'a, H: Held> After<'a, H> {
         let mut all = self.held.decisions(node)?;
         all.retain(|held| !new.iter().any(|new| pair(new) == pair(held)));
         all.extend_from_slice(new);
+        Ok(all)
+    }
+
+    /// All that users will have said of the node.
+    pub fn rulings(&self, node: NodeId) -> Result<Vec<Ruling>, H::Error> {
+        let mut all = self.held.rulings(node)?;
+        all.retain(|held| !self.ruled.contains_key(&(held.a, held.b)));
+        let now = self.ruled.values().flatten().filter(|now| now.a == node || now.b == node);
+        all.extend(now.cloned());
         Ok(all)
     }
 

@@ -10,7 +10,7 @@ use crate::resolve::pairs::{self, Doubts};
 
 /// A model judged two names: below every rule, since it has seen less than a text that says so, and above no other
 /// link.
-const WEIGHT_JUDGED: u16 = 600;
+pub(super) const WEIGHT_JUDGED: u16 = 600;
 
 /// Decisions about pairs in doubt of which one enters, and about those that were left in doubt before and have a
 /// finding now.
@@ -27,6 +27,11 @@ pub(super) fn decisions<H: Held>(
     for (pair, both) in open {
         let asked_before = again.contains_key(&pair);
         if !asked_before && is_decided(after, pair)? {
+            continue;
+        }
+        if is_ruled(after, pair)? {
+            // Should the user take his word back, it is asked about when a page speaks of it again.
+            decided.extend((!asked_before).then(|| decision(pair, None, model)));
             continue;
         }
         let question = question(after, model, &both)?;
@@ -56,6 +61,11 @@ fn left_in_doubt<H: Held>(after: &After<'_, H>) -> Result<Doubts, H::Error> {
 fn is_decided<H: Held>(after: &After<'_, H>, (a, b): (NodeId, NodeId)) -> Result<bool, H::Error> {
     let held = after.held.decisions(a)?;
     Ok(held.iter().any(|held| held.chunk.is_none() && (held.a, held.b) == (a, b)))
+}
+
+/// Whether a user has said what a pair is.
+fn is_ruled<H: Held>(after: &After<'_, H>, (a, b): (NodeId, NodeId)) -> Result<bool, H::Error> {
+    Ok(after.rulings(a)?.iter().any(|said| (said.a, said.b) == (a, b)))
 }
 
 fn decision((a, b): (NodeId, NodeId), finding: Option<Finding>, model: &str) -> Decision {

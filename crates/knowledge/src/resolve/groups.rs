@@ -4,8 +4,9 @@
 use crate::graph::{Change, Decision, Node, Verdict};
 use crate::id::{EntityId, NodeId};
 use crate::resolve::after::After;
-use crate::resolve::components::components;
-use crate::resolve::{Group, Held, names};
+use crate::resolve::bridges::Claim;
+use crate::resolve::components::{Links, Pair, components};
+use crate::resolve::{Group, Held, names, pairs};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -41,6 +42,7 @@ impl Regrouped {
 pub(super) fn regroup<H: Held>(after: &mut After<'_, H>) -> Result<Regrouped, H::Error> {
     let mut region = Region::default();
     region.spread(after)?;
+    region.note_claims();
     let mut regrouped = Regrouped { region: region.all, ..Regrouped::default() };
     for node in regrouped.region.iter().filter(|node| !region.live.contains_key(node)) {
         if region.was.contains_key(node) {
@@ -49,7 +51,7 @@ pub(super) fn regroup<H: Held>(after: &mut After<'_, H>) -> Result<Regrouped, H:
         }
     }
     let keys = region.live.iter().map(|(id, node)| (*id, node.key.clone())).collect();
-    for nodes in components(&keys, &region.same, &region.apart) {
+    for nodes in components(&keys, &region.links) {
         let entity = EntityId(nodes[0]);
         let members: Vec<Node> = nodes.iter().filter_map(|node| region.live.get(node)).cloned().collect();
         let (name, kind) = names::shown(&members);
@@ -72,8 +74,10 @@ struct Region {
     all: BTreeSet<NodeId>,
     live: BTreeMap<NodeId, Node>,
     was: BTreeMap<NodeId, Group>,
-    same: BTreeMap<(NodeId, NodeId), u16>,
-    apart: BTreeSet<(NodeId, NodeId)>,
+    links: Links,
+    /// Pairs that are the same by their form, and those for which something else speaks.
+    formed: BTreeSet<Pair>,
+    told: BTreeSet<Pair>,
 }
 
 impl Region {
@@ -98,8 +102,26 @@ impl Region {
                     self.weigh(&decision);
                 }
             }
+            for ruling in after.rulings(id)? {
+                let other = if ruling.a == id { ruling.b } else { ruling.a };
+                open.extend(Some(other).filter(|_| ruling.verdict == Verdict::Same));
+                self.links.ruled.insert((ruling.a, ruling.b), ruling.verdict);
+            }
         }
         Ok(())
+    }
+
+    /// Notes which names of spaces read like one that is the same everywhere.
+    fn note_claims(&mut self) {
+        let parted = |pair: &Pair| {
+            self.links.apart.contains(pair) || self.links.ruled.get(pair) == Some(&Verdict::Apart)
+        };
+        let claim = |pair: &Pair| {
+            let (one, other) = self.live.get(&pair.0).zip(self.live.get(&pair.1))?;
+            Claim::of(one, other, !self.told.contains(pair))
+        };
+        let formed = self.formed.iter().filter(|pair| !parted(*pair));
+        self.links.claims = formed.filter_map(claim).collect();
     }
 
     /// Takes in a decision that holds.
@@ -107,11 +129,15 @@ impl Region {
         let pair = (decision.a, decision.b);
         match decision.verdict {
             Verdict::Same => {
-                let weight = self.same.entry(pair).or_default();
+                let weight = self.links.same.entry(pair).or_default();
                 *weight = decision.weight.max(*weight);
+                match pairs::is_by_form(decision) {
+                    true => self.formed.insert(pair),
+                    false => self.told.insert(pair),
+                };
             }
             Verdict::Apart => {
-                self.apart.insert(pair);
+                self.links.apart.insert(pair);
             }
             Verdict::Doubt => {}
         }

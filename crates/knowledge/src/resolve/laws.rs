@@ -2,7 +2,7 @@
 
 use super::memory::Memory;
 use super::*;
-use crate::graph::{Claim, Ended, Extractor, Key, Mention, Object, Spell, Times, Verdict};
+use crate::graph::{Claim, Ended, Extractor, Key, Mention, Object, Ruling, Spell, Times, Verdict};
 use crate::id::PersonKey;
 use crate::judge::{Finding, Pair, Question};
 use proptest::prelude::*;
@@ -171,6 +171,28 @@ fn seen(memory: &Memory) -> BTreeMap<FactId, (memory::Shown, Vec<Spell>)> {
 
 fn live_groups(memory: &Memory) -> BTreeSet<Vec<NodeId>> {
     memory.groups().map(|group| group.nodes.clone()).collect()
+}
+
+/// Two nodes by number, and whether they are one.
+type Word = (usize, usize, bool);
+
+fn words() -> impl Strategy<Value = Vec<Word>> {
+    proptest::collection::vec(any::<Word>(), 0..4)
+}
+
+/// What a user says of nodes: once of each pair.
+fn said(memory: &Memory, words: &[Word]) -> Vec<Ruling> {
+    let nodes: Vec<NodeId> = memory.nodes().map(|node| node.id).collect();
+    let mut said: BTreeMap<(NodeId, NodeId), Ruling> = BTreeMap::new();
+    for (one, other, same) in words.iter().filter(|_| !nodes.is_empty()) {
+        let (one, other) = (nodes[one % nodes.len()], nodes[other % nodes.len()]);
+        let (a, b) = (one.min(other), one.max(other));
+        let verdict = if *same { Verdict::Same } else { Verdict::Apart };
+        if a != b {
+            said.insert((a, b), Ruling { a, b, verdict, why: "so it is".to_owned() });
+        }
+    }
+    said.into_values().collect()
 }
 
 proptest! {
@@ -344,6 +366,81 @@ proptest! {
     }
 
     #[test]
+    fn what_a_user_says_counts_alike_whether_he_says_it_early_or_late(
+        (wiki, half, words) in (a_wiki(), 0..6usize, words()),
+    ) {
+        let rulings = said(&settled(&wiki), &words);
+        let mut late = settled(&wiki);
+        late.rule(&rulings, &[]);
+        let mut early = Memory::default();
+        prop_assert_eq!(early.rule(&rulings, &[]), vec![]);
+        wiki.iter().rev().for_each(|page| { early.settle(std::slice::from_ref(page)); });
+        prop_assert_eq!(&late, &early);
+        let mut between = Memory::default();
+        let (first, rest) = wiki.split_at(half % wiki.len());
+        between.settle(first);
+        rulings.iter().for_each(|ruling| { between.rule(std::slice::from_ref(ruling), &[]); });
+        between.settle(rest);
+        prop_assert_eq!(&late, &between);
+        prop_assert_eq!(late.settle(&wiki), vec![]);
+        prop_assert_eq!(late.rule(&rulings, &[]), vec![]);
+    }
+
+    #[test]
+    fn what_a_user_takes_back_leaves_nothing_behind(
+        (wiki, words, kept) in (a_wiki(), words(), 0..4usize),
+    ) {
+        let rulings = said(&settled(&wiki), &words);
+        let (kept, back) = rulings.split_at(kept.min(rulings.len()));
+        let mut memory = Memory::default();
+        memory.rule(&rulings, &[]);
+        memory.settle(&wiki);
+        memory.rule(&[], &back.iter().map(|said| (said.a, said.b)).collect::<Vec<_>>());
+        let mut other = settled(&wiki);
+        other.rule(kept, &[]);
+        prop_assert_eq!(memory, other);
+    }
+
+    #[test]
+    fn nobody_is_asked_about_what_a_user_has_said_and_no_answer_overrules_him(
+        (wiki, words) in (a_wiki(), words()),
+    ) {
+        let rulings = said(&judged(&wiki), &words);
+        let mut early = Memory::default();
+        early.rule(&rulings, &[]);
+        let (_, asked) = settle_asking(&mut early, &wiki);
+        let pairs: BTreeSet<_> = rulings.iter().map(|said| (said.a, said.b)).collect();
+        let about_names = asked.iter().filter_map(|question| match question.pair {
+            Pair::Entities(a, b) => Some((a.min(b), a.max(b))),
+            Pair::Facts(..) => None,
+        });
+        for pair in about_names {
+            prop_assert!(!pairs.contains(&pair));
+        }
+        let mut late = judged(&wiki);
+        late.rule(&rulings, &[]);
+        prop_assert_eq!(live_groups(&early), live_groups(&late));
+        let parted = |said: &&Ruling| said.verdict == Verdict::Apart;
+        for said in rulings.iter().filter(parted) {
+            let both = |group: &Group| group.nodes.contains(&said.a) && group.nodes.contains(&said.b);
+            prop_assert!(!late.groups().any(both));
+        }
+    }
+
+    #[test]
+    fn a_word_against_which_nothing_stands_is_kept((wiki, pick) in (a_wiki(), any::<(usize, usize)>())) {
+        let mut memory = settled(&wiki);
+        let rulings = said(&memory, &[(pick.0, pick.1, true)]);
+        let Ok(against) = clash(&rulings, &memory);
+        memory.rule(&rulings, &[]);
+        for said in &rulings {
+            let whole = memory.groups().any(|group| [said.a, said.b].iter().all(|end| group.nodes.contains(end)));
+            let live = [said.a, said.b].iter().all(|end| memory.group(*end) != Ok(None));
+            prop_assert!(whole || !live || against.is_some());
+        }
+    }
+
+    #[test]
     fn facts_between_the_same_entities_are_shown_once(wiki in a_wiki()) {
         let memory = settled(&wiki);
         let mut seen = BTreeSet::new();
@@ -449,6 +546,76 @@ fn ordinary_names_count_in_their_space_and_distinctive_ones_everywhere() {
     let here = page("1", &[("a", says.clone())]);
     let there = PageSaid { space: SpaceKey::new("B"), ..page("2", &[("a", says)]) };
     assert_eq!(settled(&[here, there]).groups().count(), 3);
+}
+
+#[test]
+fn a_user_may_not_make_two_accounts_one_nor_contradict_himself() {
+    let account = |key: &str| Mention {
+        name: "Anna".to_owned(),
+        kind: Kind::PERSON,
+        key: Some(Key::Person(PersonKey::new(key))),
+    };
+    let anna = Mention { name: "Anna".to_owned(), kind: Kind::PERSON, key: None };
+    let mentions = vec![account("p0"), account("p1"), anna, named("Overview")];
+    let mut memory = settled(&[page("1", &[("a", Reading { mentions, claims: vec![] })])]);
+    let id = |name: &str, key: Option<Key>| {
+        let mut found = memory.nodes().filter(|node| node.name == name && node.key == key);
+        found.next().unwrap().id
+    };
+    let [p0, p1] = ["p0", "p1"].map(|key| id("Anna", Some(Key::Person(PersonKey::new(key)))));
+    let (bare, thing) = (id("Anna", None), id("Overview", None));
+    let ruling = |one: NodeId, other: NodeId, verdict| Ruling {
+        a: one.min(other),
+        b: one.max(other),
+        verdict,
+        why: "so it is".to_owned(),
+    };
+    let same = |one, other| [ruling(one, other, Verdict::Same)];
+    let apart = |one, other| [ruling(one, other, Verdict::Apart)];
+    let against = |memory: &Memory, said: &[Ruling]| clash(said, memory).unwrap();
+    assert!(matches!(against(&memory, &same(p0, p1)), Some(Clash::Keys(..))));
+    assert!(matches!(against(&memory, &same(p0, thing)), Some(Clash::Kinds(..))));
+    assert_eq!(against(&memory, &same(p0, bare)), None);
+    memory.rule(&same(p0, bare), &[]);
+    assert!(matches!(against(&memory, &same(bare, p1)), Some(Clash::Keys(..))));
+    assert_eq!(against(&memory, &apart(p0, bare)), None, "his last word counts");
+    memory.rule(&apart(bare, p1), &[]);
+    memory.rule(&[], &[(p0.min(bare), p0.max(bare))]);
+    assert_eq!(against(&memory, &same(bare, p1)), None, "his last word counts");
+    memory.rule(&same(p0, bare), &[]);
+    let (a, b) = (bare.min(p1), bare.max(p1));
+    let mut both = same(p0, p1).to_vec();
+    both.extend(same(p0, bare));
+    assert_eq!(against(&memory, &both), Some(Clash::SaidApart(a, b)));
+}
+
+/// A name that is the same everywhere is no evidence that two names of spaces which read like it mean one thing.
+#[test]
+fn a_name_that_is_the_same_everywhere_makes_no_names_of_two_spaces_one() {
+    let says =
+        || Reading { mentions: vec![named("Payment Gateway"), named("payment-gateway")], claims: vec![] };
+    let here = page("1", &[("a", says())]);
+    let there = PageSaid { space: SpaceKey::new("B"), ..page("2", &[("a", says())]) };
+    let sizes = |memory: &Memory| {
+        memory.groups().map(|group| group.nodes.len()).sum::<usize>() * 10 + memory.groups().count()
+    };
+    let mut memory = settled(std::slice::from_ref(&here));
+    assert_eq!(sizes(&memory), 21, "in one space it is the name of that space");
+    memory.settle(std::slice::from_ref(&there));
+    assert_eq!(sizes(&memory), 33, "in two it is neither's");
+    assert_eq!(memory, settled(&[there.clone(), here.clone()]));
+    // Evidence in one of the two spaces.
+    let joins = Reading { claims: vec![claim(0, "same_as", Object::Named(1), false)], ..says() };
+    let joining = page("3", &[("a", joins)]);
+    memory.settle(std::slice::from_ref(&joining));
+    assert_eq!(sizes(&memory), 32, "the text says whose it is");
+    memory.settle(&[PageSaid { gone: true, ..joining }]);
+    assert_eq!(sizes(&memory), 33);
+    // Somebody finds that the names of both spaces mean one thing.
+    assert_eq!(sizes(&judged(&[here.clone(), there.clone()])), 31);
+    memory.settle(&[PageSaid { gone: true, ..there }]);
+    assert_eq!(sizes(&memory), 21);
+    assert_eq!(live_groups(&memory), live_groups(&settled(&[here])));
 }
 
 #[test]

@@ -3,11 +3,11 @@
 //! graph; what was found about facts is no part of it, only what follows from that.
 
 use crate::graph::{
-    Change, Decision, Episode, Fact, Judgement, Kind, Likeness, Node, Object, Spell, Support, Times,
+    Change, Decision, Episode, Fact, Judgement, Kind, Likeness, Node, Object, Ruling, Spell, Support, Times,
 };
 use crate::id::{ChunkId, EntityId, FactId, NodeId, PageId};
 use crate::judge::Findings;
-use crate::resolve::{Band, Group, Held, HeldFact, PageSaid, bands, resolve, spells};
+use crate::resolve::{Band, Group, Held, HeldFact, PageSaid, bands, resolve, rule, spells};
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
@@ -35,6 +35,7 @@ pub struct Memory {
     supported_by: BTreeSet<(FactId, ChunkId)>,
     judgements: Kept<BTreeMap<(FactId, FactId), Judgement>>,
     judged: Kept<BTreeSet<(FactId, FactId, FactId)>>,
+    rulings: BTreeMap<(NodeId, NodeId), Ruling>,
 }
 
 /// What is kept beside the graph: which questions were ever raised depends on what was resolved together.
@@ -80,6 +81,15 @@ impl Memory {
             Ok(changes) => changes,
             Err(never) => match never {},
         };
+        changes.iter().for_each(|change| self.apply(change));
+        changes
+    }
+
+    /// Takes in what a user says and what he takes back, with what that changes, and gives the changes.
+    pub fn rule(&mut self, rulings: &[Ruling], forgotten: &[(NodeId, NodeId)]) -> Vec<Change> {
+        let Ok(changes) = rule(rulings, forgotten, self);
+        forgotten.iter().for_each(|pair| drop(self.rulings.remove(pair)));
+        self.rulings.extend(rulings.iter().map(|said| ((said.a, said.b), said.clone())));
         changes.iter().for_each(|change| self.apply(change));
         changes
     }
@@ -326,6 +336,10 @@ impl Held for Memory {
         let least = FactId::from_bytes(LEAST);
         let pairs = self.judged.0.range((fact, least, least)..).take_while(|(of, ..)| *of == fact);
         Ok(pairs.filter_map(|(_, a, b)| self.judgements.0.get(&(*a, *b))).cloned().collect())
+    }
+
+    fn rulings(&self, node: NodeId) -> Result<Vec<Ruling>, Infallible> {
+        Ok(self.rulings.values().filter(|said| said.a == node || said.b == node).cloned().collect())
     }
 
     fn noted_alike(&self, _: NodeId) -> Result<Vec<NodeId>, Infallible> {

@@ -6,6 +6,7 @@
 //! in the final graph. This room must not know how anything is stored.
 
 mod after;
+mod bridges;
 mod components;
 mod doubts;
 mod facts;
@@ -20,6 +21,7 @@ mod page;
 mod pairs;
 mod part;
 mod pending;
+mod rulings;
 mod slots;
 mod spelling;
 mod times;
@@ -30,9 +32,10 @@ pub use part::{
     Said, extractors, follows_from_names, groups_around, judgements_about, merged, names_in, says_the_same,
 };
 pub use pending::{PassedOver, Round};
+pub use rulings::{Clash, clash, rule};
 pub use times::{as_said_at, meet, spells, times};
 
-use crate::graph::{Change, Decision, Episode, Fact, Judgement, Kind, Node, Reading, Support};
+use crate::graph::{Change, Decision, Episode, Fact, Judgement, Kind, Node, Reading, Ruling, Support};
 use crate::id::{ChunkId, EntityId, FactId, NodeId, PageId, SpaceKey, Version};
 use crate::judge::Findings;
 use crate::time::Timestamp;
@@ -176,6 +179,8 @@ pub trait Held {
     fn supports_on(&self, fact: FactId) -> Result<Vec<Support>, Self::Error>;
     /// All judgements that name this fact.
     fn judgements(&self, fact: FactId) -> Result<Vec<Judgement>, Self::Error>;
+    /// All that users said of this node.
+    fn rulings(&self, node: NodeId) -> Result<Vec<Ruling>, Self::Error>;
     /// Nodes whose names mean nearly the same as this one's, as far as anybody has noted that.
     fn noted_alike(&self, node: NodeId) -> Result<Vec<NodeId>, Self::Error>;
 }

@@ -8,6 +8,7 @@
 
 use crate::graph::{Decision, Key, Node, Verdict};
 use crate::id::NodeId;
+use crate::resolve::doubts::WEIGHT_JUDGED;
 use crate::resolve::names::{self, Class};
 use crate::resolve::{Band, Held, spelling};
 use std::collections::{BTreeMap, BTreeSet};
@@ -370,6 +371,11 @@ fn likeness(one: &str, other: &str) -> usize {
     let (one, other) = (shingles(one), shingles(other));
     let common = one.intersection(&other).count();
     common * 1000 / (one.len() + other.len() - common)
+}
+
+/// Whether a decision follows from the names alone, and not from what a text or a model says.
+pub(super) fn is_by_form(decision: &Decision) -> bool {
+    decision.chunk.is_none() && decision.weight != WEIGHT_JUDGED
 }
 
 /// Whether the names of two nodes alone make them one.
