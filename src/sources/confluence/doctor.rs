@@ -18,6 +18,28 @@ pub struct Login {
 /// The path that says who we are.
 pub const LOGIN: &str = "/rest/api/user/current";
 
+/// A small question to the part of the interface that a path belongs to: whoever is not answered there asks whether
+/// anybody is.
+pub fn neighbour(path: &str) -> &'static str {
+    let is_below = |part: &str| path.starts_with(part);
+    match path {
+        _ if is_below("/api/v2/pages") => "/api/v2/pages?limit=1",
+        _ if is_below("/api/v2/blogposts") => "/api/v2/blogposts?limit=1",
+        _ if is_below("/api/v2/") => "/api/v2/spaces?limit=1",
+        _ if is_below("/rest/api/content") || is_below("/download/") => {
+            "/rest/api/content/search?cql=type%3Dpage&limit=1"
+        }
+        _ => LOGIN,
+    }
+}
+
+/// What shows that we are known, if only one of them is not answered with 401: a token may be for anything but who we
+/// are, though never for no space.
+pub fn proofs(path: &str, is_cloud: bool) -> impl Iterator<Item = &'static str> {
+    let spaces = (is_cloud || path.starts_with("/api/v2/")).then_some("/api/v2/spaces?limit=1");
+    [LOGIN].into_iter().chain(spaces)
+}
+
 /// Reads who we are.
 pub fn login(body: &[u8]) -> Option<Login> {
     #[derive(serde::Deserialize)]
