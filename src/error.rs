@@ -146,7 +146,7 @@ impl From<vault::Error> for Error {
 impl From<crate::sources::SourceError> for Error {
     fn from(error: crate::sources::SourceError) -> Self {
         let kind = match error.kind {
-            crate::sources::Kind::Changed => Kind::Later,
+            crate::sources::Kind::Changed | crate::sources::Kind::Later => Kind::Later,
             crate::sources::Kind::Never => Kind::Never,
             crate::sources::Kind::Halt | crate::sources::Kind::Damaged => Kind::Halt,
         };

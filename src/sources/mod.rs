@@ -274,6 +274,8 @@ pub enum Kind {
     Never,
     /// The input changed under our hands: list it again.
     Changed,
+    /// The server answers nobody: nothing is wrong with what was asked for, which stays owed.
+    Later,
 }
 
 /// Why a source, or the reading of its files, could not go on.

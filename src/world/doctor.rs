@@ -7,6 +7,7 @@ use crate::sources::confluence::{Wiki, doctor};
 use crate::sources::{Get, SourceError};
 use jiff::SignedDuration;
 use serde::Serialize;
+use std::collections::VecDeque;
 
 /// Our clock and the server's may be this far apart: tokens and pauses that are named as dates bear that much.
 const SKEW: SignedDuration = SignedDuration::from_secs(120);
@@ -58,7 +59,7 @@ pub async fn examine(wiki: &Wiki, web: &Web, renews: bool) -> Vec<Finding> {
 }
 
 async fn ask(web: &Web, path: &str) -> std::result::Result<Response, SourceError> {
-    web.get(&Get { path: path.to_owned(), may_shrink: false, file_bytes: None }).await
+    web.look(&Get { path: path.to_owned(), may_shrink: false, file_bytes: None }).await
 }
 
 /// Who we are; false if the server lets us in nowhere.
@@ -128,7 +129,7 @@ async fn reach(wiki: &Wiki, web: &Web) -> Vec<Finding> {
     let mut findings = Vec::new();
     let listed = ask(web, &doctor::spaces(wiki)).await;
     let found = listed.ok().filter(Response::is_success).and_then(|it| doctor::read_spaces(wiki, &it.body));
-    let Some((keys, missing)) = found else {
+    let Some((spaces, missing)) = found else {
         let hint = "the account needs to see at least one space";
         return vec![Finding::bad("spaces", "the list of spaces cannot be read", hint)];
     };
@@ -136,7 +137,7 @@ async fn reach(wiki: &Wiki, web: &Web) -> Vec<Finding> {
         let text = format!("not there, or not for us: {}", missing.join(", "));
         findings.push(Finding::bad("spaces", text, "see `confluence_spaces`, and the account's rights"));
     }
-    let Some(first) = keys.first() else {
+    let Some(first) = spaces.first() else {
         findings.push(Finding::bad(
             "spaces",
             "none that is read",
@@ -144,17 +145,34 @@ async fn reach(wiki: &Wiki, web: &Web) -> Vec<Finding> {
         ));
         return findings;
     };
-    findings.push(Finding::good("spaces", format!("{} are read, such as `{first}`", keys.len())));
-    for (path, without) in doctor::rights(wiki, first) {
-        match ask(web, &path).await {
-            Ok(response) if response.is_success() => {}
-            Ok(response) => findings.push(Finding::bad(
-                "rights",
-                format!("status {} for {without}", response.status),
-                "give the account (or the token's scopes) that right",
-            )),
-            Err(error) => findings.push(Finding::bad("rights", error.text, without)),
-        }
+    findings.push(Finding::good("spaces", format!("{} are read, such as `{}`", spaces.len(), first.key)));
+    findings.extend(rights(wiki, web, doctor::rights(wiki, first)).await);
+    findings
+}
+
+/// Whether all that a run reads is answered, and with what was asked for.
+async fn rights(wiki: &Wiki, web: &Web, rights: Vec<doctor::Right>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut todo = VecDeque::from(rights);
+    while let Some(right) = todo.pop_front() {
+        let without = right.without;
+        let (found, hint) = match web.look(&right.get).await {
+            Ok(response) if response.is_success() => match right.read(wiki, &response.body) {
+                Ok(more) => {
+                    todo.extend(more);
+                    continue;
+                }
+                Err(found) => (format!("{found}; {without}"), None),
+            },
+            Ok(response) => (format!("status {} for {without}", response.status), None),
+            Err(error) => (format!("{}; {without}", error.text), error.hint),
+        };
+        let hint = hint.unwrap_or_else(|| "give the account (or the token's scopes) that right".to_owned());
+        findings.push(Finding::bad("rights", found, hint));
+    }
+    if findings.is_empty() {
+        let all = "restrictions, rights of spaces, groups and members, files and comments can be read";
+        findings.push(Finding::good("rights", all));
     }
     findings
 }

@@ -3,31 +3,42 @@
 //!
 //! Invariant: a request goes below the base address of the wiki and nowhere else. The one redirect that is followed is
 //! that of a file, and whoever is redirected to is shown no login.
+//!
+//! What an answer says of the server is in `meaning`, what follows for a request in `tries`, where files may lie in
+//! `redirects`.
 
+mod meaning;
 mod pace;
 mod reader;
+mod redirects;
+mod tries;
 
 use super::http::Http;
 use super::live;
 use super::oauth::Tokens;
 use crate::models::{self, Auth, Method, Refusal, Request, Response};
 use crate::secret::Secret;
+use crate::sources::confluence::{doctor, is_cloud};
 use crate::sources::{Ask, Get, Input, Kind, Need, Source, SourceError, Step};
 use knowledge::id::{PageId, Version};
 use knowledge::record::Record;
+use meaning::{Meaning, Trouble, meaning};
 use pace::Pace;
+pub(super) use pace::retry_after;
 use reader::Reader;
+use redirects::{place, redirected};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
+use tries::{Next, Tries};
 
-/// How often a request is sent that a server breaks down over.
-const BREAKDOWNS: u32 = 5;
-/// The same, when it may ask for less instead.
-const BREAKDOWNS_OF_MANY: u32 = 2;
-/// How often a server may ask for patience before it is taken for gone: with the longest pauses, some hours.
-const PATIENCE: u32 = 200;
+/// How often a server is waited for that answered before and answers nobody now: with the longest pauses, half an hour,
+/// which is a restart, or an upgrade.
+const OUTAGES: u32 = 30;
+/// How often somebody who only looks is patient.
+const LOOKS: u32 = 3;
 /// Bodies asked for at once: some of them have a megabyte, and servers break down over fewer.
 const LOT: usize = 50;
 /// Requests under way at once: servers for people bear few.
@@ -58,6 +69,10 @@ pub struct Web {
     pace: Pace,
     reader: Reader,
     at_once: Semaphore,
+    /// Anything was answered since we came.
+    has_answered: AtomicBool,
+    /// It was waited for in vain: nobody waits any more, until somebody is answered.
+    is_gone: AtomicBool,
     waiting: Mutex<BTreeMap<&'static str, VecDeque<Waiting>>>,
 }
 
@@ -71,7 +86,14 @@ impl Web {
     pub fn new(http: Http, base: &str, login: Login) -> Self {
         let (pace, at_once) = (Pace::default(), Semaphore::new(AT_ONCE));
         let (base, reader) = (base.to_owned(), Reader::start());
-        Self { http, base, login, pace, reader, at_once, waiting: Mutex::default() }
+        let (has_answered, is_gone) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { http, base, login, pace, reader, at_once, has_answered, is_gone, waiting: Mutex::default() }
+    }
+
+    /// The same with pauses that begin at this length, for a server that is known to bear more.
+    #[must_use]
+    pub fn with_pauses(self, first: Duration) -> Self {
+        Self { pace: Pace::of(first), ..self }
     }
 
     /// Answers an ask: asks the server what the source needs until it has its records.
@@ -175,8 +197,10 @@ impl Web {
                 1 => Ok(Vec::new()),
                 _ => self.converse(source, &Ask::Together(asks)).await,
             };
+            // Where nobody is answered, fewer are not answered either: each hears so when it asks alone.
+            let breaks = !matches!(&records, Err(error) if error.kind != Kind::Never);
             let records = records.unwrap_or_default();
-            if records.is_empty() && some.len() > 1 {
+            if breaks && records.is_empty() && some.len() > 1 {
                 let half = some.split_off(some.len() / 2);
                 lots.extend([some, half]);
                 continue;
@@ -194,31 +218,176 @@ impl Web {
         }
     }
 
-    /// Sends a request until there is an answer that means something.
+    /// Sends a request until there is an answer that means something. One that fails while others are answered is given
+    /// up, and its source hears that the server broke down over it.
     ///
     /// # Errors
     /// The server is not there, or does not let us in.
     pub async fn get(&self, get: &Get) -> Result<Response, SourceError> {
         let mut tries = Tries::default();
         loop {
-            let sent = {
-                // Nobody closes it.
-                let _turn = self.at_once.acquire().await;
-                self.pace.wait().await;
-                self.send(get).await
-            };
-            if let Ok(response) = &sent {
-                self.pace.heeds(response);
-                if response.status == 401 && !tries.renewed && self.renew().await? {
-                    tries.renewed = true;
+            let used = self.login_in_use().await;
+            match tries.judge(get, self.turn(get).await, &self.base) {
+                Next::Answer(response) => {
+                    self.was_answered();
+                    if response.status != 401 || !self.is_let_in((get, used), &mut tries).await? {
+                        return Ok(response);
+                    }
+                }
+                Next::End(error) => return Err(error),
+                Next::Rest(named) => self.pace.rest(named, tries.patience, &get.path),
+                Next::Again(trouble) if self.is_gone() => return Err(self.ended_by(trouble)),
+                Next::Again(_) => self.pace.pause(tries.failures, &get.path).await,
+                Next::Doubt(trouble) => self.doubt(get, trouble, &mut tries).await?,
+            }
+        }
+    }
+
+    /// Looks whether this is answered, without much patience: whoever looks wants to know what is in the way.
+    ///
+    /// # Errors
+    /// It is not answered.
+    pub async fn look(&self, get: &Get) -> Result<Response, SourceError> {
+        let mut tries = Tries::default();
+        loop {
+            let used = self.login_in_use().await;
+            let trouble = match tries.judge(get, self.turn(get).await, &self.base) {
+                Next::Answer(response) => {
+                    let Login::OAuth(tokens) = &self.login else { return Ok(response) };
+                    if response.status != 401 || !tries.renews() {
+                        return Ok(response);
+                    }
+                    let renewed = tokens.renew(&self.http, used).await;
+                    renewed.map_err(|refusal| tries::error(kind_of(&refusal), refusal.text))?;
                     continue;
                 }
-            }
-            match tries.judge(get, sent) {
-                Next::Answer(response) if response.status == 401 => return Err(self.refused()),
-                Next::Answer(response) => return Ok(response),
                 Next::End(error) => return Err(error),
-                Next::Rest(named) => self.pace.rest(named, tries.breakdowns.max(tries.patience), &get.path),
+                Next::Rest(named) if tries.patience <= LOOKS => {
+                    self.pace.rest(named, tries.patience, &get.path);
+                    continue;
+                }
+                Next::Rest(_) => {
+                    let text = format!("asking `{}`: it asked for patience {LOOKS} times", self.base);
+                    return Err(SourceError::new(Kind::Later, text));
+                }
+                Next::Again(trouble) | Next::Doubt(trouble) => trouble,
+            };
+            if trouble.is_for_people() || tries.failures > LOOKS {
+                return Err(trouble.error(Kind::Halt, &self.base));
+            }
+            self.pace.pause(tries.failures, &get.path).await;
+        }
+    }
+
+    /// Sends it, once, when it is our turn.
+    async fn turn(&self, get: &Get) -> Result<Response, Refusal> {
+        // Nobody closes it.
+        let _turn = self.at_once.acquire().await;
+        self.pace.wait().await;
+        let sent = self.send(get).await;
+        if let Ok(response) = &sent {
+            self.pace.heeds(response);
+        }
+        sent
+    }
+
+    fn was_answered(&self) {
+        self.has_answered.store(true, Ordering::Relaxed);
+        self.is_gone.store(false, Ordering::Relaxed);
+    }
+
+    fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Relaxed)
+    }
+
+    /// A request failed as often as is borne. Is its neighbour answered, it is its own trouble, and has one more chance,
+    /// since the server may have come back just now. If nobody is answered, it is waited for.
+    async fn doubt(&self, get: &Get, trouble: Trouble, tries: &mut Tries) -> Result<(), SourceError> {
+        let neighbour = doctor::neighbour(&get.path);
+        let other = Get { path: neighbour.to_owned(), may_shrink: false, file_bytes: None };
+        let answered = self.turn(&other).await;
+        if answered.is_ok_and(|response| matches!(meaning(&other, &response), Meaning::Said)) {
+            self.was_answered();
+            tries.is_alone = true;
+            return Ok(());
+        }
+        let is_over = tries.outages >= OUTAGES || !self.has_answered.load(Ordering::Relaxed);
+        if trouble.is_door() || is_over || self.is_gone() {
+            self.is_gone.store(true, Ordering::Relaxed);
+            return Err(self.ended_by(trouble));
+        }
+        tries.outages += 1;
+        self.pace.rest(None, tries.outages, &get.path);
+        Ok(())
+    }
+
+    fn ended_by(&self, trouble: Trouble) -> SourceError {
+        let kind = trouble.kind();
+        trouble.error(kind, &self.base)
+    }
+
+    /// What lets us in just now, where it changes.
+    async fn login_in_use(&self) -> Option<Secret> {
+        match &self.login {
+            Login::OAuth(tokens) => Some(tokens.in_use().await),
+            _ => None,
+        }
+    }
+
+    /// After a 401: whether we are let in by another login than was used, so that the same may be asked again. No means
+    /// that this is not for us, whoever we are: a right or a scope that is missing. It is believed where the server
+    /// still knows who we are.
+    ///
+    /// # Errors
+    /// Nobody lets us in.
+    async fn is_let_in(
+        &self,
+        (get, used): (&Get, Option<Secret>),
+        tries: &mut Tries,
+    ) -> Result<bool, SourceError> {
+        let is_old = self.login_in_use().await != used;
+        if !is_old && !self.is_locked_out(&get.path).await? {
+            // Whoever asked was renewed meanwhile.
+            return Ok(self.login_in_use().await != used && tries.renews());
+        }
+        let Login::OAuth(tokens) = &self.login else { return Err(self.refused()) };
+        if !tries.renews() {
+            return Err(self.refused());
+        }
+        if is_old {
+            return Ok(true);
+        }
+        let Err(refusal) = tokens.renew(&self.http, used).await else { return Ok(true) };
+        let kind = kind_of(&refusal);
+        if kind != Kind::Later || tries.outages >= OUTAGES {
+            return Err(tries::error(kind, refusal.text));
+        }
+        tries.outages += 1;
+        tries.forgets_renewal();
+        self.pace.rest(wait_of(&refusal), tries.outages, &get.path);
+        Ok(true)
+    }
+
+    /// Whether the server knows us nowhere.
+    async fn is_locked_out(&self, path: &str) -> Result<bool, SourceError> {
+        for proof in doctor::proofs(path, is_cloud(&self.base)) {
+            if self.status_of(proof).await? != 401 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn status_of(&self, path: &str) -> Result<u16, SourceError> {
+        let get = Get { path: path.to_owned(), may_shrink: false, file_bytes: None };
+        let mut tries = Tries::default();
+        loop {
+            match tries.judge(&get, self.turn(&get).await, &self.base) {
+                Next::Answer(response) => return Ok(response.status),
+                Next::End(error) => return Err(error),
+                Next::Rest(named) => self.pace.rest(named, tries.patience, path),
+                Next::Again(_) => self.pace.pause(tries.failures, path).await,
+                Next::Doubt(trouble) => return Ok(trouble.status()),
             }
         }
     }
@@ -238,11 +407,8 @@ impl Web {
             let is_ours = place(&url) == place(&self.base);
             let response = http.send(&self.request(url.clone(), is_ours).await?).await?;
             let Some(next) = redirected(&url, &response) else { return Ok(response) };
-            if !next.starts_with("https://")
-                && place(&next) != place(&self.base)
-                && !is_of_this_machine(&next)
-            {
-                let text = format!("fetching a file of `{}`: it lies where others can read along", self.base);
+            if let Some(fault) = redirects::fault(&self.base, &next) {
+                let text = format!("fetching a file of `{}`: {fault}", self.base);
                 return Err(Refusal::new(models::Kind::Never, text));
             }
             url = next;
@@ -269,13 +435,6 @@ impl Web {
         })
     }
 
-    /// Tokens that were refused are renewed, where they can be.
-    async fn renew(&self) -> Result<bool, SourceError> {
-        let Login::OAuth(tokens) = &self.login else { return Ok(false) };
-        tokens.renew(&self.http).await.map_err(|refusal| SourceError::new(Kind::Halt, refusal.text))?;
-        Ok(true)
-    }
-
     fn refused(&self) -> SourceError {
         let text = format!("asking `{}`: the server does not accept our login (status 401)", self.base);
         SourceError::new(Kind::Halt, text)
@@ -293,74 +452,19 @@ fn step_of(source: &dyn Source, ask: &Ask, answer: Option<Answer>) -> Result<Ste
     }
 }
 
-/// What a request has met with so far.
-#[derive(Debug, Default)]
-struct Tries {
-    breakdowns: u32,
-    patience: u32,
-    renewed: bool,
-}
-
-/// What comes after a request was sent.
-enum Next {
-    Answer(Response),
-    End(SourceError),
-    /// The same again, after a rest of this length if one was named.
-    Rest(Option<Duration>),
-}
-
-impl Tries {
-    fn judge(&mut self, get: &Get, sent: Result<Response, Refusal>) -> Next {
-        match sent {
-            Err(refusal) => self.judge_refusal(get, refusal),
-            Ok(response) if asks_for_patience(&response) && self.patience < PATIENCE => {
-                self.patience += 1;
-                Next::Rest(pace::retry_after(&response))
-            }
-            Ok(response) if response.status >= 500 && !self.is_enough(get) => Next::Rest(None),
-            Ok(response) => Next::Answer(response),
-        }
-    }
-
-    fn judge_refusal(&mut self, get: &Get, refusal: Refusal) -> Next {
-        let kind = match refusal.kind {
-            models::Kind::Never => Kind::Never,
-            models::Kind::Halt => Kind::Halt,
-            models::Kind::Later { .. } if !self.is_enough(get) => return Next::Rest(None),
-            // Cut off in the middle, or too large: as if it had broken down over it.
-            models::Kind::Later { .. } if get.may_shrink => {
-                return Next::Answer(Response { status: 500, headers: Vec::new(), body: Vec::new() });
-            }
-            models::Kind::Later { .. } if get.file_bytes.is_some() => Kind::Never,
-            models::Kind::Later { .. } => Kind::Halt,
-        };
-        let hint = "see that the wiki is there, then run the same command again";
-        Next::End(SourceError::new(kind, refusal.text).hint(hint))
-    }
-
-    /// Counts a breakdown: whether that was the last that is borne.
-    fn is_enough(&mut self, get: &Get) -> bool {
-        self.breakdowns += 1;
-        self.breakdowns >= if get.may_shrink { BREAKDOWNS_OF_MANY } else { BREAKDOWNS }
+fn kind_of(refusal: &Refusal) -> Kind {
+    match refusal.kind {
+        models::Kind::Later { .. } => Kind::Later,
+        models::Kind::Never => Kind::Never,
+        models::Kind::Halt => Kind::Halt,
     }
 }
 
-/// Scheme, host and port of an address; none for what is no address.
-fn place(url: &str) -> Option<String> {
-    Some(reqwest::Url::parse(url).ok()?.origin().ascii_serialization())
-}
-
-fn is_of_this_machine(url: &str) -> bool {
-    reqwest::Url::parse(url).is_ok_and(|url| super::http::is_inside(&url))
-}
-
-/// Where an answer sends us on to, if it does.
-fn redirected(from: &str, response: &Response) -> Option<String> {
-    if !matches!(response.status, 301..=303 | 307 | 308) {
-        return None;
+fn wait_of(refusal: &Refusal) -> Option<Duration> {
+    match refusal.kind {
+        models::Kind::Later { wait, .. } => wait,
+        _ => None,
     }
-    let to = reqwest::Url::parse(from).ok()?.join(response.header("location")?).ok()?;
-    Some(to.to_string())
 }
 
 /// The page and version a record is about.
@@ -368,16 +472,5 @@ fn named(record: &Record) -> Option<(PageId, Version)> {
     match record {
         Record::Fetched(page) => Some((page.id.clone(), page.version)),
         _ => None,
-    }
-}
-
-/// Whether an answer says no more than `later`. Data Center under load sends pages for people, whatever the status.
-fn asks_for_patience(response: &Response) -> bool {
-    let is_for_people = response.header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
-    match response.status {
-        429 => true,
-        503 => response.header("retry-after").is_some(),
-        200..300 | 403 => is_for_people,
-        _ => false,
     }
 }

@@ -116,21 +116,26 @@ impl Wanted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     Storage,
-    /// As HTML: where the server cannot give the storage format of a page, it may still show it.
+    /// As HTML: where the server cannot give the storage format of a page, it may still show it. As nobody sees it: a
+    /// view for whoever asks holds the text of other pages (macros that include one) which those who see this page may
+    /// not see. It is kept as what the storage format is, since the reader of that reads HTML as well.
     View,
 }
+
+/// The form of bodies that nobody in particular sees.
+const VIEW: &str = "anonymous_export_view";
 
 impl Format {
     fn word(self) -> &'static str {
         match self {
             Format::Storage => "storage",
-            Format::View => "view",
+            Format::View => VIEW,
         }
     }
 
     /// The format a request asked for.
     pub(super) fn of(get: &Get) -> Self {
-        match get.path.contains("body-format=view") || get.path.contains("expand=body.view") {
+        match get.path.contains(VIEW) {
             true => Format::View,
             false => Format::Storage,
         }
@@ -233,8 +238,10 @@ pub(super) fn of_one(
     match status {
         200..300 => {}
         // Whoever may not see a page is told that there is none.
-        404 | 403 | 410 if wanted.is_current() => return Ok(gone(id)),
-        404 | 403 | 410 => return Err(cannot("this version cannot be had any more")),
+        404 if wanted.is_current() && says_absent(body) => return Ok(gone(id)),
+        404 | 403 | 410 if !wanted.is_current() => {
+            return Err(cannot("this version cannot be had any more"));
+        }
         500.. if get.file_bytes.is_none() && Format::of(get) == Format::Storage => {
             return Ok(One::Again(Format::View));
         }
@@ -264,6 +271,14 @@ pub(super) fn of_one(
         Some(page) => Ok(One::Record(Box::new(Record::Fetched(Box::new(page))))),
         None => Err(SourceError::new(Kind::Changed, format!("fetching page {id}: it was edited meanwhile"))),
     }
+}
+
+/// Whether it is the interface itself that says so: a proxy knows of no page while the server behind it is started, and
+/// nothing is taken back for that.
+fn says_absent(body: &[u8]) -> bool {
+    let Some(said) = json::<serde_json::Value>(body) else { return false };
+    let mut errors = said["errors"].as_array().into_iter().flatten();
+    said["statusCode"] == 404 || errors.any(|error| error["status"] == 404)
 }
 
 fn gone(page: PageId) -> One {

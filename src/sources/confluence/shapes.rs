@@ -128,12 +128,12 @@ pub(super) struct Body {
     #[serde(default)]
     storage: Option<Text>,
     #[serde(default)]
-    view: Option<Text>,
+    anonymous_export_view: Option<Text>,
 }
 
 impl Body {
     pub(super) fn text(self) -> Option<String> {
-        self.storage.or(self.view).map(|text| text.value)
+        self.storage.or(self.anonymous_export_view).map(|text| text.value)
     }
 }
 

@@ -310,18 +310,60 @@ fn bodies_come_together_and_only_of_the_version_that_was_asked_for() {
 fn a_page_that_went_away_is_gone_and_one_that_breaks_the_server_is_read_as_it_is_viewed() {
     let source = confluence(true);
     let ask = fetches(&source).remove(0);
-    let (records, _) = converse(&source, &ask, &[]);
+    let absent = r#"{"errors":[{"status":404,"code":"NOT_FOUND","title":"Not Found","detail":null}]}"#;
+    let (records, _) = converse(&source, &ask, &[("/pages/1", 404, absent)]);
     assert!(matches!(&records.unwrap()[..], [Record::Gone { page }] if page.as_str() == "1"));
     let trashed = r#"{"id":"1","status":"trashed","version":{"number":3},"body":{"storage":{"value":"x"}}}"#;
     let (records, _) = converse(&source, &ask, &[("/pages/1", 200, trashed)]);
     assert!(matches!(&records.unwrap()[..], [Record::Gone { .. }]));
-    let viewed =
-        r#"{"id":"1","status":"current","version":{"number":3},"body":{"view":{"value":"<p>seen</p>"}}}"#;
-    let script = [("body-format=storage", 500, ""), ("body-format=view", 200, viewed)];
+    let viewed = r#"{"id":"1","status":"current","version":{"number":3},"body":{"anonymous_export_view":{"value":"<p>seen</p>"}}}"#;
+    let script = [("body-format=storage", 500, ""), ("body-format=anonymous_export_view", 200, viewed)];
     let (records, _) = converse(&source, &ask, &script);
     assert!(matches!(&records.unwrap()[..], [Record::Fetched(page)] if page.body == "<p>seen</p>"));
     let (ended, _) = converse(&source, &ask, &[("body-format", 500, "")]);
     assert_eq!(ended.unwrap_err().kind, Kind::Never, "one poisoned page parks, and stops nothing");
+}
+
+#[test]
+fn only_the_interface_itself_says_that_a_page_is_gone() {
+    let absent = r#"{"errors":[{"status":404,"code":"NOT_FOUND","title":"Not Found","detail":null}]}"#;
+    let absent_1 = r#"{"statusCode":404,"data":{"authorized":false},"message":"No content found"}"#;
+    let edge = r#"{"timestamp":"2026-01-02","status":404,"error":"Not Found","path":"/x"}"#;
+    for (status, body, is_gone) in [
+        (404, absent, true),
+        (404, absent_1, true),
+        (404, edge, false),
+        (404, "<html>dead link</html>", false),
+        (404, "", false),
+        (404, "{}", false),
+        (410, absent, false),
+        (403, absent_1, false),
+        (401, absent, false),
+    ] {
+        let source = confluence(true);
+        let ask = fetches(&source).remove(0);
+        let (records, _) = converse(&source, &ask, &[("/pages/1", status, body)]);
+        match records {
+            Ok(records) => {
+                assert!(matches!(&records[..], [Record::Gone { .. }]) && is_gone, "{status} {body}")
+            }
+            Err(error) => assert!(error.kind == Kind::Never && !is_gone, "{status} {body}: {error:?}"),
+        }
+    }
+}
+
+/// A view for whoever asks holds what he may see, which is more than whoever sees the page.
+#[test]
+fn no_body_is_taken_as_it_is_viewed_by_us() {
+    let mine = r#"{"id":"1","status":"current","version":{"number":3},"body":{"view":{"value":"secret"}}}"#;
+    for is_cloud in [true, false] {
+        let source = confluence(is_cloud);
+        let ask = fetches(&confluence(true)).remove(0);
+        let script = [("storage", 500, ""), ("anonymous_export_view", 200, mine)];
+        let (ended, asked) = converse(&source, &ask, &script);
+        assert_eq!(ended.unwrap_err().kind, Kind::Never, "{asked:?}");
+        assert!(!asked.iter().any(|path| path.contains("=view") || path.contains("body.view")), "{asked:?}");
+    }
 }
 
 #[test]

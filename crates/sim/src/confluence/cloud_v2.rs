@@ -316,7 +316,11 @@ fn one_page(call: &Call<'_>, content: &Content) -> Answer {
     if format == Some("storage") && is_poisoned(call, content) {
         return Err(Refusal::new(500, "Internal Server Error"));
     }
-    let mut value = shapes::page(call.site, content, edition_of(call, content)?, format);
+    let edition = edition_of(call, content)?;
+    let mut value = shapes::page(call.site, content, edition, format);
+    if let Some(form) = format.filter(|form| form.ends_with("view")) {
+        value["body"][form]["value"] = super::v1_shapes::viewed(call, content, (edition, form)).into();
+    }
     let plural = if content.kind == Kind::Page { "pages" } else { "blogposts" };
     let optional =
         |rows, what: &str| optional(call, rows, &format!("/api/v2/{plural}/{}/{what}", content.id));

@@ -79,6 +79,10 @@ fn quirks(site: &mut Site, request: &Request) -> Answer {
         let times = order["times"].as_u64().unwrap_or(1);
         (0..times).for_each(|_| site.quirks.order(quirk, order["path"].as_str().unwrap_or_default()));
     }
+    for order in body["always"].as_array().into_iter().flatten() {
+        let quirk = known(order["quirk"].as_str().unwrap_or_default())?;
+        site.quirks.always(quirk, order["path"].as_str().unwrap_or_default());
+    }
     let poisoned = body["poisoned"].as_array().into_iter().flatten();
     site.quirks.poisoned.extend(poisoned.filter_map(Value::as_u64).map(ContentId));
     if let Some(bodies) = body["bodies"].as_u64() {

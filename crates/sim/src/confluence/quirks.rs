@@ -1,5 +1,6 @@
-//! How a site misbehaves: thirteen kinds of trouble that real sites give, each switched on by a rate out of a thousand,
-//! or ordered for the next request to a path. All of it follows from a seed. It must not know what else is answered.
+//! How a site misbehaves: sixteen kinds of trouble that real sites give, each switched on by a rate out of a thousand,
+//! ordered for the next request to a path, or for good for all of them. All of it follows from a seed. It must not know
+//! what else is answered.
 
 use super::exchange::{Request, Response};
 use super::rates::{Hint, too_many};
@@ -7,6 +8,7 @@ use super::site::{ContentId, Status};
 use super::site::{Deployment, Site};
 use crate::rng::Rng;
 use jiff::SignedDuration;
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// One kind of trouble. The numbers are those of the list in `docs/fake-confluence.md`.
@@ -48,10 +50,18 @@ pub enum Quirk {
     TooManyDated,
     /// 13: 429, come again at once.
     TooManyZero,
+    /// 14: 503 without a word about when: nobody is behind the proxy.
+    Down,
+    /// 14: the same as a proxy says it that knows no site at all: a dead link.
+    DeadLink,
+    /// 15: a page to log in at, as a single sign-on shows it to whoever is no browser.
+    LoginPage,
+    /// 16: 401, because the token is not for this part of the interface.
+    NoScope,
 }
 
 /// All of them, with their names.
-pub const QUIRKS: [(Quirk, &str); 18] = [
+pub const QUIRKS: [(Quirk, &str); 22] = [
     (Quirk::TooMany, "too-many"),
     (Quirk::TooManySilent, "too-many-silent"),
     (Quirk::Unavailable, "unavailable"),
@@ -70,6 +80,10 @@ pub const QUIRKS: [(Quirk, &str); 18] = [
     (Quirk::BrokenOff, "broken-off"),
     (Quirk::TooManyDated, "too-many-dated"),
     (Quirk::TooManyZero, "too-many-zero"),
+    (Quirk::Down, "down"),
+    (Quirk::DeadLink, "dead-link"),
+    (Quirk::LoginPage, "login-page"),
+    (Quirk::NoScope, "no-scope"),
 ];
 
 impl Quirk {
@@ -85,6 +99,11 @@ pub struct Quirks {
     rng: Rng,
     rates: BTreeMap<Quirk, usize>,
     script: VecDeque<(Quirk, String)>,
+    /// With how many requests are spared before.
+    always: Vec<(Quirk, String, usize)>,
+    /// Contents in the middle of which the connection breaks, whatever answer they are in, and whether only where the
+    /// answer holds bodies.
+    pub cut_off: BTreeMap<ContentId, bool>,
     /// Pages whose bodies cannot be expanded, with quirk 5.
     pub poisoned: BTreeSet<ContentId>,
     /// How far search lags, with quirk 10.
@@ -119,6 +138,8 @@ impl Quirks {
             rng: Rng::new(seed, "confluence"),
             rates: BTreeMap::new(),
             script: VecDeque::new(),
+            always: Vec::new(),
+            cut_off: BTreeMap::new(),
             poisoned: BTreeSet::new(),
             lag: SignedDuration::from_mins(5),
             bodies: 50,
@@ -136,6 +157,16 @@ impl Quirks {
         self.script.push_back((quirk, path.to_owned()));
     }
 
+    /// Befalls all requests whose path contains this.
+    pub fn always(&mut self, quirk: Quirk, path: &str) {
+        self.after(0, quirk, path);
+    }
+
+    /// The same after so many of them.
+    pub fn after(&mut self, spared: usize, quirk: Quirk, path: &str) {
+        self.always.push((quirk, path.to_owned(), spared));
+    }
+
     /// Orders that no request has met yet.
     pub fn left(&self) -> usize {
         self.script.len()
@@ -146,6 +177,14 @@ impl Quirks {
         let ordered = self.script.iter().position(|(_, within)| path.contains(within.as_str()));
         let mut befallen: BTreeSet<Quirk> =
             ordered.and_then(|at| self.script.remove(at)).into_iter().map(|(quirk, _)| quirk).collect();
+        for (quirk, _, spared) in
+            self.always.iter_mut().filter(|(_, within, _)| path.contains(within.as_str()))
+        {
+            match spared.checked_sub(1) {
+                None => drop(befallen.insert(*quirk)),
+                Some(left) => *spared = left,
+            }
+        }
         for (quirk, per_mille) in &self.rates {
             if self.rng.below(1000) < *per_mille {
                 befallen.insert(*quirk);
@@ -171,6 +210,21 @@ pub fn refuse(site: &mut Site, befallen: &Befallen) -> Option<Response> {
         let busy = Response::html(503, "Service Unavailable");
         return Some(busy.with("Retry-After", wait.as_secs().to_string()));
     }
+    if befallen.by(Quirk::Down) {
+        return Some(Response::html(503, "Service Unavailable"));
+    }
+    if befallen.by(Quirk::DeadLink) {
+        return Some(Response::html(404, "Site not found"));
+    }
+    if befallen.by(Quirk::LoginPage) {
+        return Some(login_page());
+    }
+    if befallen.by(Quirk::NoScope) {
+        return Some(Response::json(
+            401,
+            &json!({ "code": 401, "message": "Unauthorized; scope does not match" }),
+        ));
+    }
     if befallen.by(Quirk::TokenEnds) {
         site.access.expire();
     }
@@ -179,6 +233,13 @@ pub fn refuse(site: &mut Site, befallen: &Befallen) -> Option<Response> {
         return Some(Response::html(status, "The system is busy"));
     }
     None
+}
+
+fn login_page() -> Response {
+    let form = "<form method='post'><input name='user'><input type=\"password\" name=\"pw\"></form>";
+    let page = Response::html(200, "Log in");
+    let body = String::from_utf8_lossy(&page.body).replace("<body>", &format!("<body>{form}"));
+    Response { body: body.into_bytes(), ..page }
 }
 
 /// What happens to the wiki just before this request is answered: the page that is read goes away, or one is edited.

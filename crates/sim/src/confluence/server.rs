@@ -4,6 +4,7 @@
 
 use super::answer::answer;
 use super::exchange::{Request, Response, reason};
+use super::rates::http_date;
 use super::site::Site;
 use jiff::Timestamp;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -57,7 +58,7 @@ impl Server {
                 if live {
                     site.now = now();
                 }
-                answer(site, &request)
+                answer(site, &request).with("Date", http_date(site.now))
             });
             let broken = response.breaks_after.is_some();
             if give(stream, &response, request.method == "HEAD").is_err() || broken || !stays {

@@ -62,6 +62,32 @@ pub fn view(storage: &str) -> String {
     out
 }
 
+/// The title of the page that an element takes the text of, if it is one that does.
+fn taken_in(macro_text: &str) -> Option<&str> {
+    let takes = ["ac:name=\"include\"", "ac:name=\"excerpt-include\""];
+    takes.iter().any(|name| macro_text.contains(name)).then_some(())?;
+    let after = macro_text.split_once("ri:content-title=\"")?.1;
+    Some(after.split_once('"')?.0)
+}
+
+/// A body with the text of other pages in the place of the macros that take it in, as far as `find` gives it: it knows
+/// for whom this is done.
+pub fn filled<'a>(storage: &str, find: impl Fn(&str) -> Option<&'a str>) -> String {
+    const OPENS: &str = "<ac:structured-macro";
+    const CLOSES: &str = "</ac:structured-macro>";
+    let (mut out, mut rest) = (String::with_capacity(storage.len()), storage);
+    while let Some(at) = rest.find(OPENS) {
+        let end = rest[at..].find(CLOSES).map_or(rest.len(), |end| at + end + CLOSES.len());
+        out.push_str(&rest[..at]);
+        match taken_in(&rest[at..end]) {
+            Some(title) => out.push_str(find(title).unwrap_or_default()),
+            None => out.push_str(&rest[at..end]),
+        }
+        rest = &rest[end..];
+    }
+    out + rest
+}
+
 /// Text with what XML reserves written otherwise.
 pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")

@@ -227,6 +227,17 @@ pub fn is_blind(call: &Call<'_>, content: &Content, expand: &Expand) -> bool {
     asked && call.befallen.by(Quirk::BlindAncestor) && call.site.ancestors(content).iter().any(hidden)
 }
 
+/// A body as it is viewed: with the text of the pages that it takes in, as far as the caller may see them; as nobody
+/// views it, with none but of those that are open to the world, and no space here is.
+pub fn viewed(call: &Call<'_>, found: &Content, (edition, form): (&Edition, &str)) -> String {
+    let other = |title: &str| {
+        let mut pages = call.site.contents().filter(|one| one.space == found.space && one.title() == title);
+        let page = pages.find(|page| form != "anonymous_export_view" && call.sees(page))?;
+        Some(page.newest().body.as_str())
+    };
+    text::view(&text::filled(&edition.body, other))
+}
+
 fn bodies(call: &Call<'_>, (found, edition): (&Content, &Edition), within: &Expand) -> Value {
     const FORMS: [&str; 7] = [
         "storage",
@@ -247,7 +258,7 @@ fn bodies(call: &Call<'_>, (found, edition): (&Content, &Edition), within: &Expa
         let words = match form {
             "storage" => edition.body.clone(),
             "atlas_doc_format" => text::nodes(&edition.body),
-            _ => text::view(&edition.body),
+            _ => viewed(call, found, (edition, form)),
         };
         value[form] = json!({
             "value": words,
@@ -487,10 +498,18 @@ pub fn space(call: &Call<'_>, space: &Space, within: &Expand) -> Value {
         (Some(home), None) => value["_expandable"]["homepage"] = path(&format!("content/{}", home.id)).into(),
         (None, _) => {}
     }
-    if within.of("permissions").is_some() {
+    // Before this, a Data Center knew no such thing.
+    let tells = call.site.is_cloud() || is_from(&call.site.version, (9, 1));
+    if within.of("permissions").is_some() && tells {
         value["permissions"] = space.permissions.iter().map(|one| permission(call, one)).collect();
     }
     value
+}
+
+/// Whether a version is this or a later one.
+fn is_from(version: &str, (major, minor): (u32, u32)) -> bool {
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (major, minor)
 }
 
 /// A permission of a space.
