@@ -9,7 +9,7 @@ mod principals;
 pub mod stores;
 
 pub use models::{CALLS_AT_ONCE, PACK_CHARS, asks, batching, models};
-pub use principals::{principals, seen};
+pub use principals::{principals, seen, viewer};
 
 use crate::error::{Error, Kind, Result};
 use crate::settings::{Origin, Settings};

@@ -14,7 +14,7 @@ use crate::settings::Settings;
 use crate::state::State;
 use crate::state::communities::CommunityCard;
 use crate::state::look::{ChunkCard, EntityCard, PageCard, Source, Statement};
-use crate::state::search::{Codes, Filter, Hit, Query, Reader, Sort};
+use crate::state::search::{Filter, Hit, Query, Reader, Recalled, Sort};
 use crate::state::why::Link;
 use crate::wire::{self, Vaulted};
 use crate::world::http::Bounds;
@@ -25,7 +25,7 @@ use knowledge::rank;
 use knowledge::time::{Timestamp, parse};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// A search as it is asked for. Each field is a flag of the command line and a parameter of the assistants' tool, with
@@ -273,8 +273,10 @@ pub enum Shown {
 pub struct Graph {
     settings: Settings,
     vaulted: Vaulted,
-    /// What questions are compared with: each is answered by a state of its own, and all of one file share it.
-    codes: Mutex<Option<Arc<Codes>>>,
+    /// States that answered, at rest: what they have derived and compiled is of use to the next question.
+    idle: Mutex<Vec<State>>,
+    /// What was read into memory to answer: all states of one file share it.
+    recalled: Mutex<Recalled>,
 }
 
 /// Talk on the way to an answer: what is done without, and why.
@@ -284,7 +286,7 @@ impl Graph {
     /// The graph of the vault that the settings name.
     pub async fn open(settings: &Settings) -> Result<Self> {
         let vaulted = wire::vault(settings).await?;
-        Ok(Self { settings: settings.clone(), vaulted, codes: Mutex::default() })
+        Ok(Self { settings: settings.clone(), vaulted, idle: Mutex::default(), recalled: Mutex::default() })
     }
 
     /// The state as fresh as it can be had, and as the user may see it for whom it is looked at. Whoever answers many
@@ -297,16 +299,36 @@ impl Graph {
 
     /// Finds facts, entities and passages.
     pub async fn search(&self, mut query: Query, tell: Tell<'_>) -> Result<Vec<Hit>> {
-        let state = self.state(tell).await?;
+        let fresh = wire::state_to_read(&self.settings, &self.vaulted, tell).await?;
+        let state = self.resumed(fresh)?;
         query.vector = self.vector_of(&query.text, &state, tell).await?;
-        let known = self.codes.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let state = match known {
-            Some(codes) => state.with_codes(codes),
-            None => state,
-        };
         let hits = state.search(&query)?;
-        *self.codes.lock().unwrap_or_else(PoisonError::into_inner) = state.codes_made();
+        *self.recalled.lock().unwrap_or_else(PoisonError::into_inner) = state.recalled();
+        state.rest()?;
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < AT_REST {
+            idle.push(state);
+        }
         Ok(hits)
+    }
+
+    /// A state at rest that shows what this one does, or else this one, as the user may see it.
+    fn resumed(&self, fresh: State) -> Result<State> {
+        let viewer = wire::viewer(&self.settings, &fresh, live::now())?;
+        loop {
+            let known = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            match known {
+                Some(state) if state.resume(&fresh, viewer.as_ref())? => return Ok(state),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        let recalled = self.recalled.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let fresh = fresh.recalling(recalled);
+        match viewer {
+            Some(viewer) => fresh.seen_by(&viewer),
+            None => Ok(fresh),
+        }
     }
 
     /// What has a name, or an id.
@@ -357,6 +379,9 @@ impl Graph {
         })
     }
 }
+
+/// States kept at rest: as many as there are questions answered at once.
+const AT_REST: usize = 4;
 
 /// Somebody waits: who does not answer in this time is done without.
 const SOON: Bounds =

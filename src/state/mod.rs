@@ -37,7 +37,7 @@ pub mod why;
 use crate::error::{Error, Kind, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
-use search::Codes;
+use search::Recalled;
 use seen::Seen;
 use snapshots::Hold;
 use std::cell::{Cell, RefCell};
@@ -66,8 +66,8 @@ pub struct State {
     seen: Seen,
     /// What its viewer may see; none when whoever reads may see all.
     sight: Option<Sight>,
-    /// What questions are compared with, since the first one.
-    codes: RefCell<Option<Arc<Codes>>>,
+    /// What was read into memory to answer, since the first question.
+    recalled: RefCell<Recalled>,
     hold: Hold,
     /// The file itself, from the first snapshot on. Closed after the connection, which fields above it are: POSIX takes
     /// a process's locks on a file away when any of its descriptors is closed, SQLite's among them.
@@ -155,7 +155,7 @@ impl State {
             portrayed: Cell::default(),
             seen: Seen::default(),
             sight: None,
-            codes: RefCell::default(),
+            recalled: RefCell::default(),
             hold: Hold::default(),
             main: None,
         }

@@ -4,6 +4,7 @@ use crate::error::{Error, Kind, Result};
 use crate::settings::{Origin, Settings};
 use crate::state::State;
 use crate::state::principals::Membership;
+use crate::state::viewer::Viewer;
 use jiff::SignedDuration;
 use knowledge::id::PersonKey;
 use knowledge::time::Timestamp;
@@ -58,14 +59,21 @@ pub fn principals(settings: &Settings) -> Result<Option<Membership>> {
     Ok(Some(Membership { groups, users }))
 }
 
-/// The state as the user may see it for whom the settings say that it is looked at; all of it where they say nobody.
-pub fn seen(settings: &Settings, state: State, now: Timestamp) -> Result<State> {
+/// For whom the settings say that a state is looked at; nobody where they say nothing.
+pub fn viewer(settings: &Settings, state: &State, now: Timestamp) -> Result<Option<Viewer>> {
     let named = settings.text("as");
     if *settings.origin("as") == Origin::Default {
-        return Ok(state);
+        return Ok(None);
     }
     let hours = settings.number("principals_max_age", HOURS)?;
     let max_age = SignedDuration::from_hours(i64::try_from(hours).unwrap_or(0));
-    let viewer = state.viewer(named, now, max_age)?;
-    state.seen_by(&viewer)
+    state.viewer(named, now, max_age).map(Some)
+}
+
+/// The state as the user may see it for whom the settings say that it is looked at; all of it where they say nobody.
+pub fn seen(settings: &Settings, state: State, now: Timestamp) -> Result<State> {
+    match viewer(settings, &state, now)? {
+        Some(viewer) => state.seen_by(&viewer),
+        None => Ok(state),
+    }
 }

@@ -1,11 +1,9 @@
 //! What results may be about: spaces, labels, kinds of things, and who read it. Reads only. A filter narrows what is
-//! found and never changes its order.
+//! looked through, so that what passes it is found however much else there is.
 
 use crate::error::Result;
 use crate::state::State;
-use knowledge::id::{EntityId, FactId};
-use knowledge::resolve::normalise;
-use rusqlite::params;
+use knowledge::id::FactId;
 
 /// What results may be about; an empty list admits everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,7 +30,7 @@ pub enum Reader {
 }
 
 /// A sort of results.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sort {
     /// Facts with the sentences they stand on.
     Facts,
@@ -59,6 +57,11 @@ impl Filter {
         !self.spaces.is_empty() || !self.labels.is_empty()
     }
 
+    /// Whether a fact must be looked at by itself to know whether it is admitted.
+    pub(super) fn is_of_facts(&self) -> bool {
+        !self.kinds.is_empty() || !self.sources.is_empty()
+    }
+
     pub(super) fn admits_kind(&self, kind: &str) -> bool {
         self.kinds.is_empty() || self.kinds.iter().any(|wanted| wanted.eq_ignore_ascii_case(kind))
     }
@@ -70,26 +73,6 @@ impl Filter {
 }
 
 impl State {
-    /// Whether a page is in one of the spaces and has one of the labels.
-    pub(super) fn admits_page(&self, page: &str, filter: &Filter) -> Result<bool> {
-        let list = |names: &[String], of: fn(&String) -> String| -> Result<Option<String>> {
-            let names: Vec<String> = names.iter().map(of).collect();
-            Ok(if names.is_empty() { None } else { Some(serde_json::to_string(&names)?) })
-        };
-        let spaces = list(&filter.spaces, |space| space.to_lowercase())?;
-        let labels = list(&filter.labels, |label| normalise(label))?;
-        let mut statement = self.connection().prepare_cached(
-            "SELECT 1 FROM page WHERE page = ?1
-             AND (?2 IS NULL OR lower(space) IN (SELECT value FROM json_each(?2)))
-             AND (?3 IS NULL OR EXISTS (
-                 SELECT 1 FROM json_each(?3) wanted JOIN main.node n ON n.normal = wanted.value AND n.kind = 'Label'
-                 JOIN mention m ON m.node = n.node JOIN chunk c ON c.chunk = m.chunk
-                 JOIN episode e ON e.chunk = c.chunk
-                 WHERE c.page = page.page AND c.form <> '\"text\"' AND e.ended IS NULL))",
-        )?;
-        Ok(statement.exists(params![page, spaces, labels])?)
-    }
-
     /// Whether an end of a fact is of one of the kinds.
     pub(super) fn admits_ends(&self, fact: FactId, filter: &Filter) -> Result<bool> {
         if filter.kinds.is_empty() {
@@ -107,25 +90,4 @@ impl State {
         }
         Ok(false)
     }
-
-    /// Whether one of the pages that speak of an entity is admitted.
-    pub(super) fn admits_entity(&self, entity: EntityId, filter: &Filter) -> Result<bool> {
-        if !filter.is_of_pages() {
-            return Ok(true);
-        }
-        let mut statement = self.connection().prepare_cached(
-            "SELECT DISTINCT c.page FROM node n JOIN mention m ON m.node = n.node JOIN chunk c ON c.chunk = m.chunk
-             WHERE n.entity = ?1 ORDER BY c.page LIMIT ?2",
-        )?;
-        let mut rows = statement.query(params![entity.0.as_bytes(), PAGES_LOOKED_AT])?;
-        while let Some(row) = rows.next()? {
-            if self.admits_page(&row.get::<_, String>(0)?, filter)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
 }
-
-/// Pages that are looked at to find whether an entity is of a space or a label: a hub stands on thousands.
-const PAGES_LOOKED_AT: i64 = 1_000;

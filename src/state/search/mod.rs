@@ -1,16 +1,20 @@
 //! Finding: words, meaning and the graph, over facts, entities and passages, fused into one ranking. Reads only.
 //!
-//! `passages.rs` finds passages that answer alone or together, `near.rs` texts that mean nearly the same, `shown.rs`
-//! says what holds, `filter.rs` what is wanted. Invariant: what is returned holds at the asked time on the asked clock,
-//! and may be seen by whoever asks; the indexes only propose.
+//! `scope.rs` says which rows are looked through, by what `grounds.rs` has in memory; `passages.rs` finds passages that
+//! answer alone or together, `words.rs` facts and names, `near.rs` texts that mean nearly the same, `shown.rs` says
+//! what holds, `filter.rs` what is wanted. Invariant: what is returned holds at the asked time on the asked clock, and
+//! may be seen by whoever asks; the indexes only propose.
 
 mod filter;
+mod grounds;
 mod near;
 mod passages;
+mod scope;
 mod shown;
+mod words;
 
 pub use filter::{Filter, Reader, Sort};
-pub use near::Codes;
+pub use near::Recalled;
 pub use passages::Through;
 
 use super::State;
@@ -18,12 +22,14 @@ use super::candidates::collect;
 use super::look::{ChunkCard, EntityCard, Source, Statement};
 use crate::embedders::Quantised;
 use crate::error::Result;
-use knowledge::id::ChunkId;
+use grounds::RowNumber;
+use knowledge::id::{ChunkId, EntityId};
 use knowledge::rank;
 use knowledge::rank::pairs::Placed;
 use knowledge::time::Timestamp;
 use near::Kind;
-use rusqlite::params;
+use passages::Asked;
+use scope::Scope;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -163,7 +169,7 @@ pub enum Found {
         /// The entity.
         #[serde(flatten)]
         card: EntityCard,
-        /// Facts that hold and name it, among the first hundred.
+        /// Facts that hold and name it; no more than a hundred are counted.
         facts: u32,
     },
     /// A passage.
@@ -188,14 +194,6 @@ enum Row {
     Chunk(i64),
 }
 
-/// The best rows of a text index; `weights` are those of its columns.
-fn best_rows(index: &str, weights: &str) -> String {
-    format!(
-        "SELECT rowid, bm25({index}{weights}) AS score FROM {index} WHERE {index} MATCH ?1
-         ORDER BY score, rowid LIMIT ?2"
-    )
-}
-
 /// Rows each index proposes for one result wanted: many fall to the asked time or fold into one entity.
 const PROPOSALS: usize = 8;
 /// Rows each index proposes at least.
@@ -210,23 +208,52 @@ const BY_PASSAGE: f64 = 1.0;
 const OF_PASSAGES: f64 = 2.0;
 const OF_ENTITIES: f64 = 0.7;
 
+/// Whoever wants to know what a search is at: told of each part as it begins.
+pub type Watch<'a> = &'a mut dyn FnMut(Part);
+
+/// The parts of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Which rows may be seen and are wanted.
+    Scope,
+    /// The indexes of words, of passages, facts and names.
+    Words,
+    /// Vectors near the question's.
+    Meaning,
+    /// From passages to passages through what they speak of, and to the facts that stand on them.
+    Graph,
+    /// What is found, as it is shown.
+    Results,
+}
+
 impl State {
     /// Searches. Without a vector, or before vectors are filled, words and the graph decide.
     pub fn search(&self, query: &Query) -> Result<Vec<Hit>> {
+        self.search_watched(query, &mut |_| {})
+    }
+
+    /// The same, telling of each part as it begins.
+    pub fn search_watched(&self, query: &Query, watch: Watch<'_>) -> Result<Vec<Hit>> {
+        watch(Part::Scope);
         self.forget()?;
-        let wanted = PROPOSALS_LEAST.max(query.limit * PROPOSALS);
-        let passages = self.passages(query)?;
-        let rankings = self.rankings(query, &passages, wanted)?;
-        let lists: Vec<(f64, Vec<Row>)> =
-            rankings.iter().map(|ranking| (ranking.weight, ranking.rows.clone())).collect();
+        let scope = self.scope(query)?;
+        watch(Part::Words);
+        let asked = self.words_asked(query, &scope)?;
+        let passages = self.passages(query, (&asked, &scope), watch)?;
+        let rankings = self.rankings((query, &scope), (&asked, &passages), watch)?;
+        watch(Part::Results);
+        let keyed = |row: &Row| (row.sort(), scope.id_of(*row), *row);
+        let lists: Vec<(f64, Vec<(Sort, [u8; 16], Row)>)> = (rankings.iter())
+            .map(|ranking| (ranking.weight, ranking.rows.iter().map(keyed).collect()))
+            .collect();
         let mut hits = Vec::new();
         let mut seen = BTreeSet::new();
-        for (row, score) in rank::fuse(&lists) {
+        for ((_, _, row), score) in rank::fuse(&lists) {
             if hits.len() >= query.limit {
                 break;
             }
             if query.filter.wants(row.sort())
-                && let Some((identity, found)) = self.show(row, query)?
+                && let Some((identity, found)) = self.show(row, (query, &scope))?
                 && seen.insert(identity)
             {
                 let why = if query.explain { self.why(row, &rankings, &passages)? } else { Vec::new() };
@@ -236,13 +263,32 @@ impl State {
         Ok(hits)
     }
 
-    fn rankings(&self, query: &Query, passages: &[Placed<Through>], wanted: usize) -> Result<Vec<Ranking>> {
+    fn rankings(
+        &self,
+        (query, scope): (&Query, &Scope),
+        (asked, passages): (&[Asked], &[Placed<EntityId>]),
+        watch: Watch<'_>,
+    ) -> Result<Vec<Ranking>> {
         let mut rankings = Vec::new();
-        if query.filter.wants(Sort::Facts) || query.filter.wants(Sort::Entities) {
-            rankings.extend(self.by_words(query, wanted)?);
-            rankings.extend(self.by_meaning(query, wanted)?);
+        let wanted = PROPOSALS_LEAST.max(query.limit * PROPOSALS);
+        let (facts, entities) = (query.filter.wants(Sort::Facts), query.filter.wants(Sort::Entities));
+        let admits = |row: RowNumber| self.admits_fact(row, (query, scope));
+        watch(Part::Words);
+        if facts {
+            let rows = self.facts_by_words(asked, (scope, wanted), &admits)?;
+            rankings.push(Ranking { way: Way::Words, weight: BY_WORDS, rows });
+        }
+        if entities {
+            let admits = |row: RowNumber| self.admits_node(row, (query, scope));
+            let rows = self.nodes_by_words(asked, (scope, wanted), &admits)?;
+            rankings.push(Ranking { way: Way::Words, weight: OF_ENTITIES, rows });
+        }
+        if facts {
+            watch(Part::Meaning);
+            rankings.extend(self.by_meaning((query, scope), wanted, &admits)?);
+            watch(Part::Graph);
             let answering = &passages[..passages.len().min(ANSWERING)];
-            let rows = self.facts_on(answering, query)?;
+            let rows = self.facts_on(answering, (query, scope))?;
             rankings.push(Ranking { way: Way::Answering, weight: BY_PASSAGE, rows });
         }
         let rows = passages.iter().map(|placed| Row::Chunk(placed.passage)).collect();
@@ -250,37 +296,31 @@ impl State {
         Ok(rankings)
     }
 
-    fn by_words(&self, query: &Query, wanted: usize) -> Result<Vec<Ranking>> {
-        let terms = rank::terms(&query.text);
-        if terms.is_empty() {
-            return Ok(Vec::new());
-        }
-        let expression = rank::any_of(&terms);
-        self.bring_found(&expression, wanted)?;
-        let find = |sql: &str, row: fn(i64) -> Row| -> Result<Vec<Row>> {
-            let mut statement = self.connection().prepare_cached(sql)?;
-            collect(statement.query(params![expression, wanted as i64])?, |found| Ok(row(found.get(0)?)))
-        };
-        // `bm25()` as a value is cheaper than `rank` in this SQLite. A fact's own statement counts twice its sentence;
-        // what a card says (the page tree, who edited) comes behind what people wrote.
-        let facts = find(&best_rows("fact_text", ", 2.0, 1.0, 0.2"), Row::Fact)?;
-        let nodes = find(&best_rows("node_text", ""), Row::Node)?;
-        Ok(vec![
-            Ranking { way: Way::Words, weight: BY_WORDS, rows: facts },
-            Ranking { way: Way::Words, weight: OF_ENTITIES, rows: nodes },
-        ])
-    }
-
     /// Facts whose statements mean nearly what is asked.
-    fn by_meaning(&self, query: &Query, wanted: usize) -> Result<Option<Ranking>> {
+    fn by_meaning(
+        &self,
+        (query, scope): (&Query, &Scope),
+        wanted: usize,
+        admits: &dyn Fn(RowNumber) -> Result<bool>,
+    ) -> Result<Option<Ranking>> {
         let Some(question) = &query.vector else { return Ok(None) };
-        let found = self.nearest((Kind::Fact, question), wanted, |row| self.reads_as_all_do(row))?;
-        let rows = found.into_iter().map(|(row, _)| Row::Fact(row)).collect();
+        let found = self.nearest((Kind::Fact, question), wanted, |at| {
+            let Ok(row) = RowNumber::try_from(at) else { return Ok(false) };
+            let reads = scope.wants_fact(row)
+                && (scope.is_as_all_see(row)
+                    || (self.reads_as_all_do(at)? && self.stands_as_seen(row, scope)?));
+            Ok(reads && admits(row)?)
+        })?;
+        let mut found: Vec<(f64, [u8; 16], Row)> = (found.into_iter())
+            .map(|(row, near)| (near, scope.id_of(Row::Fact(row)), Row::Fact(row)))
+            .collect();
+        found.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
+        let rows = found.into_iter().take(wanted).map(|(_, _, row)| row).collect();
         Ok(Some(Ranking { way: Way::Meaning, weight: BY_MEANING, rows }))
     }
 
     /// Where a row stands in each ranking, and how a passage was reached.
-    fn why(&self, row: Row, rankings: &[Ranking], passages: &[Placed<Through>]) -> Result<Vec<Reason>> {
+    fn why(&self, row: Row, rankings: &[Ranking], passages: &[Placed<EntityId>]) -> Result<Vec<Reason>> {
         let mut reasons = Vec::new();
         for ranking in rankings {
             let Some(at) = ranking.rows.iter().position(|ranked| *ranked == row) else { continue };
@@ -297,9 +337,11 @@ impl State {
         Ok(reasons)
     }
 
-    fn path_of(&self, link: &rank::pairs::Link<Through>) -> Result<Option<Path>> {
+    fn path_of(&self, link: &rank::pairs::Link<EntityId>) -> Result<Option<Path>> {
         let (from, to) = (self.place(link.anchor)?, self.place(link.partner)?);
-        Ok(from.zip(to).map(|(from, to)| Path { from, through: link.through.clone(), to }))
+        let name = self.entity_of(link.through.0)?.map(|card| card.name).unwrap_or_default();
+        let through = Through { entity: link.through, name };
+        Ok(from.zip(to).map(|(from, to)| Path { from, through, to }))
     }
 
     fn place(&self, row: i64) -> Result<Option<Place>> {

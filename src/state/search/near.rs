@@ -4,6 +4,7 @@
 //! Invariant: what is proposed is compared by its kept vector, so a score is the same whether signs proposed it or a
 //! walk.
 
+use super::grounds::Grounds;
 use crate::embedders::Quantised;
 use crate::error::Result;
 use crate::state::State;
@@ -31,11 +32,15 @@ impl Kind {
 struct Signs {
     rows: Vec<i64>,
     words: Vec<u64>,
+    /// The vectors themselves, where there are few: of passages, a tenth as many as facts, several hundred are compared
+    /// for one question.
+    vectors: Vec<u8>,
 }
 
-/// What is kept in memory to compare questions with: an eighth of a byte for each number of a vector, 5 MB for 100,000
-/// facts. It is made by the first question, and stands for one moment of one file.
-pub struct Codes {
+/// What is kept in memory to compare questions with: an eighth of a byte for each number of a fact's vector, 5 MB for
+/// 100,000 facts, and all of those of passages, 4 MB for 10,000. It is made by the first question, and stands for one
+/// moment of one file.
+pub(super) struct Codes {
     /// The moment.
     stamp: String,
     model: String,
@@ -44,14 +49,21 @@ pub struct Codes {
     passages: Signs,
 }
 
+/// What was read into memory to answer questions about one file.
+#[derive(Clone, Default)]
+pub struct Recalled {
+    pub(super) codes: Option<Arc<Codes>>,
+    pub(super) grounds: Option<Arc<Grounds>>,
+}
+
 /// Rows whose vectors are looked at, for one that is wanted: signs misjudge a cosine by a few hundredths.
 const LOOKED_AT: usize = 4;
 
 impl State {
     /// What questions in this model's vectors are compared with, made anew where the file has changed.
-    pub fn codes(&self, model: &str, dimensions: usize) -> Result<Arc<Codes>> {
+    pub(super) fn codes(&self, model: &str, dimensions: usize) -> Result<Arc<Codes>> {
         let stamp = self.vectors_stamp()?;
-        let known = self.codes.borrow().clone();
+        let known = self.recalled.borrow().codes.clone();
         if let Some(codes) = known
             && codes.stamp == stamp
             && codes.model == model
@@ -60,19 +72,19 @@ impl State {
             return Ok(codes);
         }
         let codes = Arc::new(self.read_codes(model, dimensions, stamp)?);
-        *self.codes.borrow_mut() = Some(codes.clone());
+        self.recalled.borrow_mut().codes = Some(codes.clone());
         Ok(codes)
     }
 
-    /// What was made to compare questions with, for the next state of the same file.
-    pub fn codes_made(&self) -> Option<Arc<Codes>> {
-        self.codes.borrow().clone()
+    /// What was read into memory to answer, for the next state of the same file.
+    pub fn recalled(&self) -> Recalled {
+        self.recalled.borrow().clone()
     }
 
-    /// Takes over what another state of the same file has made; it is looked at again whether it still stands.
+    /// Takes over what another state of the same file has read; it is looked at again whether it still stands.
     #[must_use]
-    pub fn with_codes(self, codes: Arc<Codes>) -> Self {
-        *self.codes.borrow_mut() = Some(codes);
+    pub fn recalling(self, recalled: Recalled) -> Self {
+        *self.recalled.borrow_mut() = recalled;
         self
     }
 
@@ -107,11 +119,15 @@ impl State {
             let signs = if is_fact { &mut facts } else { &mut passages };
             signs.rows.push(row.get(1)?);
             signs.words.extend(vector.signs());
+            if !is_fact {
+                signs.vectors.extend_from_slice(bytes);
+            }
         }
         Ok(Codes { stamp, model: model.to_owned(), dimensions, facts, passages })
     }
 
-    /// The rows nearest to a question by their signs that `admits` lets pass, with their cosines, the nearest first.
+    /// Rows near to a question that `admits` lets pass, with their cosines, the nearest first: of those nearest by
+    /// their signs several times as many as are wanted, so that whoever wants fewer may order equals as he likes.
     pub(super) fn nearest(
         &self,
         (kind, question): (Kind, &(String, Quantised)),
@@ -124,10 +140,13 @@ impl State {
             Kind::Passage => &codes.passages,
         };
         let mut found = Vec::new();
-        for row in signs.by_distance(&question.1.signs()) {
-            if found.len() >= wanted * LOOKED_AT {
+        let mut last = 0;
+        for (row, distance) in signs.by_distance(&question.1.signs()) {
+            // Of equals all: which of them has the smaller row hangs on when it came.
+            if found.len() >= wanted * LOOKED_AT && distance > last {
                 break;
             }
+            last = distance;
             if admits(row)?
                 && let Some(cosine) = self.cosine(kind, row, question)?
             {
@@ -135,7 +154,6 @@ impl State {
             }
         }
         found.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
-        found.truncate(wanted);
         Ok(found)
     }
 
@@ -146,6 +164,15 @@ impl State {
         row: i64,
         (model, question): &(String, Quantised),
     ) -> Result<Option<f64>> {
+        if kind == Kind::Passage {
+            let codes = self.recalled.borrow().codes.clone();
+            let known =
+                codes.filter(|codes| codes.model == *model && codes.dimensions == question.dimensions());
+            if let Some(codes) = known {
+                let vector = codes.passages.vector(row, question.dimensions());
+                return Ok(vector.map(|vector| f64::from(question.cosine(&vector))));
+            }
+        }
         let mut statement = self.connection().prepare_cached(
             "SELECT vector FROM main.vector_of JOIN main.vector USING (text_hash)
              WHERE kind = ?1 AND row = ?2 AND model = ?3",
@@ -158,14 +185,32 @@ impl State {
 }
 
 impl Signs {
-    /// All rows, those first that differ in the fewest signs; of equals, the smaller first. A sort by counting.
-    fn by_distance(&self, question: &[u64]) -> impl Iterator<Item = i64> {
-        let mut places: Vec<Vec<u32>> = vec![Vec::new(); question.len() * 64 + 1];
-        for (at, words) in self.words.chunks_exact(question.len().max(1)).enumerate() {
-            let differ: u32 = words.iter().zip(question).map(|(one, other)| (one ^ other).count_ones()).sum();
-            places[differ as usize].push(at as u32);
+    /// The vector of a row, where vectors are kept.
+    fn vector(&self, row: i64, dimensions: usize) -> Option<Quantised> {
+        let at = self.rows.binary_search(&row).ok()? * dimensions;
+        Quantised::from_bytes(self.vectors.get(at..at + dimensions)?, dimensions).ok()
+    }
+
+    /// All rows with the number of signs that differ, the fewest first; of equals, the smaller first. A sort by
+    /// counting.
+    fn by_distance(&self, question: &[u64]) -> impl Iterator<Item = (i64, u16)> + '_ {
+        let differ = |words: &[u64]| -> u16 {
+            words.iter().zip(question).map(|(one, other)| (one ^ other).count_ones() as u16).sum()
+        };
+        let distances: Vec<u16> = self.words.chunks_exact(question.len().max(1)).map(differ).collect();
+        let mut ends = vec![0_u32; question.len() * 64 + 2];
+        for distance in &distances {
+            ends[usize::from(*distance) + 1] += 1;
         }
-        let rows = self.rows.clone();
-        places.into_iter().flatten().map(move |at| rows[at as usize])
+        for at in 1..ends.len() {
+            ends[at] += ends[at - 1];
+        }
+        let mut places = vec![0_u32; distances.len()];
+        for (at, distance) in distances.iter().enumerate() {
+            let end = &mut ends[usize::from(*distance)];
+            places[*end as usize] = at as u32;
+            *end += 1;
+        }
+        places.into_iter().map(move |at| (self.rows[at as usize], distances[at as usize]))
     }
 }

@@ -1,16 +1,18 @@
 //! Passages that answer a question alone or in pairs: what `knowledge::rank::pairs` is told, read from the indexes and
 //! the graph. Reads only; what the viewer may not see is neither proposed nor walked through.
 
+use super::grounds::RowNumber;
 use super::near::Kind;
-use super::{Query, Row};
+use super::scope::Scope;
+use super::{Part, Query, Row, Watch};
 use crate::error::Result;
 use crate::state::State;
 use crate::state::candidates::collect;
 use knowledge::id::{EntityId, FactId, NodeId};
 use knowledge::rank;
 use knowledge::rank::pairs::{self, ANCHORS, COMMON, Cover, Link, PROPOSALS, Placed, Word};
-use knowledge::time::stored;
-use rusqlite::params;
+use knowledge::resolve::normalise;
+use rusqlite::OptionalExtension;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,72 +27,129 @@ pub struct Through {
     pub name: String,
 }
 
-/// Names that are looked for in the words of passages, for one anchor: a long list has thousands.
-const NAMES_LOOKED_FOR: usize = 40;
+/// Names that are looked for in the words of passages, for one anchor: a long list has thousands, and each costs a
+/// search.
+const NAMES_LOOKED_FOR: usize = 12;
 /// Shorter names stand in many words.
 const NAME_CHARS: usize = 3;
 /// Longer names are descriptions: the same words in the same order stand nowhere else, and to look costs the postings
 /// of every little word in them.
 const NAME_WORDS: usize = 4;
+/// Passages that are noted for one word beside those that count: what it stands in more of is common.
+const NOTED: usize = 5_000;
 
-/// That a chunk `c` with its episode `e` is text which the wiki said from `?2` to `?3`; without these, which it says.
-/// What it said once, and what it only says about a page, must make no word and no name more common. `+` keeps SQLite
-/// from walking through all chunks for each row.
-const HOLDS: &str = "+c.form = '\"text\"' AND ((?2 IS NULL AND +e.ended IS NULL) OR
-    (coalesce(e.valid_at, ?3) <= ?3 AND (e.ended IS NULL OR coalesce(e.end_at, e.noticed_at) > ?2)))";
-
-/// Which passages a search may show; asked of many again and again.
-struct Admitted<'a> {
-    state: &'a State,
-    query: &'a Query,
-    known: BTreeMap<i64, bool>,
+/// A word of the question, with where it stands.
+pub(super) struct Asked {
+    pub term: String,
+    /// In the passages that count and are wanted.
+    word: Word,
+    /// In these, of whatever form and time, as far as whoever looks may see them; sorted.
+    pub seen: Vec<RowNumber>,
+    /// Whether these are all: of a common word only the first are noted.
+    is_whole: bool,
 }
 
-impl Admitted<'_> {
-    fn is(&mut self, passage: i64) -> Result<bool> {
-        if let Some(known) = self.known.get(&passage) {
-            return Ok(*known);
-        }
-        let is = self.state.shows_passage(passage, self.query)?;
-        self.known.insert(passage, is);
-        Ok(is)
+impl Asked {
+    /// Whether the word may stand in a passage that is seen.
+    pub fn may_stand_in(&self, passage: RowNumber) -> bool {
+        !self.is_whole || self.seen.binary_search(&passage).is_ok()
     }
 }
 
+/// What was looked up of entities in one search: the anchors of a question speak of the same ones.
+type Reach = BTreeMap<EntityId, BTreeSet<RowNumber>>;
+
+/// An entity of a passage, with its names and where it leads to.
+struct Named {
+    entity: EntityId,
+    name: String,
+    passages: BTreeSet<RowNumber>,
+}
+
 impl State {
-    /// The passages that answer, best first.
-    pub(super) fn passages(&self, query: &Query) -> Result<Vec<Placed<Through>>> {
-        let mut admitted = Admitted { state: self, query, known: BTreeMap::new() };
-        let pages = self.count_pages_seen()?;
-        let cover = self.cover(query, pages)?;
-        let mut proposed = BTreeSet::new();
-        let mut by_words = 0;
-        for passage in cover.ranking() {
-            if by_words == PROPOSALS {
+    /// The words of a question and where they stand.
+    pub(super) fn words_asked(&self, query: &Query, scope: &Scope) -> Result<Vec<Asked>> {
+        let most = pairs::frequent(scope.passages());
+        let mut asked = Vec::new();
+        for term in rank::terms(&query.text) {
+            let phrase = rank::phrase(&term);
+            let (mut word, seen) = self.word(&phrase, most, scope)?;
+            // What stands nearly everywhere is left out, unless nothing else is asked.
+            if word.among <= most {
+                word.headings = self.word(&format!("path : {phrase}"), most, scope)?.0.passages;
+            }
+            let is_whole = seen.len() < NOTED && word.among <= most;
+            asked.push(Asked { term, word, seen, is_whole });
+        }
+        Ok(asked)
+    }
+
+    /// Where an expression stands: in which passages that count and are wanted, among how many that count, and in which
+    /// that are seen. More than `most` are not counted, and no more are noted.
+    fn word(&self, expression: &str, most: usize, scope: &Scope) -> Result<(Word, Vec<RowNumber>)> {
+        let (mut word, mut seen) = (Word::default(), Vec::new());
+        self.each_passage(expression, |row| {
+            if seen.len() < NOTED && scope.sees(row) {
+                seen.push(row);
+            }
+            if scope.counts(row) {
+                word.among += 1;
+                if scope.shows(row) && word.passages.len() <= most {
+                    word.passages.insert(i64::from(row));
+                }
+            }
+            // A narrow filter wants what stands behind many others.
+            word.among <= most || (scope.is_narrow() && word.passages.len() <= most)
+        })?;
+        Ok((word, seen))
+    }
+
+    /// Goes through the passages that match an expression, in the order of their rows, until told to stop.
+    fn each_passage(&self, expression: &str, mut take: impl FnMut(RowNumber) -> bool) -> Result<()> {
+        let mut statement = self
+            .connection()
+            .prepare_cached("SELECT rowid FROM main.chunk_text WHERE chunk_text MATCH ?1")?;
+        let mut rows = statement.query([expression])?;
+        while let Some(row) = rows.next()? {
+            if !take(RowNumber::try_from(row.get::<_, i64>(0)?).unwrap_or_default()) {
                 break;
             }
-            if admitted.is(passage)? {
-                by_words += 1;
-                proposed.insert(passage);
-            }
         }
+        Ok(())
+    }
+
+    /// The passages that answer, best first.
+    pub(super) fn passages(
+        &self,
+        query: &Query,
+        (asked, scope): (&[Asked], &Scope),
+        watch: Watch<'_>,
+    ) -> Result<Vec<Placed<EntityId>>> {
+        let passages = scope.passages();
+        let words: Vec<Word> = match query.without.words {
+            true => Vec::new(),
+            false => asked.iter().map(|asked| asked.word.clone()).collect(),
+        };
+        let cover = Cover::of(&words, passages);
+        let mut proposed: BTreeSet<i64> = cover.ranking().into_iter().take(PROPOSALS).collect();
+        watch(Part::Meaning);
         let mut near = BTreeMap::new();
         if let Some(question) = &query.vector {
-            near.extend(self.nearest((Kind::Passage, question), PROPOSALS, |row| admitted.is(row))?);
+            let shows = |row: i64| Ok(RowNumber::try_from(row).is_ok_and(|row| scope.shows(row)));
+            near.extend(
+                self.nearest((Kind::Passage, question), PROPOSALS, shows)?.into_iter().take(PROPOSALS),
+            );
             proposed.extend(near.keys().copied());
         }
         self.measure(&proposed, query, &mut near)?;
+        watch(Part::Graph);
         let anchors = match query.without.graph {
             true => Vec::new(),
             false => best_alone(&proposed, (&cover, &near)),
         };
-        let mut links = Vec::new();
+        let (mut links, mut reach) = (Vec::new(), Reach::new());
         for anchor in anchors {
-            for link in self.links(anchor, pages, query)? {
-                if admitted.is(link.partner)? {
-                    links.push(link);
-                }
-            }
+            links.extend(self.links(anchor, scope, &mut reach)?);
         }
         let partners: BTreeSet<i64> = links.iter().map(|link| link.partner).collect();
         self.measure(&partners, query, &mut near)?;
@@ -111,139 +170,177 @@ impl State {
         Ok(())
     }
 
-    /// How many pages there are for whoever asks: what is rare is told by pages, since to count passages takes longer
-    /// than to search.
-    fn count_pages_seen(&self) -> Result<usize> {
-        let pages = if self.has_viewer() { "temp.seen_page" } else { "main.page" };
-        let mut statement = self.connection().prepare_cached(&format!("SELECT count(*) FROM {pages}"))?;
-        Ok(statement.query_row([], |row| row.get::<_, i64>(0))?.unsigned_abs() as usize)
-    }
-
-    /// What each word of the question finds.
-    fn cover(&self, query: &Query, pages: usize) -> Result<Cover> {
-        let most = pairs::frequent(pages) + 1;
-        let mut words = Vec::new();
-        let terms = if query.without.words { Vec::new() } else { rank::terms(&query.text) };
-        for term in terms {
-            let word = rank::phrase(&term);
-            let passages = self.passages_matching(&word, most, query)?;
-            // What stands nearly everywhere is left out, unless nothing else is asked.
-            let headings = match passages.len() < most {
-                true => self.passages_matching(&format!("path : {word}"), most, query)?,
-                false => BTreeSet::new(),
-            };
-            words.push(Word { passages, headings });
-        }
-        Ok(Cover::of(&words, pages))
-    }
-
-    /// The passages that match an expression and hold at the asked time, at most so many.
-    fn passages_matching(&self, expression: &str, most: usize, query: &Query) -> Result<BTreeSet<i64>> {
-        let mut statement = self.connection().prepare_cached(&format!(
-            "SELECT rowid FROM chunk_text WHERE chunk_text MATCH ?1 AND EXISTS (
-                 SELECT 1 FROM chunk c JOIN episode e ON e.chunk = c.chunk
-                 WHERE c.row = chunk_text.rowid AND {HOLDS}) LIMIT ?4"
-        ))?;
-        let (from, to) = query.said_between();
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let found = statement.query(params![expression, from.map(stored), to.map(stored), most])?;
-        Ok(collect(found, |row| Ok(row.get(0)?))?.into_iter().collect())
-    }
-
     /// Where the entities of a passage lead: to the passages that speak of them, and to those that have their names in
     /// their words. Of several that lead to one passage the most telling counts.
-    fn links(&self, anchor: i64, pages: usize, query: &Query) -> Result<Vec<Link<Through>>> {
-        let mut best: BTreeMap<i64, Link<Through>> = BTreeMap::new();
-        for (at, through) in self.entities_of_passage(anchor)?.into_iter().enumerate() {
-            let mut passages = self.passages_of(through.entity, query)?;
-            let name = rank::terms(&through.name);
-            let words = through.name.split_whitespace().count();
-            let is_name = words <= NAME_WORDS && through.name.chars().count() >= NAME_CHARS;
-            if at < NAMES_LOOKED_FOR && is_name && passages.len() <= COMMON {
-                passages.extend(self.passages_with_name(&name, (&through.name, query))?);
-            }
+    fn links(&self, anchor: i64, scope: &Scope, reach: &mut Reach) -> Result<Vec<Link<EntityId>>> {
+        let mut best: BTreeMap<i64, Link<EntityId>> = BTreeMap::new();
+        for (entity, passages) in self.reached_from(anchor, scope, reach)? {
             if !(2..=COMMON).contains(&passages.len()) {
                 continue;
             }
-            let telling = pairs::telling(passages.len(), pages);
-            for partner in passages.into_iter().filter(|partner| *partner != anchor) {
+            let telling = pairs::telling(passages.len(), scope.passages());
+            let partners = passages.into_iter().filter(|partner| scope.shows(*partner)).map(i64::from);
+            for partner in partners.filter(|partner| *partner != anchor) {
                 if best.get(&partner).is_none_or(|known| telling > known.telling) {
-                    let through = through.clone();
-                    best.insert(partner, Link { anchor, partner, through, telling });
+                    best.insert(partner, Link { anchor, partner, through: entity, telling });
                 }
             }
         }
         Ok(best.into_values().collect())
     }
 
-    /// The entities a passage speaks of, in the order of their ids.
-    fn entities_of_passage(&self, passage: i64) -> Result<Vec<Through>> {
-        let mut mentioned = self.connection().prepare_cached(
-            "SELECT m.node FROM chunk c JOIN mention m USING (chunk) WHERE c.row = ?1 ORDER BY m.node",
+    /// The entities of a passage with the passages each leads to. Names are looked for of those that most passages
+    /// speak of, as long as these are few enough to tell anything.
+    fn reached_from(
+        &self,
+        anchor: i64,
+        scope: &Scope,
+        reach: &mut Reach,
+    ) -> Result<Vec<(EntityId, BTreeSet<RowNumber>)>> {
+        let mut all = self.entities_of_passage(anchor, scope)?;
+        all.retain(|named| named.passages.len() <= COMMON);
+        all.sort_by(|one, other| {
+            let by_mentions = other.passages.len().cmp(&one.passages.len());
+            // How a name is written may be seen from pages that are hidden, where that makes no difference to its
+            // words.
+            let by_name = normalise(&one.name).cmp(&normalise(&other.name));
+            by_mentions.then(by_name).then(one.entity.cmp(&other.entity))
+        });
+        let mut found = Vec::with_capacity(all.len());
+        for (at, named) in all.into_iter().enumerate() {
+            let Named { entity, name, mut passages } = named;
+            if let Some(known) = reach.get(&entity) {
+                passages.clone_from(known);
+            } else if at < NAMES_LOOKED_FOR {
+                passages.extend(self.passages_with_name(&name, scope)?);
+                reach.insert(entity, passages.clone());
+            }
+            found.push((entity, passages));
+        }
+        found.sort_by_key(|(entity, _)| *entity);
+        Ok(found)
+    }
+
+    /// The entities a passage speaks of, each once.
+    fn entities_of_passage(&self, anchor: i64, scope: &Scope) -> Result<Vec<Named>> {
+        let anchor = RowNumber::try_from(anchor).unwrap_or_default();
+        let mut found: BTreeMap<EntityId, Named> = BTreeMap::new();
+        for row in scope.grounds.speaks(anchor) {
+            let Some(node) = scope.grounds.node(*row) else { continue };
+            let is_own = !node.is_joined && scope.is_named_as_all_see(*row);
+            let (named, members) = match is_own {
+                true if scope.is_live(*row) => {
+                    (Some((EntityId(node.id), self.name_of_all(*row)?)), vec![*row])
+                }
+                true => (None, Vec::new()),
+                false => self.entity_with_members(node.id)?,
+            };
+            let Some((entity, name)) = named.filter(|(entity, _)| !found.contains_key(entity)) else {
+                continue;
+            };
+            let spoken = members.iter().flat_map(|member| scope.spoken(*member));
+            let mut passages = BTreeSet::new();
+            for passage in spoken {
+                passages.insert(passage);
+                if passages.len() > COMMON {
+                    break;
+                }
+            }
+            found.insert(entity, Named { entity, name, passages });
+        }
+        Ok(found.into_values().collect())
+    }
+
+    /// The name of an entity that is one name alone, as everybody has it.
+    fn name_of_all(&self, row: RowNumber) -> Result<String> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT coalesce(e.name, n.name) FROM main.node n LEFT JOIN main.entity e ON e.entity = n.entity
+             WHERE n.row = ?1",
         )?;
-        let nodes = collect(mentioned.query([passage])?, |row| Ok(NodeId::from_bytes(row.get(0)?)))?;
-        self.bring_nodes(&nodes)?;
+        Ok(statement.query_row([row], |row| row.get(0))?)
+    }
+
+    /// The entity of a name as whoever looks sees it, with all its names.
+    fn entity_with_members(&self, node: NodeId) -> Result<(Option<(EntityId, String)>, Vec<RowNumber>)> {
+        self.place_nodes(&[node])?;
         let mut statement = self.connection().prepare_cached(
             "SELECT e.entity, e.name FROM node n JOIN entity e ON e.entity = n.entity WHERE n.node = ?1",
         )?;
-        let mut entities = BTreeMap::new();
-        for node in nodes {
-            let found = statement.query([node.as_bytes()])?;
-            entities.extend(collect(found, |row| Ok((NodeId::from_bytes(row.get(0)?), row.get(1)?)))?);
-        }
-        Ok(entities.into_iter().map(|(id, name)| Through { entity: EntityId(id), name }).collect())
+        let read = |row: &rusqlite::Row<'_>| Ok((EntityId(NodeId::from_bytes(row.get(0)?)), row.get(1)?));
+        let found = statement.query_row([node.as_bytes()], read).optional()?;
+        let Some((entity, name)) = found else { return Ok((None, Vec::new())) };
+        let mut statement = self.connection().prepare_cached("SELECT row FROM node WHERE entity = ?1")?;
+        let members = collect(statement.query([entity.0.as_bytes()])?, |row| Ok(row.get(0)?))?;
+        Ok((Some((entity, name)), members))
     }
 
-    /// The passages that speak of an entity, one more than counts at most.
-    fn passages_of(&self, entity: EntityId, query: &Query) -> Result<BTreeSet<i64>> {
-        let mut statement = self.connection().prepare_cached(&format!(
-            "SELECT DISTINCT c.row FROM node n JOIN mention m ON m.node = n.node JOIN chunk c ON c.chunk = m.chunk
-             JOIN episode e ON e.chunk = c.chunk WHERE n.entity = ?1 AND {HOLDS} LIMIT ?4"
-        ))?;
-        let (from, to) = query.said_between();
-        let most = COMMON as i64 + 1;
-        let found = statement.query(params![entity.0.as_bytes(), from.map(stored), to.map(stored), most])?;
-        Ok(collect(found, |row| Ok(row.get(0)?))?.into_iter().collect())
-    }
-
-    /// The passages that have a name in their words, one more than counts at most; none for a name of everyday words.
-    fn passages_with_name(&self, terms: &[String], (name, query): (&str, &Query)) -> Result<BTreeSet<i64>> {
-        if terms.is_empty() || rank::is_idle(terms) {
-            return Ok(BTreeSet::new());
+    /// The passages that count and have a name in their words, one more than counts at most; none for a name of
+    /// everyday words, and none for a description.
+    fn passages_with_name(&self, name: &str, scope: &Scope) -> Result<Vec<RowNumber>> {
+        let terms = rank::terms(name);
+        let words = name.split_whitespace().count();
+        let is_name = words <= NAME_WORDS && name.chars().count() >= NAME_CHARS;
+        let mut found = Vec::new();
+        if !is_name || terms.is_empty() || rank::is_idle(&terms) {
+            return Ok(found);
         }
-        self.passages_matching(&rank::phrase(name), COMMON + 1, query)
+        self.each_passage(&rank::phrase(name), |row| {
+            if scope.counts(row) {
+                found.push(row);
+            }
+            found.len() <= COMMON
+        })?;
+        Ok(found)
     }
 
     /// Facts that stand on these passages, best passage first; in a passage those first that are nearest to the
     /// question.
-    pub(super) fn facts_on(&self, placed: &[Placed<Through>], query: &Query) -> Result<Vec<Row>> {
-        let mut ranked: Vec<(f64, i64)> = Vec::new();
+    pub(super) fn facts_on(
+        &self,
+        placed: &[Placed<EntityId>],
+        (query, scope): (&Query, &Scope),
+    ) -> Result<Vec<Row>> {
+        let mut ranked: Vec<(f64, FactId, RowNumber)> = Vec::new();
         for placed in placed {
-            for row in self.facts_shown_on(placed.passage)? {
+            for row in self.facts_shown_on(placed.passage, scope)? {
+                let at = i64::from(row);
                 let near = match &query.vector {
-                    Some(question) if self.reads_as_all_do(row)? => self.cosine(Kind::Fact, row, question)?,
+                    Some(question) if scope.is_as_all_see(row) || self.reads_as_all_do(at)? => {
+                        self.cosine(Kind::Fact, at, question)?
+                    }
                     _ => None,
                 };
-                ranked.push((placed.worth + near.unwrap_or(0.0), row));
+                let Some(held) = scope.grounds.fact(row) else { continue };
+                ranked.push((placed.worth + near.unwrap_or(0.0), held.id, row));
             }
         }
         ranked.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
         let mut seen = BTreeSet::new();
-        Ok(ranked.into_iter().filter(|(_, row)| seen.insert(*row)).map(|(_, row)| Row::Fact(row)).collect())
+        let rows = ranked.into_iter().map(|(_, _, row)| row).filter(|row| seen.insert(*row));
+        Ok(rows.map(|row| Row::Fact(i64::from(row))).collect())
     }
 
-    /// The rows of the facts that stand on a passage and are shown by themselves.
-    fn facts_shown_on(&self, passage: i64) -> Result<Vec<i64>> {
-        let mut statement = self.connection().prepare_cached(
-            "SELECT s.fact FROM chunk c JOIN support s USING (chunk) WHERE c.row = ?1 ORDER BY s.fact",
-        )?;
-        let facts = collect(statement.query([passage])?, |row| Ok(FactId::from_bytes(row.get(0)?)))?;
-        self.bring_facts(&facts)?;
-        let mut shown = self.connection().prepare_cached(
-            "SELECT DISTINCT shown.row FROM chunk c JOIN support s USING (chunk) JOIN fact f ON f.fact = s.fact
-             JOIN fact shown ON shown.fact = coalesce(f.folded_into, f.fact) WHERE c.row = ?1 ORDER BY shown.fact",
-        )?;
-        collect(shown.query([passage])?, |row| Ok(row.get(0)?))
+    /// The rows of the facts that stand on a passage, or of what is shown in their places.
+    fn facts_shown_on(&self, passage: i64, scope: &Scope) -> Result<BTreeSet<RowNumber>> {
+        let mut shown = BTreeSet::new();
+        let passage = RowNumber::try_from(passage).unwrap_or_default();
+        for row in scope.grounds.told(passage) {
+            let Some(held) = scope.grounds.fact(*row) else { continue };
+            if !self.has_viewer() {
+                shown.insert(held.shown);
+            } else if scope.is_as_all_see(*row) {
+                shown.insert(*row);
+            } else {
+                self.bring_facts(&[held.id])?;
+                let mut statement = self.connection().prepare_cached(
+                    "SELECT shown.row FROM fact f JOIN fact shown ON shown.fact = coalesce(f.folded_into, f.fact)
+                     WHERE f.fact = ?1",
+                )?;
+                let found = statement.query([held.id.as_bytes()])?;
+                shown.extend(collect(found, |row| Ok(row.get::<_, RowNumber>(0)?))?);
+            }
+        }
+        Ok(shown)
     }
 }
 

@@ -1,13 +1,16 @@
 //! Results as they are shown: whether a proposed row holds at the asked time and passes the filter, and what it says
 //! then. Reads only. Must not know why a row was proposed.
 
+use super::grounds::RowNumber;
+use super::scope::Scope;
 use super::{Found, Query, Row};
 use crate::error::Result;
 use crate::state::State;
-use crate::state::candidates::{collect, supports_noticed};
+use crate::state::candidates::supports_noticed;
 use crate::state::judged;
+use crate::state::viewer::FACTS_OF_HUB;
 use knowledge::graph::{Support, Times};
-use knowledge::id::{ChunkId, FactId, NodeId};
+use knowledge::id::{ChunkId, EntityId, FactId};
 use knowledge::resolve;
 use knowledge::time::{Timestamp, stored};
 use rusqlite::{OptionalExtension, params};
@@ -19,27 +22,59 @@ pub(in crate::state) struct Moment {
     pub chunks: BTreeSet<ChunkId>,
 }
 
-/// Facts looked at to count those of an entity: a result list needs the size, not the sum.
-const FACTS_COUNTED: i64 = 100;
+/// Facts of an entity that are counted: a result list needs the size, not the sum.
+const FACTS_COUNTED: u32 = 100;
+/// Facts with an entity at either end. For a viewer its names are his, and facts are derived one by one.
+const FACTS_AT: &str = "SELECT f.row FROM node n JOIN main.fact f ON f.subject = n.node WHERE n.entity = ?1
+    UNION ALL SELECT f.row FROM node n JOIN main.fact f ON f.object = n.node WHERE n.entity = ?1 LIMIT ?2";
 
 impl State {
     /// A proposed row with its identity among results, if it holds at the asked time.
-    pub(super) fn show(&self, row: Row, query: &Query) -> Result<Option<(String, Found)>> {
+    pub(super) fn show(&self, row: Row, asked: (&Query, &Scope)) -> Result<Option<(String, Found)>> {
         match row {
-            Row::Fact(row) => self.show_fact(row, query),
-            Row::Node(row) => self.show_entity(row, query),
-            Row::Chunk(row) => self.show_passage(row, query),
+            Row::Fact(row) => self.show_fact(row, asked),
+            Row::Node(row) => self.show_entity(row, asked),
+            Row::Chunk(row) => self.show_passage(row, asked.1),
         }
     }
 
-    fn show_fact(&self, row: i64, query: &Query) -> Result<Option<(String, Found)>> {
-        let mut statement = self
-            .connection()
-            .prepare_cached("SELECT coalesce(folded_into, fact) FROM fact WHERE row = ?1")?;
-        let Some(fact) = statement.query_row([row], |row| row.get(0)).optional()?.map(FactId::from_bytes)
-        else {
-            return Ok(None);
-        };
+    /// Whether a fact that an index proposes holds at the time that is asked about and passes the filter, as far as
+    /// that is looked at before rows are cut: where only what holds now is wanted, nearly all do.
+    pub(super) fn admits_fact(&self, row: RowNumber, (query, scope): (&Query, &Scope)) -> Result<bool> {
+        let must_look = scope.is_dated() || query.filter.is_of_facts();
+        let Some(held) = scope.grounds.fact(row).filter(|_| must_look) else { return Ok(true) };
+        self.bring_facts(&[held.id])?;
+        let Some(fact) = self.shown_in_place_of(row)? else { return Ok(false) };
+        if self.moment(fact, query)?.is_none() || !self.admits_ends(fact, &query.filter)? {
+            return Ok(false);
+        }
+        let statement = self.statement(fact)?;
+        Ok(statement.is_some_and(|statement| query.filter.admits_extractor(&statement.extractor)))
+    }
+
+    /// Whether the entity of a name passes the filter, and something holds of it at an asked time.
+    pub(super) fn admits_node(&self, row: RowNumber, (query, scope): (&Query, &Scope)) -> Result<bool> {
+        let must_look = scope.is_dated() || !query.filter.kinds.is_empty();
+        let Some(named) = scope.grounds.node(row).filter(|_| must_look) else { return Ok(true) };
+        let Some(card) = self.entity_of(named.id)? else { return Ok(false) };
+        let kind = query.filter.admits_kind(&card.kind);
+        Ok(kind && (!scope.is_dated() || self.count_facts(card.entity, (query, scope), 1)? > 0))
+    }
+
+    /// The fact of a row, or what is shown in its place; none where that says nothing, since both its ends are one
+    /// thing.
+    fn shown_in_place_of(&self, row: RowNumber) -> Result<Option<FactId>> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT coalesce(folded_into, fact) FROM fact WHERE row = ?1 AND folded_into IS NOT fact",
+        )?;
+        Ok(statement.query_row([row], |row| row.get(0)).optional()?.map(FactId::from_bytes))
+    }
+
+    fn show_fact(&self, row: i64, (query, scope): (&Query, &Scope)) -> Result<Option<(String, Found)>> {
+        let Ok(row) = RowNumber::try_from(row) else { return Ok(None) };
+        let Some(held) = scope.grounds.fact(row) else { return Ok(None) };
+        self.bring_facts(&[held.id])?;
+        let Some(fact) = self.shown_in_place_of(row)? else { return Ok(None) };
         let Some(moment) = self.moment(fact, query)? else { return Ok(None) };
         let Some(mut statement) = self.statement(fact)? else { return Ok(None) };
         statement.valid_at = moment.times.valid_at.map(stored);
@@ -50,17 +85,9 @@ impl State {
         }
         let mut sources = self.sources(fact)?;
         sources.retain(|source| moment.chunks.contains(&source.chunk));
-        if query.filter.is_of_pages() {
-            let mut admitted = Vec::new();
-            for source in sources {
-                if self.admits_page(&source.page, &query.filter)? {
-                    admitted.push(source);
-                }
-            }
-            if admitted.is_empty() {
-                return Ok(None);
-            }
-            sources = admitted;
+        sources.retain(|source| scope.wants(&source.page));
+        if scope.is_narrow() && sources.is_empty() {
+            return Ok(None);
         }
         Ok(Some((format!("fact {fact}"), Found::Fact { statement, sources })))
     }
@@ -116,54 +143,48 @@ impl State {
     }
 
     /// An entity with the facts that hold at the asked time. At a time other than now, one without any is not shown.
-    fn show_entity(&self, row: i64, query: &Query) -> Result<Option<(String, Found)>> {
-        let mut statement = self.connection().prepare_cached("SELECT node FROM node WHERE row = ?1")?;
-        let Some(node) = statement.query_row([row], |row| row.get(0)).optional()?.map(NodeId::from_bytes)
-        else {
-            return Ok(None);
-        };
-        let Some(card) = self.entity_of(node)? else { return Ok(None) };
-        if !query.filter.admits_kind(&card.kind) || !self.admits_entity(card.entity, &query.filter)? {
+    fn show_entity(&self, row: i64, (query, scope): (&Query, &Scope)) -> Result<Option<(String, Found)>> {
+        let Ok(row) = RowNumber::try_from(row) else { return Ok(None) };
+        let Some(named) = scope.grounds.node(row) else { return Ok(None) };
+        let Some(card) = self.entity_of(named.id)? else { return Ok(None) };
+        if !query.filter.admits_kind(&card.kind) {
             return Ok(None);
         }
-        self.bring_facts_of(card.entity, FACTS_COUNTED as usize)?;
-        let mut statement = self.connection().prepare_cached(
-            "SELECT DISTINCT fact FROM fact JOIN node ON node.node = fact.subject OR node.node = fact.object
-             WHERE node.entity = ?1 AND folded_into IS NULL ORDER BY fact LIMIT ?2",
-        )?;
-        let facts = collect(statement.query(params![card.entity.0.as_bytes(), FACTS_COUNTED])?, |row| {
-            Ok(FactId::from_bytes(row.get(0)?))
-        })?;
-        let mut holding = 0;
-        for fact in facts {
-            holding += u32::from(self.moment(fact, query)?.is_some());
-        }
-        if holding == 0 && (query.when().is_some() || query.wiki_at.is_some()) {
+        let facts = self.count_facts(card.entity, (query, scope), FACTS_COUNTED)?;
+        if facts == 0 && scope.is_dated() {
             return Ok(None);
         }
-        Ok(Some((format!("entity {}", card.entity), Found::Entity { card, facts: holding })))
+        Ok(Some((format!("entity {}", card.entity), Found::Entity { card, facts })))
     }
 
-    /// Whether a passage may be a result: the wiki said it at the asked time, the viewer may see it, the filter lets it
-    /// pass. A passage is true at no date of its own.
-    pub(super) fn shows_passage(&self, row: i64, query: &Query) -> Result<bool> {
-        let (from, to) = query.said_between();
-        let mut statement = self.connection().prepare_cached(
-            "SELECT chunk.page FROM chunk JOIN episode USING (chunk)
-             WHERE chunk.row = ?1 AND ((?2 IS NULL AND ended IS NULL) OR
-                   (coalesce(valid_at, ?3) <= ?3 AND (ended IS NULL OR coalesce(end_at, noticed_at) > ?2)))",
-        )?;
-        let page: Option<String> = statement
-            .query_row(params![row, from.map(stored), to.map(stored)], |row| row.get(0))
-            .optional()?;
-        match page {
-            Some(page) if query.filter.is_of_pages() => self.admits_page(&page, &query.filter),
-            page => Ok(page.is_some()),
+    /// How many facts at an entity hold at the asked time, until there are so many.
+    fn count_facts(&self, entity: EntityId, (query, scope): (&Query, &Scope), enough: u32) -> Result<u32> {
+        let mut statement = self.connection().prepare_cached(FACTS_AT)?;
+        let looked_at = i64::try_from(FACTS_OF_HUB).unwrap_or(i64::MAX);
+        // All rows first: to derive a fact adds to the tables that are walked through.
+        let rows = statement.query_map(params![entity.0.as_bytes(), looked_at], |row| row.get(0))?;
+        let rows = rows.collect::<rusqlite::Result<Vec<RowNumber>>>()?;
+        let mut holding: BTreeSet<FactId> = BTreeSet::new();
+        for row in rows {
+            let Some(held) = scope.grounds.fact(row) else { continue };
+            if scope.surely_holds(row) {
+                holding.insert(held.id);
+            } else if scope.sees_fact(row) {
+                self.bring_facts(&[held.id])?;
+                let Some(shown) = self.shown_in_place_of(row)? else { continue };
+                if !holding.contains(&shown) && self.moment(shown, query)?.is_some() {
+                    holding.insert(shown);
+                }
+            }
+            if holding.len() as u64 >= u64::from(enough) {
+                break;
+            }
         }
+        Ok(u32::try_from(holding.len()).unwrap_or(u32::MAX))
     }
 
-    fn show_passage(&self, row: i64, query: &Query) -> Result<Option<(String, Found)>> {
-        if !self.shows_passage(row, query)? {
+    fn show_passage(&self, row: i64, scope: &Scope) -> Result<Option<(String, Found)>> {
+        if !RowNumber::try_from(row).is_ok_and(|row| scope.shows(row)) {
             return Ok(None);
         }
         let mut statement = self.connection().prepare_cached(

@@ -36,7 +36,7 @@ impl State {
     }
 
     /// Puts these nodes and the entities they belong to into the tables.
-    pub(super) fn place_nodes(&self, nodes: &[NodeId]) -> Result<()> {
+    pub(in crate::state) fn place_nodes(&self, nodes: &[NodeId]) -> Result<()> {
         let Some(sight) = &self.sight else { return Ok(()) };
         for node in nodes {
             if sight.nodes.borrow().contains(node) {
@@ -272,53 +272,8 @@ impl State {
         self.bring_nodes(&nodes)
     }
 
-    /// Brings what the words of a question may find, whether in the indexes of the whole, which have the words of
-    /// everybody, or in passages that the viewer may see: what the first find may not be found by the viewer's own
-    /// words, and the reverse.
-    pub(in crate::state) fn bring_found(&self, expression: &str, wanted: usize) -> Result<()> {
-        if !self.has_viewer() {
-            return Ok(());
-        }
-        let wanted = wanted as i64;
-        let ids = |sql: &str| -> Result<Vec<[u8; 16]>> {
-            let mut statement = self.connection().prepare_cached(sql)?;
-            collect(statement.query(params![expression, wanted])?, |row| Ok(row.get(0)?))
-        };
-        let nodes: Vec<NodeId> = ids(NODES_FOUND)?.into_iter().map(NodeId::from_bytes).collect();
-        let facts: Vec<FactId> = ids(FACTS_FOUND)?.into_iter().map(FactId::from_bytes).collect();
-        self.bring_nodes(&nodes)?;
-        self.bring_facts(&facts)?;
-        let named: Vec<NodeId> = ids(NODES_IN_PASSAGES)?.into_iter().map(NodeId::from_bytes).collect();
-        self.bring_nodes(&named)?;
-        let facts: Vec<FactId> = ids(FACTS_IN_PASSAGES)?.into_iter().map(FactId::from_bytes).collect();
-        self.bring_facts(&facts)?;
-        for node in nodes.into_iter().chain(named) {
-            match self.entity_of_node(node)? {
-                Some(entity) if self.is_named_otherwise(entity)? => {
-                    self.bring_facts_of(entity, FACTS_OF_RENAMED)?;
-                }
-                Some(_) => {}
-                None => self.bring_facts_at(node)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Brings what was said of a name that nothing says any more: for others it may go by another name.
-    fn bring_facts_at(&self, node: NodeId) -> Result<()> {
-        let mut statement = self.connection().prepare_cached(
-            "SELECT f.fact FROM main.fact f WHERE (f.subject = ?1 OR f.object = ?1)
-             AND EXISTS (SELECT 1 FROM support WHERE support.fact = f.fact) ORDER BY f.fact LIMIT ?2",
-        )?;
-        let most = i64::try_from(FACTS_OF_RENAMED).unwrap_or(i64::MAX);
-        let facts = collect(statement.query(params![node.as_bytes(), most])?, |row| {
-            Ok(FactId::from_bytes(row.get(0)?))
-        })?;
-        self.bring_facts(&facts)
-    }
-
     /// Whether facts at an entity are found under another name in the index of the whole.
-    fn is_named_otherwise(&self, entity: EntityId) -> Result<bool> {
+    pub(in crate::state) fn is_named_otherwise(&self, entity: EntityId) -> Result<bool> {
         let mut statement = self.connection().prepare_cached(
             "SELECT 1 FROM temp.node n JOIN temp.entity mine ON mine.entity = n.entity
              JOIN main.node whole ON whole.node = n.node LEFT JOIN main.entity theirs ON theirs.entity = whole.entity
@@ -331,34 +286,3 @@ impl State {
 /// Facts that are brought of an entity to list or to count them: a hub has a hundred thousand, and to date them takes
 /// longer than anybody waits.
 pub(in crate::state) const FACTS_OF_HUB: usize = 5_000;
-/// Facts that are brought of an entity that was found by a name which others do not have for it.
-const FACTS_OF_RENAMED: usize = 1_000;
-
-const NODES_FOUND: &str = "SELECT n.node FROM main.node_text JOIN main.node n ON n.row = node_text.rowid
-    WHERE node_text MATCH ?1 AND EXISTS (SELECT 1 FROM mention WHERE mention.node = n.node)
-    ORDER BY bm25(node_text), n.row LIMIT ?2";
-
-/// A fact that the whole shows may stand, for the viewer, for another one that is folded into it.
-const FACTS_FOUND: &str = "SELECT f.fact FROM (
-        SELECT shown.fact AS shown, bm25(fact_text, 2.0, 1.0, 0.2) AS score
-        FROM main.fact_text JOIN main.fact shown ON shown.row = fact_text.rowid
-        WHERE fact_text MATCH ?1) found
-    JOIN main.fact f ON f.fact = found.shown OR f.folded_into = found.shown
-    WHERE EXISTS (SELECT 1 FROM support WHERE support.fact = f.fact)
-    ORDER BY found.score, f.row LIMIT ?2";
-
-/// Of the names in passages only those that others may write otherwise: the rest is in the index of the whole.
-const NODES_IN_PASSAGES: &str = "SELECT DISTINCT mention.node FROM (
-        SELECT c.chunk FROM main.chunk_text JOIN chunk c ON c.row = chunk_text.rowid
-        WHERE chunk_text MATCH ?1 ORDER BY bm25(chunk_text, 2.0, 1.0), c.row LIMIT ?2) found
-    JOIN mention USING (chunk)
-    WHERE NOT EXISTS (SELECT 1 FROM temp.whole_node w WHERE w.node = mention.node) ORDER BY 1";
-
-/// The same of facts: those that are shown to others by another sentence, or in the place of another fact.
-const FACTS_IN_PASSAGES: &str = "SELECT DISTINCT support.fact FROM (
-        SELECT c.chunk FROM main.chunk_text JOIN chunk c ON c.row = chunk_text.rowid
-        WHERE chunk_text MATCH ?1 ORDER BY bm25(chunk_text, 2.0, 1.0), c.row LIMIT ?2) found
-    JOIN support USING (chunk) JOIN main.fact f ON f.fact = support.fact
-    WHERE f.folded_into IS NOT NULL OR EXISTS (
-        SELECT 1 FROM main.support s WHERE s.fact = f.fact AND s.page NOT IN (SELECT page FROM temp.seen_page))
-    ORDER BY 1";

@@ -31,7 +31,9 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(super) struct Sight {
     /// Whose it is.
-    key: Option<PersonKey>,
+    viewer: Option<Viewer>,
+    /// The pages he may see, sorted.
+    pages: Arc<[String]>,
     /// Nodes whose entity is known by now.
     nodes: RefCell<BTreeSet<NodeId>>,
     /// Facts that stand in the table, and those of them that are dated, each with all that says the same.
@@ -48,6 +50,9 @@ pub(super) struct Sight {
     names: RefCell<BTreeMap<ChunkId, Vec<Node>>>,
 }
 
+/// Names and facts that are kept derived between two questions: some 50 MB of tables in memory.
+const KEPT: usize = 100_000;
+
 impl State {
     /// The state as this viewer may see it, at this moment: what is recorded later is not seen. While it is kept, the
     /// log of the file cannot be folded into it: whoever answers many questions makes one for each.
@@ -59,9 +64,32 @@ impl State {
         // Whatever was looked up before was looked up in all of it.
         self.connection.flush_prepared_statement_cache();
         self.seen = Seen::default();
-        self.place_pages(viewer)?;
-        self.sight = Some(Sight { key: Some(viewer.key().clone()), ..Sight::default() });
+        let pages = self.place_pages(viewer)?.into();
+        self.sight = Some(Sight { viewer: Some(viewer.clone()), pages, ..Sight::default() });
         Ok(self)
+    }
+
+    /// Lets go of the moment that it shows, so that the log of the file can be folded into it while nobody asks. What
+    /// was derived is kept, unless it is much; `resume` says whether it still counts.
+    pub fn rest(&self) -> Result<()> {
+        let Some(sight) = &self.sight else { return Ok(()) };
+        if sight.nodes.borrow().len() + sight.placed.borrow().len() > KEPT {
+            self.forget_all()?;
+        }
+        Ok(self.connection.execute_batch("COMMIT")?)
+    }
+
+    /// Takes up a moment again, after `rest`. False where it is another one than a state shows that was opened just
+    /// now, or where somebody else looks: then this one is of no use any more.
+    pub fn resume(&self, fresh: &State, viewer: Option<&Viewer>) -> Result<bool> {
+        let own = self.sight.as_ref().and_then(|sight| sight.viewer.as_ref());
+        if own != viewer {
+            return Ok(false);
+        }
+        if own.is_some() {
+            self.connection.execute_batch("BEGIN")?;
+        }
+        Ok(self.stamp()? == fresh.stamp()?)
     }
 
     /// Forgets all that was derived. Whoever walks through everything does so now and then, or all of it would be in
@@ -84,7 +112,12 @@ impl State {
 
     /// The key of the user whose sight this is; none where all is seen.
     pub(super) fn viewer_key(&self) -> Option<PersonKey> {
-        self.sight.as_ref().and_then(|sight| sight.key.clone())
+        self.sight.as_ref()?.viewer.as_ref().map(|viewer| viewer.key().clone())
+    }
+
+    /// The pages that whoever looks may see, sorted; none where all are seen.
+    pub(super) fn pages_seen(&self) -> Option<Arc<[String]>> {
+        self.sight.as_ref().map(|sight| sight.pages.clone())
     }
 
     /// Whether somebody looks who may not see everything.

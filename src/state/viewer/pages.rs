@@ -29,20 +29,22 @@ struct Tree {
 }
 
 impl State {
-    /// Fills the table of the pages that a viewer may see.
-    pub(super) fn place_pages(&self, viewer: &Viewer) -> Result<()> {
+    /// Fills the table of the pages that a viewer may see; gives them, sorted.
+    pub(super) fn place_pages(&self, viewer: &Viewer) -> Result<Vec<String>> {
         let tree = self.tree()?;
         let mut known: HashMap<&str, Option<usize>> = HashMap::new();
         let mut statement = self.connection().prepare("INSERT INTO temp.seen_page VALUES (?1)")?;
         let mut pages: Vec<&String> =
             tree.places.iter().filter(|(_, place)| place.is_page).map(|(page, _)| page).collect();
         pages.sort_unstable();
+        let mut seen = Vec::new();
         for page in pages {
             if tree.height(page, viewer, &mut known).is_some() {
                 statement.execute([page])?;
+                seen.push(page.clone());
             }
         }
-        Ok(())
+        Ok(seen)
     }
 
     /// Whether a viewer may see a page; false for one that is not there.

@@ -191,6 +191,10 @@ impl State {
                 Some(seen) => resolve::merged(named, &seen),
                 None => named,
             });
+            // Of all names and kinds the least is held, so nothing that is still to come is less.
+            if seen.as_ref().is_some_and(|seen| seen.name == node.name && seen.kind == node.kind) {
+                return Ok(seen.map(|_| node));
+            }
         }
         // The normal form, a key, and being a person are part of what the node is: whoever may see it has seen them.
         let is_told = node.key.is_some() || node.kind == Kind::PERSON;

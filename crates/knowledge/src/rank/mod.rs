@@ -20,9 +20,7 @@ pub const QUERY_TERMS: usize = 16;
 /// The words of a question to look up: lower case, without stop words (unless nothing else is left), without repeats.
 /// `KubeAPIDown` is looked up as it stands and as `kube`, `api`, `down`: pages write such names either way.
 pub fn terms(question: &str) -> Vec<String> {
-    let words: Vec<String> = question
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
+    let words: Vec<String> = words(question)
         .flat_map(|word| std::iter::once(word).chain(humps(word)))
         .map(str::to_lowercase)
         .collect();
@@ -39,6 +37,29 @@ pub fn terms(question: &str) -> Vec<String> {
     }
     kept
 }
+
+/// The words of a text.
+pub fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
+}
+
+/// Which words to look up where each costs the rows that have it: the rarest first, until these would be more than
+/// `most`; three of them at any rate, so that a question of common words is answered. Gives their places.
+pub fn rarest(rows: &[usize], most: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by_key(|at| (rows[*at], *at));
+    let mut sum = 0;
+    let affordable = order.iter().enumerate().take_while(|(rank, at)| {
+        sum += rows[**at];
+        *rank < LEAST || sum <= most
+    });
+    let mut chosen: Vec<usize> = affordable.map(|(_, at)| *at).collect();
+    chosen.sort_unstable();
+    chosen
+}
+
+/// Words that are looked up at any rate.
+const LEAST: usize = 3;
 
 /// The parts of a word in camel case: `KubeAPIDown` is Kube, API, Down. A word of one part has none.
 fn humps(word: &str) -> Vec<&str> {
@@ -66,9 +87,7 @@ pub fn any_of(terms: &[String]) -> String {
 /// A name as an FTS5 phrase: its words in this order, and never syntax.
 pub fn phrase(name: &str) -> String {
     // Nothing but words: a quotation mark would end the phrase, and a NUL the whole expression.
-    let words: Vec<&str> =
-        name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    format!("\"{}\"", words.join(" "))
+    format!("\"{}\"", words(name).collect::<Vec<_>>().join(" "))
 }
 
 /// Whether all these terms carry no meaning of their own.
@@ -109,6 +128,14 @@ mod tests {
         let fused = fuse(&[(1.0, vec!["a", "b"]), (1.0, vec!["c", "b"])]);
         assert_eq!(fused[0].0, "b");
         assert_eq!(fused[1].0, "a");
+    }
+
+    #[test]
+    fn the_commonest_words_are_left_out_first_and_never_all() {
+        assert_eq!(rarest(&[900, 3, 40, 5_000], 1_000), [0, 1, 2]);
+        assert_eq!(rarest(&[5_000, 9_000, 7_000, 6_000], 1_000), [0, 2, 3]);
+        assert_eq!(rarest(&[5_000], 1_000), [0]);
+        assert!(rarest(&[], 1_000).is_empty());
     }
 
     #[test]

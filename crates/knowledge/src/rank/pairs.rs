@@ -34,8 +34,10 @@ pub fn frequent(passages: usize) -> usize {
 /// Where a word of a question stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Word {
-    /// In these passages, headings included.
+    /// In these passages, headings included, as far as they may be results.
     pub passages: BTreeSet<i64>,
+    /// In so many of all: what makes it rare or common.
+    pub among: usize,
     /// In the headings of these.
     pub headings: BTreeSet<i64>,
 }
@@ -45,8 +47,8 @@ pub struct Word {
 /// see.
 #[derive(Clone, Debug, Default)]
 pub struct Cover {
-    /// For each word, what it is worth in each passage that has it.
-    words: Vec<BTreeMap<i64, f64>>,
+    /// For each passage that has a word, what each of the words is worth in it.
+    passages: BTreeMap<i64, Vec<f64>>,
     /// What all words are worth together, each where it is worth most.
     whole: f64,
 }
@@ -56,60 +58,68 @@ impl Cover {
     /// words are.
     pub fn of(words: &[Word], passages: usize) -> Self {
         let found = words.iter().filter(|word| !word.passages.is_empty());
-        let telling = found.clone().filter(|word| word.passages.len() <= frequent(passages));
+        let telling = found.clone().filter(|word| word.among <= frequent(passages));
         let mut kept: Vec<BTreeMap<i64, f64>> = telling.map(|word| word.worths(passages)).collect();
         if kept.is_empty() {
             kept = found.map(|word| word.worths(passages)).collect();
         }
         let best = |found: &BTreeMap<i64, f64>| found.values().copied().fold(0.0, f64::max);
         let whole = kept.iter().map(best).sum();
-        Self { words: kept, whole }
+        let mut passages: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
+        for (at, found) in kept.iter().enumerate() {
+            for (passage, worth) in found {
+                passages.entry(*passage).or_insert_with(|| vec![0.0; kept.len()])[at] = *worth;
+            }
+        }
+        Self { passages, whole }
     }
 
     /// The share of the question's weight that a passage has, 0 to 1.
     pub fn by(&self, passage: i64) -> f64 {
-        self.share(|found| worth(found, passage))
+        self.share(self.passages.get(&passage).map_or(0.0, |worths| worths.iter().sum()))
     }
 
     /// The share that two passages have together: each word where it is worth more.
     pub fn by_both(&self, one: i64, other: i64) -> f64 {
-        self.share(|found| worth(found, one).max(worth(found, other)))
+        match (self.passages.get(&one), self.passages.get(&other)) {
+            (Some(one), Some(other)) => {
+                self.share(one.iter().zip(other).map(|(one, other)| one.max(*other)).sum())
+            }
+            (Some(_), None) => self.by(one),
+            (None, _) => self.by(other),
+        }
     }
 
-    fn share(&self, of: impl Fn(&BTreeMap<i64, f64>) -> f64) -> f64 {
-        if self.whole <= 0.0 { 0.0 } else { self.words.iter().map(of).sum::<f64>() / self.whole }
+    fn share(&self, worth: f64) -> f64 {
+        if self.whole <= 0.0 { 0.0 } else { worth / self.whole }
     }
 
     /// Every passage that has a word, the best first.
     pub fn ranking(&self) -> Vec<i64> {
-        let mut shares: BTreeMap<i64, f64> = BTreeMap::new();
-        for found in &self.words {
-            for (passage, worth) in found {
-                *shares.entry(*passage).or_default() += worth;
-            }
-        }
-        let mut ranking: Vec<(i64, f64)> = shares.into_iter().collect();
+        let mut ranking: Vec<(i64, f64)> =
+            self.passages.iter().map(|(passage, worths)| (*passage, worths.iter().sum())).collect();
         ranking.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
         ranking.into_iter().map(|(passage, _)| passage).collect()
     }
 }
 
+/// How telling a word is that stands in so many of all passages: its inverse document frequency, as BM25 has it
+/// (Robertson and Zaragoza 2009, section 3.1).
+pub fn rarity(with: usize, passages: usize) -> f64 {
+    let (all, with) = (passages.max(with) as f64, with as f64);
+    (1.0 + (all - with + 0.5) / (with + 0.5)).ln()
+}
+
 impl Word {
-    /// What the word is worth in each of its passages: its inverse document frequency, as BM25 has it (Robertson and
-    /// Zaragoza 2009, section 3.1), and more in a heading.
+    /// What the word is worth in each of its passages: its rarity, and more in a heading.
     fn worths(&self, passages: usize) -> BTreeMap<i64, f64> {
-        let (all, with) = (passages.max(self.passages.len()) as f64, self.passages.len() as f64);
-        let rarity = (1.0 + (all - with + 0.5) / (with + 0.5)).ln();
+        let rarity = rarity(self.among.max(self.passages.len()), passages);
         let worth = |passage: &i64| match self.headings.contains(passage) {
             true => rarity * (1.0 + IN_HEADING),
             false => rarity,
         };
         self.passages.iter().map(|passage| (*passage, worth(passage))).collect()
     }
-}
-
-fn worth(found: &BTreeMap<i64, f64>, passage: i64) -> f64 {
-    found.get(&passage).copied().unwrap_or(0.0)
 }
 
 /// How telling an entity is that so many of all passages share: 1 for the rarest, 0 for one in all of them.
@@ -184,7 +194,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn word(passages: impl IntoIterator<Item = i64>) -> Word {
-        Word { passages: passages.into_iter().collect(), headings: BTreeSet::new() }
+        let passages: BTreeSet<i64> = passages.into_iter().collect();
+        Word { among: passages.len(), passages, headings: BTreeSet::new() }
     }
 
     #[test]

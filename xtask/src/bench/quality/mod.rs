@@ -1,7 +1,8 @@
-//! `bench quality`: whether what is shown is right, and not how fast. This file only knows the list.
+//! `bench quality`: whether what is shown is right, and how fast it is found. This file only knows the list.
 
 mod entities;
 mod retrieval;
+mod speed;
 mod temporal;
 
 use crate::tools::Done;
@@ -9,8 +10,12 @@ use crate::tools::Done;
 /// A measurement, with the words that follow its name.
 type Measurement = fn(&[String]) -> Done;
 
-const MEASUREMENTS: [(&str, Measurement); 3] =
-    [("entities", entities::bench), ("retrieval", retrieval::bench), ("temporal", temporal::bench)];
+const MEASUREMENTS: [(&str, Measurement); 4] = [
+    ("entities", entities::bench),
+    ("retrieval", retrieval::bench),
+    ("speed", speed::bench),
+    ("temporal", temporal::bench),
+];
 
 /// Measures everything, or the one that is named.
 pub fn bench(words: &[String]) -> Done {

@@ -1,0 +1,246 @@
+//! Which rows a search is about: what whoever looks may see, on the pages that he wants, at the time that he asks
+//! about. Judged from what is in memory (`search/grounds.rs`), for every row that an index or a vector proposes, before
+//! any is counted or cut. It must not know what proposes rows.
+//!
+//! Invariant: what is answered here for a viewer follows from the pages he may see. A row that looks to him as it does
+//! to all is told from one that may not (`is_as_all_see`), and the latter is derived before it is used.
+
+use super::grounds::{Grounds, Held, Named, RowNumber};
+use super::{Query, Row};
+use crate::error::Result;
+use crate::state::State;
+use knowledge::resolve::normalise;
+use knowledge::time::Timestamp;
+use rusqlite::params;
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+/// What a search is about.
+pub(in crate::state) struct Scope {
+    pub grounds: Arc<Grounds>,
+    /// Whether somebody looks who may not see everything.
+    is_limited: bool,
+    /// Pages that may be seen, and those that are wanted as well, by their places.
+    seen: Arc<[bool]>,
+    wanted: Option<Vec<bool>>,
+    /// When the wiki said it; none for now.
+    between: Option<(Timestamp, Timestamp)>,
+    now: Option<Timestamp>,
+    passages: OnceCell<usize>,
+}
+
+impl State {
+    /// What a query is about, for whoever looks.
+    pub(super) fn scope(&self, query: &Query) -> Result<Scope> {
+        let grounds = self.grounds()?;
+        let seen = match self.pages_seen() {
+            Some(pages) => Self::among(&grounds.pages, &pages).into(),
+            None => vec![true; grounds.pages.len()].into(),
+        };
+        let wanted = match query.filter.is_of_pages() {
+            true => Some(self.pages_wanted(&grounds.pages, query)?),
+            false => None,
+        };
+        let (from, to) = query.said_between();
+        Ok(Scope {
+            grounds,
+            is_limited: self.has_viewer(),
+            seen,
+            wanted,
+            between: from.zip(to),
+            now: query.now,
+            passages: OnceCell::new(),
+        })
+    }
+
+    /// Which of all pages are among some, both sorted.
+    fn among(all: &[String], some: &[String]) -> Vec<bool> {
+        let mut some = some.iter().peekable();
+        let is_there = |page: &String| {
+            while some.next_if(|other| *other < page).is_some() {}
+            some.peek() == Some(&page)
+        };
+        all.iter().map(is_there).collect()
+    }
+
+    /// Which pages are in one of the spaces and have one of the labels.
+    fn pages_wanted(&self, all: &[String], query: &Query) -> Result<Vec<bool>> {
+        let list = |names: &[String], of: fn(&String) -> String| -> Result<Option<String>> {
+            let names: Vec<String> = names.iter().map(of).collect();
+            Ok(if names.is_empty() { None } else { Some(serde_json::to_string(&names)?) })
+        };
+        let spaces = list(&query.filter.spaces, |space| space.to_lowercase())?;
+        let labels = list(&query.filter.labels, |label| normalise(label))?;
+        let mut statement = self.connection().prepare_cached(
+            "SELECT page FROM main.page WHERE (?1 IS NULL OR lower(space) IN (SELECT value FROM json_each(?1)))
+             AND (?2 IS NULL OR page IN (
+                 SELECT c.page FROM json_each(?2) wanted
+                 JOIN main.node n ON n.normal = wanted.value AND n.kind = 'Label'
+                 JOIN main.mention m ON m.node = n.node JOIN main.chunk c ON c.chunk = m.chunk
+                 JOIN main.episode e ON e.chunk = c.chunk
+                 WHERE c.form <> '\"text\"' AND e.ended IS NULL)) ORDER BY page",
+        )?;
+        let found = statement.query_map(params![spaces, labels], |row| row.get(0))?;
+        let found = found.collect::<rusqlite::Result<Vec<String>>>()?;
+        Ok(Self::among(all, &found))
+    }
+}
+
+impl Scope {
+    fn sees_page(&self, page: Option<u32>) -> bool {
+        page.map_or(!self.is_limited, |at| self.seen[at as usize])
+    }
+
+    fn wants_page(&self, page: Option<u32>) -> bool {
+        let Some(wanted) = &self.wanted else { return true };
+        page.is_some_and(|at| wanted[at as usize])
+    }
+
+    /// Whether a passage may be seen, whatever it is and whenever it was said.
+    pub fn sees(&self, passage: RowNumber) -> bool {
+        self.grounds.passage(passage).is_some_and(|passage| self.sees_page(passage.page))
+    }
+
+    /// Whether a passage counts: it is text that may be seen and that the wiki said then.
+    pub fn counts(&self, passage: RowNumber) -> bool {
+        self.grounds.passage(passage).is_some_and(|passage| {
+            passage.is_text && passage.is_said(self.between) && self.sees_page(passage.page)
+        })
+    }
+
+    /// Whether a passage may be a result. A passage is true at no date of its own.
+    pub fn shows(&self, passage: RowNumber) -> bool {
+        self.grounds.passage(passage).is_some_and(|passage| {
+            let page = passage.page;
+            self.sees_page(page) && self.wants_page(page) && passage.is_said(self.between)
+        })
+    }
+
+    /// How many passages count.
+    pub fn passages(&self) -> usize {
+        let counts = |passage: &&super::grounds::Passage| {
+            passage.is_text && passage.is_said(self.between) && self.sees_page(passage.page)
+        };
+        *self.passages.get_or_init(|| self.grounds.passages().filter(counts).count())
+    }
+
+    /// Whether a fact, or one that is shown by it, may stand on something that is wanted. Without a time, on something
+    /// that is still said; whether it holds then, its dates say.
+    pub fn wants_fact(&self, fact: RowNumber) -> bool {
+        self.stands(fact) || self.grounds.folded(fact).iter().any(|folded| self.stands(*folded))
+    }
+
+    /// The same of a fact by itself.
+    pub fn stands(&self, fact: RowNumber) -> bool {
+        self.grounds.stands(fact).any(|(passage, ended)| {
+            let page = self.grounds.passage(passage).and_then(|passage| passage.page);
+            (self.between.is_some() || !ended) && self.sees_page(page) && self.wants_page(page)
+        })
+    }
+
+    /// Whether a fact stands on anything that may be seen.
+    pub fn sees_fact(&self, fact: RowNumber) -> bool {
+        !self.is_limited || self.grounds.stands(fact).any(|(passage, _)| self.sees(passage))
+    }
+
+    /// Whether a page is wanted.
+    pub fn wants(&self, page: &str) -> bool {
+        let at = || self.grounds.pages.binary_search_by(|held| held.as_str().cmp(page)).ok();
+        self.wanted.is_none() || self.wants_page(at().map(|at| at as u32))
+    }
+
+    /// Whether something speaks of a name now, so that it is in an entity, and a page that is wanted does or did.
+    pub fn wants_node(&self, node: RowNumber) -> bool {
+        let wants = |passage: &RowNumber| {
+            let page = self.grounds.passage(*passage).and_then(|passage| passage.page);
+            self.sees_page(page) && self.wants_page(page)
+        };
+        self.is_live(node) && (self.wanted.is_none() || self.grounds.spoken(node).iter().any(wants))
+    }
+
+    /// Whether something that may be seen speaks of a name now.
+    pub fn is_live(&self, node: RowNumber) -> bool {
+        self.grounds.spoken(node).iter().any(|passage| {
+            let passage = self.grounds.passage(*passage);
+            passage.is_some_and(|passage| passage.is_said(None) && self.sees_page(passage.page))
+        })
+    }
+
+    /// The passages that count and speak of a name.
+    pub fn spoken(&self, node: RowNumber) -> impl Iterator<Item = RowNumber> + '_ {
+        self.grounds.spoken(node).iter().copied().filter(move |passage| self.counts(*passage))
+    }
+
+    /// Whether a name has the words for whoever looks that it has for all, and is an entity of its own.
+    pub fn is_named_as_all_see(&self, node: RowNumber) -> bool {
+        !self.is_limited || self.grounds.node(node).is_some_and(|named| self.is_simple(node, named))
+    }
+
+    fn is_simple(&self, node: RowNumber, named: &Named) -> bool {
+        let whole =
+            || self.grounds.spoken(node).iter().all(|passage| self.sees(*passage)) && !named.was_unsaid;
+        // A name without a key is one however it is written, so its words are the same wherever it stands; what has a
+        // key may be called otherwise elsewhere, and a person goes by the name of the account while anything speaks of
+        // him.
+        !named.is_joined
+            && match (named.has_titles, named.is_person) {
+                (true, _) => whole(),
+                (false, true) => self.is_live(node),
+                (false, false) => named.is_plain || whole(),
+            }
+    }
+
+    /// Whether a fact reads for whoever looks as it does for all, and is shown by itself.
+    pub fn is_as_all_see(&self, fact: RowNumber) -> bool {
+        if !self.is_limited {
+            return true;
+        }
+        let Some(held) = self.grounds.fact(fact) else { return false };
+        held.shown == fact
+            && !held.judged
+            && self.grounds.folded(fact).is_empty()
+            && self.grounds.stands(fact).all(|(passage, _)| self.sees(passage))
+            && held.ends.iter().flatten().all(|end| self.is_named_as_all_see(*end))
+    }
+
+    /// Whether a fact stands on a page's text that may be seen, and not only on a card of what the wiki knows anyway.
+    pub fn is_on_text(&self, fact: RowNumber) -> bool {
+        let is_text =
+            |passage: RowNumber| self.grounds.passage(passage).is_some_and(|passage| passage.is_text);
+        self.grounds.stands(fact).any(|(passage, _)| is_text(passage) && self.sees(passage))
+    }
+
+    /// The id by which equals are ordered: rows are numbered as they came, hidden ones among them, but for passages,
+    /// which come page by page.
+    pub fn id_of(&self, row: Row) -> [u8; 16] {
+        let at = |row: i64| RowNumber::try_from(row).unwrap_or_default();
+        match row {
+            Row::Fact(row) => self.grounds.fact(at(row)).map(|held| *held.id.as_bytes()),
+            Row::Node(row) => self.grounds.node(at(row)).map(|named| *named.id.as_bytes()),
+            Row::Chunk(_) => None,
+        }
+        .unwrap_or_default()
+    }
+
+    /// Whether a moment is asked about that is not now.
+    pub fn is_dated(&self) -> bool {
+        self.between.is_some()
+    }
+
+    /// Whether only some pages are wanted.
+    pub fn is_narrow(&self) -> bool {
+        self.wanted.is_some()
+    }
+
+    /// Whether a fact holds now, as a look tells: nothing dates it, nobody has judged it, and it is said.
+    pub fn surely_holds(&self, fact: RowNumber) -> bool {
+        let told = |held: &Held| {
+            let begun = self.now.is_none_or(|now| held.said_since.is_none_or(|since| since <= now));
+            !held.says_nothing && !held.dated && !held.judged && begun && self.grounds.folded(fact).is_empty()
+        };
+        self.between.is_none()
+            && self.is_as_all_see(fact)
+            && self.grounds.fact(fact).is_some_and(told)
+            && self.grounds.stands(fact).all(|(_, ended)| !ended)
+    }
+}

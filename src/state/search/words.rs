@@ -1,0 +1,375 @@
+//! Facts and names by the question's words. The order follows from what whoever looks may read: which of the words a
+//! fact or a name has, where, and how rare each is among the passages that he sees. How often a word stands in hidden
+//! texts makes no row come, go or move.
+//!
+//! The indexes have the words of everybody. For a viewer they only propose: a row that may read otherwise to him is
+//! derived and read again in his own index, the greatest promise first, until no promise that is left could be among
+//! the best. Must not know what becomes of the rows.
+
+use super::Row;
+use super::grounds::RowNumber;
+use super::passages::Asked;
+use super::scope::Scope;
+use crate::error::Result;
+use crate::state::State;
+use knowledge::id::{FactId, NodeId};
+use knowledge::rank::{self, pairs};
+use rusqlite::params;
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// What a word counts in a fact's own statement, and in what a card says (the page tree, who edited), where one in the
+/// sentence counts 1: what people wrote comes first, and what it is about before how they put it.
+const IN_STATEMENT: f64 = 2.0;
+const ON_CARD: f64 = 0.2;
+/// Words at which a name's weight is halved: a name of one word that is asked for comes before those it is a part of.
+const HALF: f64 = 3.0;
+/// Rows that are looked at for one that passes a filter.
+const LOOKED_AT: usize = 2_000;
+/// Rows of an index that are read for one word: only a question of nothing but common words comes to so many.
+const READ: usize = 20_000;
+/// Facts of an entity, and names of one word, that others may read under another name and that are looked at for that.
+const RENAMED: usize = 1_000;
+
+/// A word with its weight.
+struct Weighed<'a> {
+    asked: &'a Asked,
+    weight: f64,
+}
+
+/// A row in its place: the more it is worth the earlier, and then by id. Rows are numbered as they came, hidden ones
+/// among them, so their numbers decide nothing.
+type Worth = (f64, [u8; 16], RowNumber);
+
+fn order(one: &Worth, other: &Worth) -> Ordering {
+    other.0.total_cmp(&one.0).then(one.1.cmp(&other.1))
+}
+
+/// What is proposed, with the most it may be worth, and whether it may read otherwise for whoever looks.
+struct Promise {
+    worth: Worth,
+    derive: bool,
+}
+
+/// How promises are kept: what derives rows, and what reads all rows that were derived by now.
+struct Keeping<'a> {
+    derive: &'a dyn Fn(&[RowNumber]) -> Result<()>,
+    read: &'a dyn Fn() -> Result<Vec<Worth>>,
+    admits: &'a dyn Fn(RowNumber) -> Result<bool>,
+}
+
+/// The best rows, at most so many.
+fn keep(mut promises: Vec<Promise>, wanted: usize, keeping: &Keeping<'_>) -> Result<Vec<RowNumber>> {
+    promises.sort_unstable_by(|one, other| order(&one.worth, &other.worth));
+    let (mut sure, mut derived): (Vec<Worth>, Vec<Worth>) = (Vec::new(), Vec::new());
+    let mut admitted: HashMap<RowNumber, bool> = HashMap::new();
+    for begin in (0..promises.len()).step_by(wanted.max(1)) {
+        let end = promises.len().min(begin + wanted);
+        let (other, as_they_are): (Vec<&Promise>, Vec<&Promise>) =
+            promises[begin..end].iter().partition(|promise| promise.derive);
+        sure.extend(as_they_are.iter().map(|promise| promise.worth));
+        if !other.is_empty() {
+            (keeping.derive)(&other.iter().map(|promise| promise.worth.2).collect::<Vec<_>>())?;
+            derived = (keeping.read)()?;
+        }
+        let mut all: Vec<Worth> = sure.iter().chain(&derived).copied().collect();
+        all.sort_unstable_by(order);
+        let next = promises.get(end).map(|promise| promise.worth);
+        let certain = |worth: &Worth| next.is_none_or(|next| order(worth, &next).is_lt());
+        let mut kept = Vec::new();
+        for (_, _, row) in all.into_iter().take_while(certain) {
+            let passes = match admitted.get(&row) {
+                Some(passes) => *passes,
+                None => (keeping.admits)(row)?,
+            };
+            admitted.insert(row, passes);
+            if passes {
+                kept.push(row);
+            }
+            if kept.len() == wanted {
+                break;
+            }
+        }
+        if kept.len() == wanted || end == promises.len() || admitted.len() > LOOKED_AT {
+            return Ok(kept);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// The words that are looked up, with their weights: the rarest, and common ones only where there are no others.
+fn weighed<'a>(asked: &'a [Asked], scope: &Scope) -> Vec<Weighed<'a>> {
+    let passages = scope.passages();
+    let common = pairs::frequent(passages);
+    let count = |asked: &Asked| asked.seen.len();
+    let chosen = rank::rarest(&asked.iter().map(count).collect::<Vec<_>>(), common);
+    let weigh = |at: usize| {
+        let asked = &asked[at];
+        // A word that stands in no passage is one of the names of relations: how rare it is nobody knows.
+        let with = if asked.seen.is_empty() { common } else { count(asked) };
+        Weighed { asked, weight: pairs::rarity(with, passages) }
+    };
+    chosen.into_iter().map(weigh).collect()
+}
+
+impl State {
+    /// The facts that the words find and that `admits` lets pass, best first.
+    pub(super) fn facts_by_words(
+        &self,
+        asked: &[Asked],
+        (scope, wanted): (&Scope, usize),
+        admits: &dyn Fn(RowNumber) -> Result<bool>,
+    ) -> Result<Vec<Row>> {
+        let words = weighed(asked, scope);
+        let mut worths: HashMap<RowNumber, (f64, u32)> = HashMap::new();
+        for (at, word) in words.iter().enumerate() {
+            for (row, part) in self.facts_with(word.asked, ("main", scope))? {
+                let (worth, has) = worths.entry(row).or_default();
+                *worth += word.weight * part;
+                *has |= 1 << at;
+            }
+        }
+        let mut known: HashSet<RowNumber> = worths.keys().copied().collect();
+        let mut promises = Vec::new();
+        for (row, (worth, has)) in worths {
+            let derive = !scope.is_as_all_see(row);
+            let most = if derive { may_be_worth(row, has, (&words, scope)) } else { worth };
+            promises.extend(promise(scope, row, most, derive));
+        }
+        if self.has_viewer() {
+            let mut more = read_otherwise(&words, scope);
+            more.retain(|row| known.insert(*row));
+            let most = |row: RowNumber| may_be_worth(row, 0, (&words, scope));
+            promises.extend(more.into_iter().filter_map(|row| promise(scope, row, most(row), true)));
+            let whole: f64 = words.iter().map(|word| word.weight * IN_STATEMENT).sum();
+            let mut more = self.facts_renamed(&words, scope)?;
+            more.retain(|row| known.insert(*row));
+            promises.extend(more.into_iter().filter_map(|row| promise(scope, row, whole, true)));
+        }
+        let derive = |rows: &[RowNumber]| {
+            let ids: Vec<FactId> = rows.iter().filter_map(|row| Some(scope.grounds.fact(*row)?.id)).collect();
+            self.bring_facts(&ids)
+        };
+        let read = || self.facts_read(&words, scope);
+        let kept = keep(promises, wanted, &Keeping { derive: &derive, read: &read, admits })?;
+        Ok(kept.into_iter().map(|row| Row::Fact(i64::from(row))).collect())
+    }
+
+    /// The facts that have a word in one of the two indexes, with what it counts there.
+    fn facts_with(&self, asked: &Asked, (whose, scope): (&str, &Scope)) -> Result<Vec<(RowNumber, f64)>> {
+        let find = |expression: &str| -> Result<Vec<RowNumber>> {
+            let sql = format!("SELECT rowid FROM {whose}.fact_text WHERE fact_text MATCH ?1");
+            self.places(&sql, expression, |row| {
+                scope.grounds.fact(row).is_some_and(|held| scope.wants_fact(held.shown))
+            })
+        };
+        let word = rank::phrase(&asked.term);
+        let all = find(&word)?;
+        let stated: HashSet<RowNumber> = find(&format!("statement : {word}"))?.into_iter().collect();
+        let part = |row: RowNumber| match stated.contains(&row) {
+            true => IN_STATEMENT,
+            false if scope.is_on_text(row) => 1.0,
+            false => ON_CARD,
+        };
+        Ok(all.into_iter().map(|row| (row, part(row))).collect())
+    }
+
+    /// The rows that an index has for an expression, as far as they are wanted.
+    fn places(
+        &self,
+        sql: &str,
+        expression: &str,
+        wants: impl Fn(RowNumber) -> bool,
+    ) -> Result<Vec<RowNumber>> {
+        let mut statement = self.connection().prepare_cached(sql)?;
+        let mut rows = statement.query([expression])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let row = RowNumber::try_from(row.get::<_, i64>(0)?).unwrap_or_default();
+            if wants(row) {
+                found.push(row);
+            }
+            if found.len() == READ {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// What was derived of facts, by the words that it has.
+    fn facts_read(&self, words: &[Weighed<'_>], scope: &Scope) -> Result<Vec<Worth>> {
+        let mut worths: HashMap<RowNumber, f64> = HashMap::new();
+        for word in words {
+            for (row, part) in self.facts_with(word.asked, ("temp", scope))? {
+                *worths.entry(row).or_default() += word.weight * part;
+            }
+        }
+        let mut found = Vec::with_capacity(worths.len());
+        for (row, worth) in worths.into_iter().filter(|(row, _)| !scope.is_as_all_see(*row)) {
+            let Some(held) = scope.grounds.fact(row) else { continue };
+            if self.stands_as_seen(row, scope)? {
+                found.push((worth, *held.id.as_bytes(), row));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether a fact stands on what is wanted, with what is folded into it for whoever looks.
+    pub(super) fn stands_as_seen(&self, row: RowNumber, scope: &Scope) -> Result<bool> {
+        if scope.is_as_all_see(row) {
+            return Ok(scope.wants_fact(row));
+        }
+        let mut statement = self.connection().prepare_cached(
+            "SELECT row FROM fact WHERE folded_into = (SELECT fact FROM fact WHERE row = ?1)",
+        )?;
+        let folded = statement.query_map([row], |row| row.get(0))?;
+        let folded = folded.collect::<rusqlite::Result<Vec<RowNumber>>>()?;
+        Ok(scope.stands(row) || folded.into_iter().any(|folded| scope.stands(folded)))
+    }
+
+    /// Facts at entities that whoever looks knows by another name, one that has a word.
+    fn facts_renamed(&self, words: &[Weighed<'_>], scope: &Scope) -> Result<Vec<RowNumber>> {
+        let mut entities = BTreeSet::new();
+        let mut found = Vec::new();
+        for word in words {
+            for row in self.nodes_with(word.asked, ("main", scope))?.into_iter().take(RENAMED) {
+                let Some(named) = scope.grounds.node(row).filter(|_| !scope.is_named_as_all_see(row)) else {
+                    continue;
+                };
+                self.place_nodes(&[named.id])?;
+                match self.entity_of_node(named.id)? {
+                    Some(entity) if entities.insert(entity) && self.is_named_otherwise(entity)? => {
+                        found.extend(self.places_of_facts(
+                            "SELECT f.row FROM temp.node n JOIN main.fact f ON f.subject = n.node OR f.object = n.node
+                             WHERE n.entity = ?1 LIMIT ?2",
+                            entity.0,
+                        )?);
+                    }
+                    Some(_) => {}
+                    // Nothing says it any more; for others it may go by another name.
+                    None => found.extend(self.places_of_facts(
+                        "SELECT row FROM main.fact WHERE subject = ?1 OR object = ?1 LIMIT ?2",
+                        named.id,
+                    )?),
+                }
+            }
+        }
+        let shown = |row: RowNumber| scope.grounds.fact(row).map(|held| held.shown);
+        let shown = found.into_iter().filter_map(shown).filter(|row| scope.wants_fact(*row));
+        Ok(shown.collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    fn places_of_facts(&self, sql: &str, of: NodeId) -> Result<Vec<RowNumber>> {
+        let mut statement = self.connection().prepare_cached(sql)?;
+        let found = statement.query_map(params![of.as_bytes(), RENAMED as i64], |row| row.get(0))?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The names that the words find and that `admits` lets pass, best first.
+    pub(super) fn nodes_by_words(
+        &self,
+        asked: &[Asked],
+        (scope, wanted): (&Scope, usize),
+        admits: &dyn Fn(RowNumber) -> Result<bool>,
+    ) -> Result<Vec<Row>> {
+        let words = weighed(asked, scope);
+        let whole: f64 = words.iter().map(|word| word.weight).sum();
+        let mut worths: HashMap<RowNumber, f64> = HashMap::new();
+        for word in &words {
+            for row in self.nodes_with(word.asked, ("main", scope))? {
+                *worths.entry(row).or_default() += word.weight;
+            }
+            let others = self.has_viewer().then(|| retitled(word, scope));
+            for row in others.into_iter().flatten() {
+                worths.entry(row).or_default();
+            }
+        }
+        let promise = |(row, worth): (RowNumber, f64)| {
+            let named = scope.grounds.node(row)?;
+            let derive = !scope.is_named_as_all_see(row);
+            let most = if derive { whole } else { worth * share(usize::from(named.words)) };
+            Some(Promise { worth: (most, *named.id.as_bytes(), row), derive })
+        };
+        let promises = worths.into_iter().filter_map(promise).collect();
+        let derive = |rows: &[RowNumber]| {
+            let ids: Vec<NodeId> = rows.iter().filter_map(|row| Some(scope.grounds.node(*row)?.id)).collect();
+            self.bring_nodes(&ids)
+        };
+        let read = || self.nodes_read(&words, scope);
+        let kept = keep(promises, wanted, &Keeping { derive: &derive, read: &read, admits })?;
+        Ok(kept.into_iter().map(|row| Row::Node(i64::from(row))).collect())
+    }
+
+    fn nodes_with(&self, asked: &Asked, (whose, scope): (&str, &Scope)) -> Result<Vec<RowNumber>> {
+        let sql = format!("SELECT rowid FROM {whose}.node_text WHERE node_text MATCH ?1");
+        self.places(&sql, &rank::phrase(&asked.term), |row| scope.wants_node(row))
+    }
+
+    /// What was derived of names, by the words that it has.
+    fn nodes_read(&self, words: &[Weighed<'_>], scope: &Scope) -> Result<Vec<Worth>> {
+        let mut worths: HashMap<RowNumber, f64> = HashMap::new();
+        for word in words {
+            for row in self.nodes_with(word.asked, ("temp", scope))? {
+                *worths.entry(row).or_default() += word.weight;
+            }
+        }
+        let mut statement = self.connection().prepare_cached("SELECT name FROM temp.node WHERE row = ?1")?;
+        let mut found = Vec::with_capacity(worths.len());
+        for (row, worth) in worths.into_iter().filter(|(row, _)| !scope.is_named_as_all_see(*row)) {
+            let Some(named) = scope.grounds.node(row) else { continue };
+            let name: String = statement.query_row([row], |row| row.get(0))?;
+            found.push((worth * share(rank::words(&name).count()), *named.id.as_bytes(), row));
+        }
+        Ok(found)
+    }
+}
+
+/// What a passage with a word speaks of and what has a title: it may have another one for whoever looks.
+fn retitled<'a>(word: &'a Weighed<'_>, scope: &'a Scope) -> impl Iterator<Item = RowNumber> + 'a {
+    let spoken = word.asked.seen.iter().flat_map(move |passage| scope.grounds.speaks(*passage)).copied();
+    let has_title = move |row: &RowNumber| scope.grounds.node(*row).is_some_and(|named| named.has_titles);
+    spoken.filter(has_title).filter(move |row| !scope.is_named_as_all_see(*row))
+}
+
+/// What is left of the weight of a name of so many words.
+fn share(words: usize) -> f64 {
+    HALF / (HALF + words as f64)
+}
+
+fn promise(scope: &Scope, row: RowNumber, worth: f64, derive: bool) -> Option<Promise> {
+    let held = scope.grounds.fact(row)?;
+    Some(Promise { worth: (worth, *held.id.as_bytes(), row), derive })
+}
+
+/// The most that a fact may be worth which reads otherwise for whoever looks: `known` are the words that it has for
+/// all, a word of a passage that it stands on may be in the sentence or the names that he reads, and any word in a name
+/// that was joined with others.
+fn may_be_worth(row: RowNumber, known: u32, (words, scope): (&[Weighed<'_>], &Scope)) -> f64 {
+    let Some(held) = scope.grounds.fact(row) else { return 0.0 };
+    let members = || std::iter::once(row).chain(scope.grounds.folded(row).iter().copied());
+    let mut ends = members().filter_map(|row| scope.grounds.fact(row)).flat_map(|held| held.ends).flatten();
+    let joined = held.judged || ends.any(|end| scope.grounds.node(end).is_some_and(|named| named.is_joined));
+    let has = |(at, word): &(usize, &Weighed<'_>)| {
+        let mut stands = members().flat_map(|row| scope.grounds.stands(row));
+        joined || known & (1 << at) != 0 || stands.any(|(passage, _)| word.asked.may_stand_in(passage))
+    };
+    let weights = words.iter().enumerate().filter(has).map(|(_, word)| word.weight).sum::<f64>();
+    // What stands on cards alone for all that he may see says nothing in a sentence.
+    weights * if held.judged || members().any(|row| scope.is_on_text(row)) { IN_STATEMENT } else { ON_CARD }
+}
+
+/// Facts that stand on a passage with one of the words and may read otherwise for whoever looks.
+fn read_otherwise(words: &[Weighed<'_>], scope: &Scope) -> Vec<RowNumber> {
+    let mut looked_at = HashSet::new();
+    let mut found = Vec::new();
+    for passage in words.iter().flat_map(|word| &word.asked.seen) {
+        for fact in scope.grounds.told(*passage) {
+            let Some(held) = scope.grounds.fact(*fact) else { continue };
+            let may = |row: RowNumber| !scope.is_as_all_see(row) && scope.wants_fact(row);
+            if looked_at.insert(held.shown) && may(held.shown) {
+                found.push(held.shown);
+            }
+        }
+    }
+    found
+}
