@@ -65,6 +65,7 @@ impl Fake {
             space: SpaceKey::new("ENG"),
             version: Some(Version(page.version)),
             history: Vec::new(),
+            above: None,
             fingerprint: page.version.to_string(),
             locator: String::new(),
         };

@@ -7,7 +7,7 @@ use crate::error::Result;
 use rusqlite::types::ValueRef;
 
 /// The tables of the graph with the columns that belong to the comparison, in a repeatable order.
-const TABLES: [(&str, &str); 14] = [
+const TABLES: [(&str, &str); 15] = [
     ("page", "SELECT page, space, version, title, parent, link, modified, gone FROM page ORDER BY page"),
     ("audience", "SELECT layer, rule FROM audience ORDER BY layer"),
     ("cut", "SELECT page, version, reader, chunker, structure, chunks FROM cut ORDER BY page, version"),

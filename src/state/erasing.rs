@@ -19,7 +19,7 @@ pub(super) fn erasing(step: &Step<'_>, erasing: &Erasing) -> Result<()> {
 }
 
 /// What goes, in this order; `?1` is the page. `going_chunk`, `going_fact` and `going_node` hold what stood on it.
-const ERASE: [&str; 43] = [
+const ERASE: [&str; 44] = [
     "DELETE FROM support WHERE page = ?1",
     "DELETE FROM going_fact WHERE fact IN (SELECT fact FROM support)
         OR fact IN (SELECT folded_into FROM fact WHERE folded_into IS NOT NULL)",

@@ -149,12 +149,12 @@ fn mark(id: &str) -> (What, String) {
 /// A search index is behind by seconds or minutes: whoever it does not know yet is asked about one by one.
 fn missing_marks(found: &Found) -> Vec<(What, String)> {
     let pages = found.nodes.iter().filter(|(_, node)| matches!(node.kind, Kind::Page | Kind::Blog));
-    let labels = |(id, node): (&String, &Box<Node>)| {
-        let list = if node.kind == Kind::Page { "pages" } else { "blogposts" };
+    let labels = |id: &String, kind: Kind| {
+        let list = if kind == Kind::Page { "pages" } else { "blogposts" };
         (What::Labels(id.clone()), format!("{V2}{list}/{}/labels?limit={LIMIT}", encoded(id)))
     };
     let missing = |id: &String| !found.rules.contains_key(id);
-    let pages = pages.filter(|(id, _)| missing(id)).flat_map(|page| [mark(page.0), labels(page)]);
+    let pages = pages.filter(|(id, _)| missing(id)).flat_map(|(id, node)| [mark(id), labels(id, node.kind)]);
     let folders = found.folders.keys().filter(|id| missing(id)).map(|id| mark(id));
     pages.chain(folders).take(MARKS).collect()
 }

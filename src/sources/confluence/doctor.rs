@@ -126,13 +126,10 @@ impl Right {
         match self.shows {
             Shows::Restrictions => {
                 let rows: List<Content1> = list(body).ok_or(STRANGE)?;
-                let rules = rows.results.into_iter().map(|page| page.restrictions.map(Restrictions::rule));
+                let mut rules =
+                    rows.results.into_iter().map(|page| page.restrictions.map(Restrictions::rule));
                 let is_told = |rule: Option<Rule>| rule.is_some_and(|rule| rule != Rule::Unknown);
-                rules
-                    .map(is_told)
-                    .all(|told| told)
-                    .then_some(None)
-                    .ok_or("pages come without their restrictions")
+                rules.all(is_told).then_some(None).ok_or("pages come without their restrictions")
             }
             Shows::Viewers if wiki.is_cloud => {
                 let rows: List<Permission> = list(body).ok_or(STRANGE)?;

@@ -243,7 +243,7 @@ impl State {
         let rankings = self.rankings((query, &scope), (&asked, &passages), watch)?;
         watch(Part::Results);
         let keyed = |row: &Row| (row.sort(), scope.id_of(*row), *row);
-        let lists: Vec<(f64, Vec<(Sort, [u8; 16], Row)>)> = (rankings.iter())
+        let lists: Vec<(f64, Vec<_>)> = (rankings.iter())
             .map(|ranking| (ranking.weight, ranking.rows.iter().map(keyed).collect()))
             .collect();
         let mut hits = Vec::new();

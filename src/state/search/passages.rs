@@ -56,6 +56,9 @@ impl Asked {
     }
 }
 
+/// An entity with its name.
+type Titled = (EntityId, String);
+
 /// What was looked up of entities in one search: the anchors of a question speak of the same ones.
 type Reach = BTreeMap<EntityId, BTreeSet<RowNumber>>;
 
@@ -261,7 +264,7 @@ impl State {
     }
 
     /// The entity of a name as whoever looks sees it, with all its names.
-    fn entity_with_members(&self, node: NodeId) -> Result<(Option<(EntityId, String)>, Vec<RowNumber>)> {
+    fn entity_with_members(&self, node: NodeId) -> Result<(Option<Titled>, Vec<RowNumber>)> {
         self.place_nodes(&[node])?;
         let mut statement = self.connection().prepare_cached(
             "SELECT e.entity, e.name FROM node n JOIN entity e ON e.entity = n.entity WHERE n.node = ?1",

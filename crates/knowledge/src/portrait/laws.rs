@@ -165,7 +165,7 @@ fn a_portrait_counts_until_more_than_a_quarter_of_what_it_was_made_from_has_chan
 fn what_is_shown_otherwise_is_kept_under_another_key() {
     let one = sitting("");
     assert_eq!(one.key(), sitting("").key());
-    let mut others = vec![sitting("Another sentence."), one.clone(), one.clone(), one.clone()];
+    let mut others = [sitting("Another sentence."), one.clone(), one.clone(), one.clone()];
     others[1].audience = vec![LayerId::Space(SpaceKey::new("HR"))];
     others[2].members[0].name.push('x');
     others[3].basis.of_members += 1;
