@@ -67,6 +67,7 @@ impl Wiki {
             space: SpaceKey::new(page.space),
             version: Some(Version(1)),
             history: Vec::new(),
+            above: None,
             fingerprint: "1".to_owned(),
             locator: number.to_string(),
         };
