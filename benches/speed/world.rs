@@ -54,6 +54,7 @@ impl Synthetic {
             space: space(wiki.page(number).space),
             version: Some(Version(1)),
             history: Vec::new(),
+            above: None,
             fingerprint: "1".to_owned(),
             locator: String::new(),
         };
