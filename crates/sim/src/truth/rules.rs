@@ -179,7 +179,8 @@ fn over(said: &[Saying], first_said: Option<Timestamp>) -> Stretch {
     let ends = mine.iter().filter_map(|saying| saying.until.into_iter().chain(saying.replaced).min());
     let invalid = end_after(named, ends).map(|end| (end, Standing::Invalid));
     let gone = said.iter().filter_map(|saying| saying.end).map(|(at, _)| at).max();
-    let expired = gone.filter(|_| replaced.is_empty()).map(|end| (end, Standing::Expired));
+    let expired =
+        gone.filter(|_| replaced.is_empty() || invalid.is_none()).map(|end| (end, Standing::Expired));
     Stretch { begins: named.or(first_said), end: invalid.into_iter().chain(expired).min() }
 }
 
