@@ -9,7 +9,8 @@ use crate::error::Result;
 use knowledge::chunk::sentences;
 use knowledge::graph::{Decision, Ruling, Verdict};
 use knowledge::id::{ChunkId, EntityId, NodeId};
-use rusqlite::{OptionalExtension, params};
+use knowledge::resolve;
+use rusqlite::OptionalExtension;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -85,15 +86,12 @@ impl State {
         Ok(said)
     }
 
-    /// Whether what a decision stands on is still there.
+    /// Whether what a decision stands on is still there, and it counts.
     fn holds(&self, decision: &Decision) -> Result<bool> {
-        let Some(chunk) = decision.chunk else { return Ok(true) };
-        let mut statement = self.connection().prepare_cached(
-            "SELECT count(*) = 2 FROM mention JOIN episode USING (chunk)
-             WHERE chunk = ?1 AND ended IS NULL AND node IN (?2, ?3)",
-        )?;
-        let ends = params![chunk.as_bytes(), decision.a.as_bytes(), decision.b.as_bytes()];
-        Ok(statement.query_row(ends, |row| row.get(0))?)
+        match self.has_viewer() {
+            true => self.stands_as_seen(decision),
+            false => resolve::stands(decision, self),
+        }
     }
 
     fn link(&self, decision: &Decision, a_is_member: bool) -> Result<Option<Link>> {

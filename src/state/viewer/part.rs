@@ -10,6 +10,7 @@ use knowledge::graph::{Decision, Episode, Judgement, Kind, Node, Reading, Ruling
 use knowledge::id::{ChunkId, EntityId, FactId, NodeId, PageId, SpaceKey};
 use knowledge::resolve::{self, Band, Group, Held, HeldFact};
 use rusqlite::{OptionalExtension, params};
+use std::collections::BTreeSet;
 
 /// A viewer's part of the graph.
 pub(super) struct Part<'a> {
@@ -39,13 +40,25 @@ impl Held for Part<'_> {
         self.state.viewed_node(id)
     }
 
-    fn nodes_named(&self, _: &str) -> Result<Vec<Node>> {
-        // Only for nodes that enter, of which there are none.
-        Ok(Vec::new())
+    fn nodes_named(&self, normal: &str) -> Result<Vec<Node>> {
+        let mut statement = self
+            .state
+            .connection()
+            .prepare_cached("SELECT node FROM main.node WHERE normal = ?1 ORDER BY node")?;
+        let ids = collect(statement.query([normal])?, |row| Ok(NodeId::from_bytes(row.get(0)?)))?;
+        ids.into_iter().filter_map(|id| self.state.viewed_node(id).transpose()).collect()
     }
 
-    fn nodes_in_bands(&self, _: &[Band]) -> Result<Vec<Node>> {
-        Ok(Vec::new())
+    fn nodes_in_bands(&self, bands: &[Band]) -> Result<Vec<Node>> {
+        let mut statement =
+            self.state.connection().prepare_cached("SELECT node FROM main.name_band WHERE band = ?1")?;
+        let mut ids = BTreeSet::new();
+        for band in bands {
+            let found =
+                collect(statement.query([band.0.cast_signed()])?, |row| Ok(NodeId::from_bytes(row.get(0)?)))?;
+            ids.extend(found);
+        }
+        ids.into_iter().filter_map(|id| self.state.viewed_node(id).transpose()).collect()
     }
 
     fn decisions(&self, node: NodeId) -> Result<Vec<Decision>> {
@@ -144,6 +157,11 @@ impl State {
             Some(_) => Part { state: self, known: Known::Nothing }.decisions(node),
             None => self.decisions(node),
         }
+    }
+
+    /// Whether a decision counts for a viewer.
+    pub(in crate::state) fn stands_as_seen(&self, decision: &Decision) -> Result<bool> {
+        resolve::stands(decision, &Part { state: self, known: Known::Nothing })
     }
 
     /// Whether a viewer may see everything that speaks of a node.

@@ -5,6 +5,7 @@
 use crate::graph::{Change, Decision, Episode, Extractor, Fact, Judgement, Node, Object, Ruling, Support};
 use crate::id::{ChunkId, FactId, NodeId};
 use crate::judge::Findings;
+use crate::resolve::crowds::{self, Crowd, Stirred};
 use crate::resolve::page::{GONE, Said, said};
 use crate::resolve::pending::Pending;
 use crate::resolve::{Held, PageSaid, doubts, names, pairs, times};
@@ -21,6 +22,10 @@ pub(super) struct After<'a, H> {
     pub seeds: BTreeSet<NodeId>,
     /// Nodes that are not held yet.
     pub entering: BTreeSet<NodeId>,
+    /// The same, by what they have in common with others.
+    pub crowds: BTreeMap<Crowd, Vec<NodeId>>,
+    /// What their coming, and the going of others, means for names that are like them.
+    pub stirred: Stirred,
     /// Facts that are not held yet.
     pub new_facts: BTreeSet<FactId>,
     /// Facts of which a support comes, changes or ends.
@@ -58,6 +63,8 @@ impl<'a, H: Held> After<'a, H> {
             changes: Vec::new(),
             seeds: BTreeSet::new(),
             entering: BTreeSet::new(),
+            crowds: BTreeMap::new(),
+            stirred: Stirred::default(),
             new_facts: BTreeSet::new(),
             touched: BTreeSet::new(),
             pending: Pending::new(findings),
@@ -74,12 +81,19 @@ impl<'a, H: Held> After<'a, H> {
         let was = after.compare_episodes(pages)?;
         after.compare_nodes()?;
         let touched = after.compare_mentions(&was)?;
-        after.compare_decisions()?;
+        let mut moved = BTreeSet::new();
         for node in touched {
             if after.held.group(node)?.is_some() != after.is_live_node(node)? {
-                after.seeds.insert(node);
+                moved.insert(node);
             }
         }
+        // Where nobody judges there are no answers that might count or not.
+        if after.weighs_models() {
+            let stirring = moved.union(&after.entering).copied().collect();
+            after.stirred = crowds::stirred(&stirring, &after)?;
+        }
+        after.seeds.extend(after.stirred.turned.iter().chain(&moved));
+        after.compare_decisions()?;
         Ok(after)
     }
 
@@ -200,7 +214,7 @@ impl<'a, H: Held> After<'a, H> {
 
     /// Whether what a decision stands on will still be there.
     pub fn stands(&self, decision: &Decision) -> Result<bool, H::Error> {
-        let Some(chunk) = decision.chunk else { return Ok(true) };
+        let Some(chunk) = decision.chunk else { return crowds::counts(decision, self) };
         let live = match self.chunks.get(&chunk) {
             Some(live) => *live,
             None => self.held.is_live(chunk)?,
@@ -250,6 +264,9 @@ impl<'a, H: Held> After<'a, H> {
                 }
                 None => {
                     self.entering.insert(node.id);
+                    for crowd in crowds::crowds_of(node) {
+                        self.crowds.entry(crowd).or_default().push(node.id);
+                    }
                 }
             }
             self.changes.push(Change::Node(node.clone()));

@@ -6,6 +6,7 @@ use crate::id::NodeId;
 use crate::judge::{Finding, Pair, Question, Side};
 use crate::resolve::Held;
 use crate::resolve::after::After;
+use crate::resolve::crowds;
 use crate::resolve::pairs::{self, Doubts};
 
 /// A model judged two names: below every rule, since it has seen less than a text that says so, and above no other
@@ -19,14 +20,20 @@ pub(super) fn decisions<H: Held>(
     entering: &[Node],
 ) -> Result<Vec<Decision>, H::Error> {
     let Some(model) = after.pending.model() else { return Ok(Vec::new()) };
-    let (mut open, namesakes) = pairs::doubts(entering, after.held)?;
-    after.pending.pass_over_names(namesakes);
+    let mut open = pairs::doubts(entering, after.held)?;
+    let stirred = std::mem::take(&mut after.stirred.pairs).into_iter();
+    let stirred = stirred.filter(|[one, other]| !pairs::is_decided(one, other));
+    open.extend(stirred.map(|both| ((both[0].id, both[1].id), both)));
+    after.pending.pass_over_names(after.stirred.passed_over);
     let again = left_in_doubt(after)?;
     open.extend(again.iter().map(|(pair, both)| (*pair, both.clone())));
     let mut decided = Vec::new();
     for (pair, both) in open {
         let asked_before = again.contains_key(&pair);
         if !asked_before && is_decided(after, pair)? {
+            continue;
+        }
+        if asked_before && !crowds::counts(&decision(pair, None, model), after)? {
             continue;
         }
         if is_ruled(after, pair)? {

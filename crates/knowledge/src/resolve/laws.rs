@@ -589,6 +589,49 @@ fn a_user_may_not_make_two_accounts_one_nor_contradict_himself() {
     assert_eq!(against(&memory, &both), Some(Clash::SaidApart(a, b)));
 }
 
+/// A page of a space that speaks of a name which others may have too.
+fn of_space(space: usize, gone: bool) -> PageSaid {
+    let says = Reading { mentions: vec![named("Payment Gateway")], claims: vec![] };
+    let page = page(&format!("p{space}"), &[("a", says)]);
+    PageSaid { space: SpaceKey::new(format!("S{space}")), gone, ..page }
+}
+
+/// How many spaces a name stands in decides whether answers about it count: what was asked on the way does not.
+#[test]
+fn a_name_that_comes_to_stand_in_many_spaces_means_in_each_what_it_says_there() {
+    let mut memory = Memory::default();
+    let sizes = |memory: &Memory| memory.groups().count();
+    for space in 0..8 {
+        settle_asking(&mut memory, &[of_space(space, false)]);
+        let fresh = judged(&(0..=space).map(|space| of_space(space, false)).collect::<Vec<_>>());
+        assert_eq!(live_groups(&memory), live_groups(&fresh));
+        assert_eq!(sizes(&memory), if space < 6 { 1 } else { space + 1 });
+    }
+    for space in 0..3 {
+        settle_asking(&mut memory, &[of_space(space, true)]);
+        assert_eq!(sizes(&memory), [7, 1, 1][space]);
+    }
+}
+
+proptest! {
+    #[test]
+    fn names_that_come_and_go_in_many_spaces_leave_no_trace(
+        steps in proptest::collection::vec((0..9usize, proptest::bool::weighted(0.3)), 0..30),
+        size in 1..4usize,
+    ) {
+        let (mut memory, mut there) = (Memory::default(), BTreeMap::new());
+        for steps in steps.chunks(size) {
+            let slice: BTreeMap<usize, bool> = steps.iter().copied().collect();
+            there.extend(slice.clone());
+            let pages = slice.into_iter().map(|(space, gone)| of_space(space, gone)).collect::<Vec<_>>();
+            settle_asking(&mut memory, &pages);
+        }
+        let there = there.into_iter().filter(|(_, gone)| !gone);
+        let fresh = judged(&there.map(|(space, _)| of_space(space, false)).collect::<Vec<_>>());
+        prop_assert_eq!(live_groups(&memory), live_groups(&fresh));
+    }
+}
+
 /// A name that is the same everywhere is no evidence that two names of spaces which read like it mean one thing.
 #[test]
 fn a_name_that_is_the_same_everywhere_makes_no_names_of_two_spaces_one() {

@@ -8,6 +8,7 @@
 mod after;
 mod bridges;
 mod components;
+mod crowds;
 mod doubts;
 mod facts;
 mod fold;
@@ -30,6 +31,7 @@ pub use names::{distinctive, normalise, shown};
 pub use pairs::bands;
 pub use part::{
     Said, extractors, follows_from_names, groups_around, judgements_about, merged, names_in, says_the_same,
+    stands,
 };
 pub use pending::{PassedOver, Round};
 pub use rulings::{Clash, clash, rule};

@@ -7,10 +7,10 @@
 //! wiki.
 
 use crate::graph::{Decision, Key, Node, Verdict};
-use crate::id::NodeId;
+use crate::id::{NodeId, SpaceKey};
 use crate::resolve::doubts::WEIGHT_JUDGED;
 use crate::resolve::names::{self, Class};
-use crate::resolve::{Band, Held, spelling};
+use crate::resolve::{Band, Held, crowds, spelling};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A thing named by its tracker key is that issue.
@@ -34,11 +34,6 @@ const SIMILAR: usize = 900;
 /// of them changed, next to one other. At 500 there are more than twice as many questions, of which 3 in 19 are about
 /// one thing.
 const PERHAPS: usize = 600;
-/// Expansions of one abbreviation in a space beyond which nobody is asked: its letters are the initials of anything.
-const EXPANSIONS: usize = 6;
-/// Spaces beyond which nobody is asked whether a name means the same in two of them: a name that stands everywhere is a
-/// word, and its pairs grow with the square of the wiki.
-const NAMESAKES: usize = 6;
 /// Shorter names are compared only if they have two words.
 const COMPARED_CHARS: usize = 6;
 /// Letters and digits below which separators tell names apart (`a-z` is not `az`).
@@ -112,14 +107,19 @@ fn stem(node: &Node) -> Option<String> {
     (meant && is_spelled_freely(&node.normal)).then(|| spelling::stem(&node.normal))
 }
 
+/// The keys of the abbreviations with these letters in a space, and of what they may stand for.
+pub(super) fn bands_of_letters(space: &SpaceKey, letters: &str) -> [Band; 2] {
+    [Lot::Abbreviation, Lot::Expansion].map(|lot| band(lot, space.as_str(), letters))
+}
+
 /// A name in a space that may be short for others there.
-fn abbreviation(node: &Node) -> Option<&str> {
+pub(super) fn abbreviation(node: &Node) -> Option<&str> {
     let meant = is_plain(node) && node.space.is_some() && spelling::is_abbreviation(&node.normal);
     (meant && !names::is_everyday(&node.normal)).then_some(node.normal.as_str())
 }
 
 /// What a name in a space may be shortened to.
-fn initials(node: &Node) -> Vec<String> {
+pub(super) fn initials(node: &Node) -> Vec<String> {
     let meant = is_plain(node) && node.space.is_some() && is_spelled_freely(&node.normal);
     if meant { spelling::initials(&node.normal) } else { Vec::new() }
 }
@@ -260,39 +260,24 @@ fn candidates<H: Held>(node: &Node, sought: &[Band], held: &H) -> Result<Vec<Nod
 /// Pairs in doubt, by their ids, the smaller first.
 pub(super) type Doubts = BTreeMap<(NodeId, NodeId), [Node; 2]>;
 
-/// Pairs that no rule decides and that may be one: nearly equal names in one space, singular and plural of a word, an
-/// abbreviation and what its letters may stand for, equal telling names in two spaces, and names that somebody noted to
-/// mean nearly the same. Gives also how many pairs nobody is asked about, because a name stands in too many spaces or
-/// has too many expansions.
-pub(super) fn doubts<H: Held>(entering: &[Node], held: &H) -> Result<(Doubts, usize), H::Error> {
-    let mut by_name: BTreeMap<&str, Vec<&Node>> = BTreeMap::new();
+/// Pairs that no rule decides and that may be one: nearly equal names in one space, singular and plural of a word, and
+/// names that somebody noted to mean nearly the same. Those of crowds are not among them (`crowds`).
+pub(super) fn doubts<H: Held>(entering: &[Node], held: &H) -> Result<Doubts, H::Error> {
     let mut by_band: BTreeMap<Band, Vec<&Node>> = BTreeMap::new();
     for node in entering {
-        by_name.entry(&node.normal).or_default().push(node);
         bands(node).into_iter().for_each(|band| by_band.entry(band).or_default().push(node));
     }
-    let around = Around { by_band, held };
-    let (mut found, mut passed_over) = (BTreeMap::new(), 0);
+    let mut found = BTreeMap::new();
     for node in entering {
-        let mut near = around.nodes(&sought(node))?;
+        let mut near = in_bands(&sought(node), &by_band, held)?;
         near.retain(|other| perhaps_equal(node, other));
-        let (expansions, too_many) = around.by_initials(node)?;
-        near.extend(expansions);
-        passed_over += too_many;
-        if telling(node) {
-            let same = by_name.get(node.normal.as_str()).into_iter().flatten().copied().cloned();
-            let mut same: Vec<Node> = same.chain(held.nodes_named(&node.normal)?).collect();
-            same.retain(|other| other.id != node.id && telling(other) && other.space != node.space);
-            match same.len() < NAMESAKES {
-                true => near.extend(same),
-                false => passed_over += same.len(),
-            }
-        }
         for other in held.noted_alike(node.id)? {
             let new =
                 entering.binary_search_by_key(&other, |node| node.id).ok().map(|at| entering[at].clone());
             let other = if new.is_some() { new } else { held.node(other)? };
-            near.extend(other.filter(|other| may_be_alike(node, other)));
+            near.extend(
+                other.filter(|other| may_be_alike(node, other) && !crowds::are_namesakes(node, other)),
+            );
         }
         for other in near.into_iter().filter(|other| decide(node, other).is_none() && other.id != node.id) {
             let pair = (node.id.min(other.id), node.id.max(other.id));
@@ -300,51 +285,21 @@ pub(super) fn doubts<H: Held>(entering: &[Node], held: &H) -> Result<(Doubts, us
             found.insert(pair, both);
         }
     }
-    Ok((found, passed_over))
+    Ok(found)
 }
 
-/// The nodes that enter, by band, and those that are held.
-struct Around<'a, H> {
-    by_band: BTreeMap<Band, Vec<&'a Node>>,
-    held: &'a H,
-}
-
-impl<H: Held> Around<'_, H> {
-    /// All nodes under any of these keys, each once.
-    fn nodes(&self, bands: &[Band]) -> Result<Vec<Node>, H::Error> {
-        if bands.is_empty() {
-            return Ok(Vec::new());
-        }
-        let entering = bands.iter().filter_map(|band| self.by_band.get(band)).flatten().copied().cloned();
-        let all = entering.chain(self.held.nodes_in_bands(bands)?).map(|node| (node.id, node));
-        Ok(all.collect::<BTreeMap<_, _>>().into_values().collect())
+/// All nodes under any of these keys, each once: those that enter, and those that are held.
+fn in_bands<H: Held>(
+    bands: &[Band],
+    entering: &BTreeMap<Band, Vec<&Node>>,
+    held: &H,
+) -> Result<Vec<Node>, H::Error> {
+    if bands.is_empty() {
+        return Ok(Vec::new());
     }
-
-    /// What a name may be short for, or be shortened to, and how many pairs are left out because the letters may stand
-    /// for too much.
-    fn by_initials(&self, node: &Node) -> Result<(Vec<Node>, usize), H::Error> {
-        let expansions = |short: &Node| self.nodes(&[band(Lot::Expansion, scope(short), &short.normal)]);
-        if abbreviation(node).is_some() {
-            let all = expansions(node)?;
-            return Ok(if all.len() <= EXPANSIONS { (all, 0) } else { (Vec::new(), all.len()) });
-        }
-        let bands: Vec<Band> =
-            initials(node).iter().map(|initials| band(Lot::Abbreviation, scope(node), initials)).collect();
-        let (mut few, mut too_many) = (Vec::new(), 0);
-        for short in self.nodes(&bands)? {
-            match expansions(&short)?.len() <= EXPANSIONS {
-                true => few.push(short),
-                false => too_many += 1,
-            }
-        }
-        Ok((few, too_many))
-    }
-}
-
-/// A plain name of several words in a space, of which at least one is not an everyday word.
-fn telling(node: &Node) -> bool {
-    let plain = node.key.is_none() && node.space.is_some() && Class::of(&node.kind, None) == Class::Thing;
-    plain && names::several_words(&node.normal)
+    let entering = bands.iter().filter_map(|band| entering.get(band)).flatten().copied().cloned();
+    let all = entering.chain(held.nodes_in_bands(bands)?).map(|node| (node.id, node));
+    Ok(all.collect::<BTreeMap<_, _>>().into_values().collect())
 }
 
 /// Two plain names in one scope that are alike, but not enough for a rule.

@@ -2,7 +2,7 @@
 //! for that part alone, and nothing of the whole is asked. This file must not know who sees what. Invariant: of a part
 //! that pages make up, the groups, names and folds are those that the resolver would have given to a wiki of these.
 
-use crate::graph::{Change, Extractor, Fact, Judgement, Mention, Node, Reading};
+use crate::graph::{Change, Decision, Extractor, Fact, Judgement, Mention, Node, Reading};
 use crate::id::{FactId, NodeId, PageId, SpaceKey};
 use crate::judge::Findings;
 use crate::resolve::after::After;
@@ -45,6 +45,11 @@ pub fn judgements_about<H: Held>(fact: &Fact, held: &H) -> Result<Vec<Judgement>
     let mut after = After::new(&[], held, &findings)?;
     judge_again(&mut after, fact)?;
     after.judgements(fact.id)
+}
+
+/// Whether what a decision stands on is there, and it counts among the names that are.
+pub fn stands<H: Held>(decision: &Decision, held: &H) -> Result<bool, H::Error> {
+    After::new(&[], held, &Findings::by_rules_alone())?.stands(decision)
 }
 
 /// Whether a decision about two nodes follows from their names, whatever any text says.
