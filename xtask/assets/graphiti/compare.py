@@ -17,12 +17,15 @@ import truth  # noqa: E402
 
 
 class Mock:
-    """The model server as a process of its own, on a free port; it keeps the count."""
+    """The model server as a process of its own, on a free port; it keeps the count. Another script may speak for it."""
 
-    def __init__(self):
-        command = [sys.executable, str(HERE.parent / 'mock_llm.py'), '--port', '0']
+    def __init__(self, *script):
+        command = [sys.executable, *(script or (str(HERE.parent / 'mock_llm.py'), '--port', '0'))]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        self.url = self.process.stdout.readline().split(' on ')[1].strip()
+        ready = self.process.stdout.readline()
+        if not ready:
+            raise SystemExit(f'`{command[1]}` ended with {self.process.wait()} before it could answer')
+        self.url = ready.split(' on ')[1].strip()
 
     def call(self, path, body=None):
         data = json.dumps(body).encode() if body is not None else None

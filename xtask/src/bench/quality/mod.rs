@@ -1,6 +1,7 @@
 //! `bench quality`: whether what is shown is right, and how fast it is found. This file only knows the list.
 
 mod entities;
+mod graphiti;
 mod retrieval;
 mod speed;
 mod temporal;
@@ -10,11 +11,12 @@ use crate::tools::Done;
 /// A measurement, with the words that follow its name.
 type Measurement = fn(&[String]) -> Done;
 
-const MEASUREMENTS: [(&str, Measurement); 4] = [
+const MEASUREMENTS: [(&str, Measurement); 5] = [
     ("entities", entities::bench),
     ("retrieval", retrieval::bench),
     ("speed", speed::bench),
     ("temporal", temporal::bench),
+    ("graphiti", graphiti::bench),
 ];
 
 /// Measures everything, or the one that is named.
