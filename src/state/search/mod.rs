@@ -308,7 +308,7 @@ impl State {
             let Ok(row) = RowNumber::try_from(at) else { return Ok(false) };
             let reads = scope.wants_fact(row)
                 && (scope.is_as_all_see(row)
-                    || (self.reads_as_all_do(at)? && self.stands_as_seen(row, scope)?));
+                    || (self.reads_as_all_do(at)? && self.fact_stands_as_seen(row, scope)?));
             Ok(reads && admits(row)?)
         })?;
         let mut found: Vec<(f64, [u8; 16], Row)> = (found.into_iter())

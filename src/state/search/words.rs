@@ -207,7 +207,7 @@ impl State {
         let mut found = Vec::with_capacity(worths.len());
         for (row, worth) in worths.into_iter().filter(|(row, _)| !scope.is_as_all_see(*row)) {
             let Some(held) = scope.grounds.fact(row) else { continue };
-            if self.stands_as_seen(row, scope)? {
+            if self.fact_stands_as_seen(row, scope)? {
                 found.push((worth, *held.id.as_bytes(), row));
             }
         }
@@ -215,7 +215,7 @@ impl State {
     }
 
     /// Whether a fact stands on what is wanted, with what is folded into it for whoever looks.
-    pub(super) fn stands_as_seen(&self, row: RowNumber, scope: &Scope) -> Result<bool> {
+    pub(super) fn fact_stands_as_seen(&self, row: RowNumber, scope: &Scope) -> Result<bool> {
         if scope.is_as_all_see(row) {
             return Ok(scope.wants_fact(row));
         }
