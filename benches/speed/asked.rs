@@ -22,7 +22,7 @@ const WARM: usize = 10;
 pub fn measure(wiki: Wiki, folder: &Path, questions: usize) {
     let questions: Vec<String> = (0..questions + WARM).map(|number| wiki.question(number)).collect();
     println!("\n{} questions such as “{}”", questions.len() - WARM, questions[0]);
-    println!("\n| | p50 ms | p95 ms | longest ms |\n|---|--:|--:|--:|");
+    println!("\n| ms | p50 | p95 | processor p50 | processor p95 |\n|---|--:|--:|--:|--:|");
     for viewer in [None, Some(VIEWER)] {
         let whose = if viewer.is_some() { "one user's view" } else { "everything" };
         parts(&questions, (&folder.join("state.db"), viewer), whose);
@@ -38,12 +38,12 @@ fn parts(questions: &[String], (path, viewer): (&Path, Option<&str>), whose: &st
     let viewer = viewer
         .map(|viewer| open().viewer(viewer, Timestamp::now(), SignedDuration::from_hours(8_760)).unwrap());
     let state = viewer.iter().fold(open(), |state, viewer| state.seen_by(viewer).unwrap());
-    println!("| {whose}: opened | {:.1} | | |", start.elapsed().as_secs_f64() * 1e3);
-    let mut took: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
+    println!("| {whose}: opened | {:.1} | | | |", start.elapsed().as_secs_f64() * 1e3);
+    let mut took: BTreeMap<&str, Vec<Took>> = BTreeMap::new();
     let mut found = 0;
     for (number, question) in questions.iter().enumerate() {
-        let mut add = |part, since: Instant| took.entry(part).or_default().push(since.elapsed());
-        let start = Instant::now();
+        let mut add = |part, since: Clock| took.entry(part).or_default().push(since.took());
+        let start = Clock::now();
         let vector = Builtin.embed(&[question.as_str()]).remove(0);
         add("1 the question's vector", start);
         let query = Query {
@@ -53,12 +53,14 @@ fn parts(questions: &[String], (path, viewer): (&Path, Option<&str>), whose: &st
             limit: LIMIT,
             ..Query::default()
         };
-        let whole = Instant::now();
-        let mut spent: BTreeMap<Part, Duration> = BTreeMap::new();
-        let mut at = (Part::Scope, Instant::now());
+        let whole = Clock::now();
+        let mut spent: BTreeMap<Part, Took> = BTreeMap::new();
+        let mut at = (Part::Scope, Clock::now());
         let mut watch = |part| {
-            *spent.entry(at.0).or_default() += at.1.elapsed();
-            at = (part, Instant::now());
+            let (wall, processor) = at.1.took();
+            let sum = spent.entry(at.0).or_default();
+            *sum = (sum.0 + wall, sum.1 + processor);
+            at = (part, Clock::now());
         };
         found += state.search_watched(&query, &mut watch).unwrap().len();
         watch(Part::Scope);
@@ -69,7 +71,7 @@ fn parts(questions: &[String], (path, viewer): (&Path, Option<&str>), whose: &st
         state.rest().unwrap();
         assert!(state.resume(&open(), viewer.as_ref()).unwrap());
         if number == 0 {
-            println!("| {whose}: the first search | {:.1} | | |", whole.elapsed().as_secs_f64() * 1e3);
+            println!("| {whose}: the first search | {:.1} | | | |", whole.took().0.as_secs_f64() * 1e3);
         }
     }
     for (name, took) in took {
@@ -102,7 +104,7 @@ fn whole(questions: &[String], (folder, viewer): (&Path, Option<&str>), whose: &
         let graph = Graph::open(&settings).await.unwrap();
         let mut took = Vec::new();
         for question in questions {
-            let start = Instant::now();
+            let start = Clock::now();
             let query = Query {
                 text: question.clone(),
                 now: Some(Timestamp::now()),
@@ -110,18 +112,44 @@ fn whole(questions: &[String], (folder, viewer): (&Path, Option<&str>), whose: &
                 ..Query::default()
             };
             graph.search(query, &|text| println!("{text}")).await.unwrap();
-            took.push(start.elapsed());
+            took.push(start.took());
         }
         took
     });
     row(&format!("**{whose}: all of it, as `mcp` answers**"), took);
 }
 
-fn row(what: &str, took: Vec<Duration>) {
-    let mut took: Vec<Duration> = took.into_iter().skip(WARM).collect();
-    took.sort_unstable();
-    let at = |share: usize| took[(took.len() - 1) * share / 100].as_secs_f64() * 1e3;
-    println!("| {what} | {:.1} | {:.1} | {:.1} |", at(50), at(95), at(100));
+/// How long something took, and how much of that the processor worked for it.
+type Took = (Duration, Duration);
+
+/// A moment, by the clock on the wall and by the time that the processor has given to this thread so far: on a machine
+/// that others use as well, the second says what the first would be without them.
+#[derive(Clone, Copy)]
+struct Clock(Instant, Duration);
+
+impl Clock {
+    fn now() -> Self {
+        // The first number that Linux shows here is nanoseconds on a processor; elsewhere there is none.
+        let shown = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+        let nanoseconds = shown.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0);
+        Self(Instant::now(), Duration::from_nanos(nanoseconds))
+    }
+
+    fn took(self) -> Took {
+        let now = Self::now();
+        (now.0 - self.0, now.1 - self.1)
+    }
+}
+
+fn row(what: &str, took: Vec<Took>) {
+    let at = |of: fn(&Took) -> Duration, share: usize| {
+        let mut times: Vec<Duration> = took.iter().skip(WARM).map(of).collect();
+        times.sort_unstable();
+        times[(times.len() - 1) * share / 100].as_secs_f64() * 1e3
+    };
+    let (wall, processor): (fn(&Took) -> Duration, fn(&Took) -> Duration) = (|took| took.0, |took| took.1);
+    let figures = [at(wall, 50), at(wall, 95), at(processor, 50), at(processor, 95)];
+    println!("| {what} | {} |", figures.map(|figure| format!("{figure:.1}")).join(" | "));
 }
 
 fn peak() -> String {

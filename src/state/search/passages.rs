@@ -29,7 +29,7 @@ pub struct Through {
 
 /// Names that are looked for in the words of passages, for one anchor: a long list has thousands, and each costs a
 /// search.
-const NAMES_LOOKED_FOR: usize = 12;
+const NAMES_LOOKED_FOR: usize = 40;
 /// Shorter names stand in many words.
 const NAME_CHARS: usize = 3;
 /// Longer names are descriptions: the same words in the same order stand nowhere else, and to look costs the postings

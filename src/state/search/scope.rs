@@ -236,7 +236,12 @@ impl Scope {
     pub fn surely_holds(&self, fact: RowNumber) -> bool {
         let told = |held: &Held| {
             let begun = self.now.is_none_or(|now| held.said_since.is_none_or(|since| since <= now));
-            !held.says_nothing && !held.dated && !held.judged && begun && self.grounds.folded(fact).is_empty()
+            held.shown == fact
+                && !held.says_nothing
+                && !held.dated
+                && !held.judged
+                && begun
+                && self.grounds.folded(fact).is_empty()
         };
         self.between.is_none()
             && self.is_as_all_see(fact)

@@ -147,7 +147,11 @@ impl State {
             promises.extend(more.into_iter().filter_map(|row| promise(scope, row, whole, true)));
         }
         let derive = |rows: &[RowNumber]| {
-            let ids: Vec<FactId> = rows.iter().filter_map(|row| Some(scope.grounds.fact(*row)?.id)).collect();
+            // What stands for others may itself be hidden, and what it stands for is not.
+            let members =
+                |row: &RowNumber| std::iter::once(*row).chain(scope.grounds.folded(*row).iter().copied());
+            let members = rows.iter().flat_map(members);
+            let ids: Vec<FactId> = members.filter_map(|row| Some(scope.grounds.fact(row)?.id)).collect();
             self.bring_facts(&ids)
         };
         let read = || self.facts_read(&words, scope);
