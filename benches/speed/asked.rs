@@ -147,7 +147,8 @@ fn row(what: &str, took: Vec<Took>) {
         times.sort_unstable();
         times[(times.len() - 1) * share / 100].as_secs_f64() * 1e3
     };
-    let (wall, processor): (fn(&Took) -> Duration, fn(&Took) -> Duration) = (|took| took.0, |took| took.1);
+    let wall = |took: &Took| took.0;
+    let processor = |took: &Took| took.1;
     let figures = [at(wall, 50), at(wall, 95), at(processor, 50), at(processor, 95)];
     println!("| {what} | {} |", figures.map(|figure| format!("{figure:.1}")).join(" | "));
 }
