@@ -300,8 +300,8 @@ impl Web {
         self.is_gone.load(Ordering::Relaxed)
     }
 
-    /// A request failed as often as is borne. Is its neighbour answered, it is its own trouble, and has one more chance,
-    /// since the server may have come back just now. If nobody is answered, it is waited for.
+    /// A request failed as often as is borne. Is its neighbour answered, it is its own trouble, and has one more
+    /// chance, since the server may have come back just now. If nobody is answered, it is waited for.
     async fn doubt(&self, get: &Get, trouble: Trouble, tries: &mut Tries) -> Result<(), SourceError> {
         let neighbour = doctor::neighbour(&get.path);
         let other = Get { path: neighbour.to_owned(), may_shrink: false, file_bytes: None };

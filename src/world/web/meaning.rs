@@ -1,5 +1,5 @@
-//! What an answer says of the server it came from: that it is there, that it wants to be left alone, that it broke down,
-//! or that somebody stands before it and speaks to people. Pure. It must not know what was asked for.
+//! What an answer says of the server it came from: that it is there, that it wants to be left alone, that it broke
+//! down, or that somebody stands before it and speaks to people. Pure. It must not know what was asked for.
 //!
 //! Invariant: whatever is not said by the wiki's own interface is trouble, and never an answer to what was asked.
 

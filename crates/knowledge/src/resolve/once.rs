@@ -56,8 +56,8 @@ pub(super) fn doubtful<H: Held>(after: &mut After<'_, H>, sayings: &Sayings, sco
     pairs
 }
 
-/// What began after a saying did and could end it for a reader of a day on which both were said; the nearest first. Left
-/// out is what others would have ended it before, which began in between and were said on all these days.
+/// What began after a saying did and could end it for a reader of a day on which both were said; the nearest first.
+/// Left out is what others would have ended it before, which began in between and were said on all these days.
 fn began_later<'a>(Said { texts, values }: &Said<'a>, saying: &Saying, own: &Equals) -> Vec<&'a Saying> {
     let most = if *values > FEW { 1 } else { DAYS };
     let mut found: Vec<&Saying> = Vec::new();

@@ -162,9 +162,9 @@ pub(super) fn begins(support: &Support) -> Option<Timestamp> {
     support.valid_at.or(support.asserted_from)
 }
 
-/// A support as it stood at a time on the wiki's own clock; none when nothing said it yet. An end that came
-/// later, or whose day nobody knows, had not come then; nor had the day that the end brought with it: the text itself may
-/// have named another one.
+/// A support as it stood at a time on the wiki's own clock; none when nothing said it yet. An end that came later, or
+/// whose day nobody knows, had not come then; nor had the day that the end brought with it: the text itself may have
+/// named another one.
 pub fn as_said_at(support: &Support, at: Timestamp) -> Option<Support> {
     if support.asserted_from.is_some_and(|from| from > at) {
         return None;
