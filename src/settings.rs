@@ -260,7 +260,7 @@ pub const KEYS: [Key; 51] = [
     Key {
         name: "ask_history",
         default: "no",
-        about: "`yes`: the model also reads the versions before the current one, as far as `confluence_history` brings them",
+        about: "`yes`: the model also reads the versions before the current one that `confluence_history` brings",
     },
     Key {
         name: "community_summaries",

@@ -77,20 +77,20 @@ impl Trouble {
             }
             Trouble::Page(status, title) => {
                 let text = format!(
-                    "asking `{base}`: it shows a page for people (`{title}`, status {status}) where its interface should \
-                     answer"
+                    "asking `{base}`: it shows a page for people (`{title}`, status {status}) where its interface \
+                     should answer"
                 );
                 SourceError::new(kind, text).hint(
-                    "the wiki or a proxy before it is busy, or something wants a browser: open the address in one, then \
-                     run the same command again",
+                    "the wiki or a proxy before it is busy, or something wants a browser: open the address in one, \
+                     then run the same command again",
                 )
             }
             Trouble::Door(status, met) => {
                 let text =
                     format!("asking `{base}`: {met} (status {status}) where its interface should answer");
                 SourceError::new(kind, text).hint(
-                    "log in once with a browser as the same user, or have a single sign-on let the paths of the interface \
-                     through; see `confluence_user` and `confluence_token`",
+                    "log in once with a browser as the same user, or have a single sign-on let the paths of the \
+                     interface through; see `confluence_user` and `confluence_token`",
                 )
             }
         }
