@@ -33,7 +33,7 @@ use sim::confluence::loading::{small, used};
 use sim::confluence::quirks::{QUIRKS, Quirk, Quirks};
 use sim::confluence::rates::Hint;
 use sim::confluence::server::Server;
-use sim::confluence::site::{ContentId, Deployment, Kind, Site, Status};
+use sim::confluence::site::{Content, ContentId, Deployment, Kind, Site, Status};
 use sim::model::Model;
 use sim::rng::Rng;
 use std::collections::BTreeSet;
@@ -247,7 +247,11 @@ fn expected(site: &Site) -> BTreeSet<String> {
     let is_read =
         |kind: Kind| !matches!(kind, Kind::Folder | Kind::Whiteboard | Kind::Database | Kind::Embed);
     let there = site.contents().filter(|content| content.status == Status::Current && is_read(content.kind));
-    there.map(|content| content.id.to_string()).collect()
+    let id = |content: &Content| match content.kind {
+        Kind::Attachment => format!("att{}", content.id),
+        _ => content.id.to_string(),
+    };
+    there.map(id).collect()
 }
 
 fn run<F: Future>(future: F) -> F::Output {

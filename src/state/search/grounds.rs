@@ -213,8 +213,11 @@ fn read(connection: &Connection, stamp: String) -> Result<Grounds> {
     join_nodes(connection, &mut nodes, &node_rows)?;
     let (mut facts, fact_rows) = read_facts(connection, &node_rows)?;
     let mut stands = Vec::new();
-    let sql =
-        "SELECT fact, chunk, ended IS NOT NULL, valid_at IS NOT NULL OR invalid_at IS NOT NULL, asserted_from
+    // What a page replaces from a later day on still holds until then.
+    let sql = "SELECT fact, chunk,
+                      ended IS NOT NULL AND NOT (ended = 'replaced'
+                          AND coalesce(invalid_at > coalesce(asserted_to, noticed_at), 0)),
+                      valid_at IS NOT NULL OR invalid_at IS NOT NULL, asserted_from
                FROM main.support";
     each(connection, sql, |row| {
         let found = fact_rows.get(&row.get::<_, Id>(0)?).zip(chunk_rows.get(&row.get::<_, Id>(1)?));

@@ -6,7 +6,7 @@ use highwater::state::principals::Membership;
 use knowledge::id::PersonKey;
 use sim::confluence::edits::permit;
 use sim::confluence::export;
-use sim::confluence::site::{Content, GroupId, Principal, SpaceId, UserId};
+use sim::confluence::site::{GroupId, Principal, SpaceId, UserId};
 
 /// Of so many users one is asked about, the reader and the administrator always.
 const EVERY: usize = 5;
