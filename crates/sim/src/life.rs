@@ -352,8 +352,8 @@ impl<'a> Life<'a> {
         Ok(self.said.is_some())
     }
 
-    /// Whoever is paid for vectors has made all that a run that ended owes. A word on names pays for nothing: what reads
-    /// otherwise since is the next run's.
+    /// Whoever is paid for vectors has made all that a run that ended owes. A word on names pays for nothing: what is
+    /// told otherwise since is the next run's.
     fn has_vectors(&self, day: usize) -> Result<(), Error> {
         if self.plan.says == Some(day) {
             return Ok(());
