@@ -206,8 +206,8 @@ pub struct Decision {
     pub chunk: Option<ChunkId>,
 }
 
-/// What a user says of two names: one entity, or two. It stands on no page, and nobody but a user overrules it. `a < b`,
-/// so a pair has one form and one ruling at most.
+/// What a user says of two names: one entity, or two. It stands on no page, and nobody but a user overrules it.
+/// `a < b`, so a pair has one form and one ruling at most.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ruling {
     /// The smaller node.

@@ -340,8 +340,8 @@ impl<'a> Life<'a> {
         Err(format!("day {day}: no end after {PROCESSES} processes"))
     }
 
-    /// Whether a user speaks now, since all else of the day is done. What he has said is taken for said when the process
-    /// ends that he said it to.
+    /// Whether a user speaks now, since all else of the day is done. What he has said is taken for said when the
+    /// process ends that he said it to.
     fn is_to_speak(&mut self, day: usize) -> Result<bool, Error> {
         if self.plan.says != Some(day) || self.plan.changes_nothing(day) || self.said.take().is_some() {
             return Ok(false);
