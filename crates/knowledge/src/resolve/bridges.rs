@@ -1,6 +1,6 @@
 //! A name that is the same everywhere and reads like a name of one space is taken for it by its form. Where names of
-//! two spaces read like it, it would make them one although nobody has said so: then it is taken for neither, until a text,
-//! a model or a user joins those names. It must not know what anything means.
+//! two spaces read like it, it would make them one although nobody has said so: then it is taken for neither, until a
+//! text, a model or a user joins those names. It must not know what anything means.
 //!
 //! Invariant: what is left out follows from the region as it is cut, so the order in which names came does not show.
 

@@ -131,9 +131,12 @@ mod tests {
         grouped_as_ruled(count, (same, apart), pages, &[])
     }
 
+    /// Who is the same, with how much weight, and who is apart.
+    type Told<'a> = (&'a [(u8, u8, u16)], &'a [(u8, u8)]);
+
     fn grouped_as_ruled(
         count: u8,
-        (same, apart): (&[(u8, u8, u16)], &[(u8, u8)]),
+        (same, apart): Told<'_>,
         pages: &[u8],
         ruled: &[(u8, u8, Verdict)],
     ) -> BTreeSet<BTreeSet<u8>> {

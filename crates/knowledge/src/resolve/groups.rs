@@ -120,7 +120,7 @@ impl Region {
             let (one, other) = self.live.get(&pair.0).zip(self.live.get(&pair.1))?;
             Claim::of(one, other, !self.told.contains(pair))
         };
-        let formed = self.formed.iter().filter(|pair| !parted(*pair));
+        let formed = self.formed.iter().filter(|pair| !parted(pair));
         self.links.claims = formed.filter_map(claim).collect();
     }
 
