@@ -459,6 +459,9 @@ impl<'a> Life<'a> {
         let interrupt = job::Interrupt::default();
         let ruled = self.said.clone();
         let mut limits = Limits { reindex: ask, concurrency, interrupt, ruled, ..self.plan.limits.clone() };
+        if limits.ruled.is_some() {
+            (limits.asks, limits.embeds) = (None, None);
+        }
         // Once the jobs of a day are under way, single calls may do the rest.
         if let Some(asks) = limits.asks.as_mut().filter(|asks| asks.batch.is_some() && !owed("submitting"))
             && self.disturbed
