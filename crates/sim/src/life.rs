@@ -355,14 +355,8 @@ impl<'a> Life<'a> {
     /// Whoever is paid for vectors has made all that a run that ended owes. A word on names pays for nothing: what is
     /// told otherwise since is the next run's.
     fn has_vectors(&self, day: usize) -> Result<(), Error> {
-        if self.plan.says == Some(day) {
-            return Ok(());
-        }
-        let Some(state) =
-            State::open_to_read(&self.disk.state())?.filter(|_| self.plan.limits.embeds.is_some())
-        else {
-            return Ok(());
-        };
+        let owes = self.plan.limits.embeds.is_some() && self.plan.says != Some(day);
+        let Some(state) = State::open_to_read(&self.disk.state())?.filter(|_| owes) else { return Ok(()) };
         match state.count_owed_vectors()? {
             0 if state.has_vectors("false")? => Ok(()),
             owed => {
