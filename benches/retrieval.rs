@@ -92,7 +92,7 @@ fn look(state: &State, question: &Question, way: &Way) -> Vec<u64> {
 }
 
 fn fuse(one: &[u64], other: &[u64]) -> Vec<u64> {
-    let fused = knowledge::rank::fuse(&[(1.0, one.to_vec()), (1.0, other.to_vec())]);
+    let fused = knowledge::rank::fuse(&[(1.0, one.to_vec()), (1.0, other.to_vec())], 60.0);
     fused.into_iter().map(|(page, _)| page).collect()
 }
 

@@ -195,6 +195,15 @@ pub async fn state_to_read(settings: &Settings, vaulted: &Vaulted, tell: &dyn Fn
     })
 }
 
+/// Whether a state that was opened to be read still shows all that the vault holds, or the moment of the past that it was
+/// restored to: no other file took its place, and nothing was written since.
+pub async fn is_current(state: &State, vaulted: &Vaulted) -> Result<bool> {
+    if !state.is_in_place() {
+        return Ok(false);
+    }
+    Ok(state.meta("past")?.is_some() || !vault::goes_on(&vaulted.store, state.position()?).await?)
+}
+
 /// How often, and how many times, a lock that another process holds is asked for: a command that only looks holds it
 /// for less than this, a run for longer.
 const LOCK_PAUSE: Duration = Duration::from_millis(100);

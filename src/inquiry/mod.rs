@@ -18,6 +18,7 @@ use crate::state::search::{Filter, Hit, Query, Reader, Recalled, Sort};
 use crate::state::why::Link;
 use crate::wire::{self, Vaulted};
 use crate::world::http::Bounds;
+use crate::world::embeds::Embeds;
 use crate::world::live;
 use clap::{Args, ValueEnum};
 use knowledge::id::{ChunkId, FactId, NodeId};
@@ -25,8 +26,9 @@ use knowledge::rank;
 use knowledge::time::{Timestamp, parse};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::ops::RangeInclusive;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::OnceCell;
 
 /// A search as it is asked for. Each field is a flag of the command line and a parameter of the assistants' tool, with
 /// the same words about it.
@@ -273,6 +275,10 @@ pub enum Shown {
 pub struct Graph {
     settings: Settings,
     vaulted: Vaulted,
+    /// Who makes a question's vector, since the first question.
+    embeds: OnceCell<Option<Embeds>>,
+    /// A state that shows how things stood at the last question.
+    latest: Mutex<Option<State>>,
     /// States that answered, at rest: what they have derived and compiled is of use to the next question.
     idle: Mutex<Vec<State>>,
     /// What was read into memory to answer: all states of one file share it.
@@ -286,12 +292,17 @@ impl Graph {
     /// The graph of the vault that the settings name.
     pub async fn open(settings: &Settings) -> Result<Self> {
         let vaulted = wire::vault(settings).await?;
-        Ok(Self { settings: settings.clone(), vaulted, idle: Mutex::default(), recalled: Mutex::default() })
+        Ok(Self {
+            settings: settings.clone(),
+            vaulted,
+            embeds: OnceCell::new(),
+            latest: Mutex::default(),
+            idle: Mutex::default(),
+            recalled: Mutex::default(),
+        })
     }
 
-    /// The state as fresh as it can be had, and as the user may see it for whom it is looked at. Whoever answers many
-    /// questions opens it for each: that costs a look at the end of the journal, and nothing that a run beside adds is
-    /// missed.
+    /// The state as fresh as it can be had, and as the user may see it for whom it is looked at.
     pub async fn state(&self, tell: Tell<'_>) -> Result<State> {
         let state = wire::state_to_read(&self.settings, &self.vaulted, tell).await?;
         wire::seen(&self.settings, state, live::now())
@@ -299,35 +310,49 @@ impl Graph {
 
     /// Finds facts, entities and passages.
     pub async fn search(&self, mut query: Query, tell: Tell<'_>) -> Result<Vec<Hit>> {
-        let fresh = wire::state_to_read(&self.settings, &self.vaulted, tell).await?;
-        let state = self.resumed(fresh)?;
+        let fresh = self.fresh(tell).await?;
+        let state = self.resumed(&fresh)?;
+        *lock(&self.latest) = Some(fresh);
         query.vector = self.vector_of(&query.text, &state, tell).await?;
         let hits = state.search(&query)?;
-        *self.recalled.lock().unwrap_or_else(PoisonError::into_inner) = state.recalled();
+        *lock(&self.recalled) = state.recalled();
         state.rest()?;
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = lock(&self.idle);
         if idle.len() < AT_REST {
             idle.push(state);
         }
         Ok(hits)
     }
 
-    /// A state at rest that shows what this one does, or else this one, as the user may see it.
-    fn resumed(&self, fresh: State) -> Result<State> {
-        let viewer = wire::viewer(&self.settings, &fresh, live::now())?;
+    /// The state as fresh as it can be had: a look at the end of the journal says whether the latest still is, so that
+    /// nothing which a run beside adds is missed.
+    async fn fresh(&self, tell: Tell<'_>) -> Result<State> {
+        let latest = lock(&self.latest).take();
+        if let Some(latest) = latest
+            && wire::is_current(&latest, &self.vaulted).await.unwrap_or(false)
+        {
+            return Ok(latest);
+        }
+        wire::state_to_read(&self.settings, &self.vaulted, tell).await
+    }
+
+    /// A state at rest that shows what this one does, or else a new one, as the user may see it.
+    fn resumed(&self, fresh: &State) -> Result<State> {
+        let viewer = wire::viewer(&self.settings, fresh, live::now())?;
         loop {
-            let known = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let known = lock(&self.idle).pop();
             match known {
-                Some(state) if state.resume(&fresh, viewer.as_ref())? => return Ok(state),
+                Some(state) if state.is_in_place() && state.resume(fresh, viewer.as_ref())? => {
+                    return Ok(state);
+                }
                 Some(_) => {}
                 None => break,
             }
         }
-        let recalled = self.recalled.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let fresh = fresh.recalling(recalled);
+        let state = fresh.again()?.recalling(lock(&self.recalled).clone());
         match viewer {
-            Some(viewer) => fresh.seen_by(&viewer),
-            None => Ok(fresh),
+            Some(viewer) => state.seen_by(&viewer),
+            None => Ok(state),
         }
     }
 
@@ -364,7 +389,8 @@ impl Graph {
             tell(&format!("words alone decide, since the question has no vector: {why}"));
             None
         };
-        let embeds = match wire::embedding::embeds(&self.settings, SOON).await {
+        let embeds = self.embeds.get_or_try_init(|| wire::embedding::embeds(&self.settings, SOON));
+        let embeds = match embeds.await {
             Ok(Some(embeds)) => embeds,
             Ok(None) => return Ok(None),
             Err(error) => return Ok(alone(&error)),
@@ -378,6 +404,11 @@ impl Graph {
             Err(refusal) => alone(&refusal),
         })
     }
+}
+
+/// What a question that failed has left behind is as good as before it.
+fn lock<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// States kept at rest: as many as there are questions answered at once.

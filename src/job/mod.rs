@@ -124,6 +124,7 @@ pub async fn end<S: ObjectStore + Clone + 'static>(
     limits: &Limits,
 ) -> Result<Seq> {
     if !limits.interrupt.is_raised() {
+        state.merge_indexes()?;
         Saving::begin(vault, limits).await.last((vault, state), world.now()).await?;
     }
     appending::close(world, (vault, state), limits).await?;

@@ -369,6 +369,15 @@ pub(super) fn index_fact(step: &Step<'_>, fact: FactId) -> Result<()> {
 
 /// Puts what a fact says into the index, if it is shown.
 pub(super) fn put_fact(step: &Step<'_>, fact: FactId) -> Result<()> {
+    let Some((row, [statement, sentence, card])) = fact_text(step, fact)? else { return Ok(()) };
+    step.run(
+        "INSERT INTO fact_text (rowid, statement, sentence, card) VALUES (?1, ?2, ?3, ?4)",
+        params![row, statement, sentence, card],
+    )
+}
+
+/// The row of a fact that is shown, and what the columns of the index say of it.
+pub(super) fn fact_text(step: &Step<'_>, fact: FactId) -> Result<Option<(i64, [String; 3])>> {
     let sql = format!(
         "SELECT row, ({SHOWN_NAME}fact.subject) || ' ' || replace(relation, '_', ' ') || ' ' ||
                 coalesce(value, ({SHOWN_NAME}fact.object), ''),
@@ -380,16 +389,13 @@ pub(super) fn put_fact(step: &Step<'_>, fact: FactId) -> Result<()> {
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
     let found: Option<(i64, String, String, bool)> =
         statement.query_row([fact.as_bytes()], read).optional()?;
-    let Some((row, said, sentence, on_text)) = found else { return Ok(()) };
+    let Some((row, said, sentence, on_text)) = found else { return Ok(None) };
     let (said, sentence) = (with_names(step.transaction, &said)?, with_names(step.transaction, &sentence)?);
     let texts = match on_text {
-        true => [said.as_str(), sentence.as_str(), ""],
-        false => ["", "", said.as_str()],
+        true => [said, sentence, String::new()],
+        false => [String::new(), String::new(), said],
     };
-    step.run(
-        "INSERT INTO fact_text (rowid, statement, sentence, card) VALUES (?1, ?2, ?3, ?4)",
-        params![row, texts[0], texts[1], texts[2]],
-    )
+    Ok(Some((row, texts)))
 }
 
 /// Whether a fact stands on a page's text, and not only on a card of what the wiki knows anyway.
@@ -401,14 +407,14 @@ pub(super) fn index_node(step: &Step<'_>, node: NodeId) -> Result<()> {
         "DELETE FROM node_text WHERE rowid = (SELECT row FROM node WHERE node = ?1)",
         [node.as_bytes()],
     )?;
-    step.run(
-        "INSERT INTO node_text (rowid, name)
-         SELECT node.row, CASE WHEN entity.name IS NULL OR entity.name = node.name THEN node.name
-                               ELSE node.name || ' ' || entity.name END
-         FROM node LEFT JOIN entity ON entity.entity = node.entity WHERE node.node = ?1",
-        [node.as_bytes()],
-    )
+    step.run(&format!("{PUT_NODE} node.node = ?1"), [node.as_bytes()])
 }
+
+/// Puts names into the index, each with that of its entity.
+pub(super) const PUT_NODE: &str = "INSERT INTO node_text (rowid, name)
+    SELECT node.row, CASE WHEN entity.name IS NULL OR entity.name = node.name THEN node.name
+                          ELSE node.name || ' ' || entity.name END
+    FROM node LEFT JOIN entity ON entity.entity = node.entity WHERE";
 
 /// Puts a chunk's words into the index, with names in the place of person tokens.
 pub(super) fn index_chunk(step: &Step<'_>, chunk: ChunkId) -> Result<()> {

@@ -4,6 +4,7 @@
 //! Invariant: nothing that another page says is lost. A fact, a name or an entity goes only with its last support.
 
 use super::apply::Step;
+use super::indexes::INDEXES;
 use super::{State, changes};
 use crate::error::Result;
 use knowledge::id::{FactId, PageId, SpaceKey, Version};
@@ -110,7 +111,7 @@ pub(super) fn erased(step: &Step<'_>, page: &PageId) -> Result<()> {
         step.transaction.execute(&format!("DROP TABLE temp.{table}"), [])?;
     }
     // The indexes keep words of deleted rows until they are merged.
-    for index in ["chunk_text", "node_text", "fact_text"] {
+    for index in INDEXES {
         step.transaction.execute(&format!("INSERT INTO {index} ({index}) VALUES ('optimize')"), [])?;
     }
     step.run("UPDATE erased SET erased_seq = ?2 WHERE page = ?1", params![page.as_str(), step.seq])

@@ -4,6 +4,7 @@
 //! The switch hangs on records alone: `Reindexing` makes the second file from what was received and answered,
 //! `Reindexed` moves it over the first. A lost second file is made again from the first one and the journal.
 
+use super::indexes::INDEXES;
 use super::seen::Seen;
 use super::snapshots::Hold;
 use super::{State, beside, delete};
@@ -32,9 +33,6 @@ const DERIVED: [&str; 17] = [
     "community",
     "community_member",
 ];
-
-/// Text indexes that a new generation fills anew.
-const INDEXES: [&str; 3] = ["chunk_text", "node_text", "fact_text"];
 
 impl State {
     /// The file that a run writes at this moment: the second one while a re-indexing is in progress. It is not named

@@ -101,6 +101,13 @@ pub struct PageCard {
     pub chunks: Vec<ChunkCard>,
 }
 
+impl EntityCard {
+    /// All its names, the shown one first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.name).chain(&self.also).map(String::as_str)
+    }
+}
+
 /// A chunk as people read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "mcp", derive(schemars::JsonSchema))]

@@ -18,6 +18,7 @@ pub mod erasing;
 pub mod export;
 pub mod failing;
 mod generation;
+mod indexes;
 mod judged;
 pub mod look;
 pub mod owed;
@@ -42,6 +43,7 @@ use seen::Seen;
 use snapshots::Hold;
 use std::cell::{Cell, RefCell};
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vault::{ObjectStore, Position, Seq};
@@ -69,6 +71,8 @@ pub struct State {
     /// What was read into memory to answer, since the first question.
     recalled: RefCell<Recalled>,
     hold: Hold,
+    /// Which file it was that was opened to be read.
+    opened: Option<FileId>,
     /// The file itself, from the first snapshot on. Closed after the connection, which fields above it are: POSIX takes
     /// a process's locks on a file away when any of its descriptors is closed, SQLite's among them.
     main: Option<Arc<File>>,
@@ -157,6 +161,7 @@ impl State {
             sight: None,
             recalled: RefCell::default(),
             hold: Hold::default(),
+            opened: None,
             main: None,
         }
     }
@@ -166,11 +171,25 @@ impl State {
         if matches!(examine(path)?, Found::Nothing) {
             return Ok(None);
         }
+        // Before the file is opened: if another takes its place in between, this one counts as moved.
+        let opened = file_id(path);
         let connection = Connection::open_with_flags(path, ONE_THREAD | OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.pragma_update(None, "mmap_size", MMAP_BYTES)?;
         connection.busy_timeout(BUSY)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        Ok(Some(Self::over(connection, path)))
+        keep_statements(&connection)?;
+        Ok(Some(Self { opened, ..Self::over(connection, path) }))
+    }
+
+    /// The same file opened to be read once more.
+    ///
+    /// # Errors
+    /// Another file took its place.
+    pub fn again(&self) -> Result<Self> {
+        let state = Self::open_to_read(&self.path)?.filter(|state| state.opened == self.opened);
+        state.ok_or_else(|| {
+            Error::new(Kind::Later, format!("{}: another run has just put it there", at(&self.path)))
+                .hint("ask again")
+        })
     }
 
     /// As `open_to_read`, for looking at a run under way again and again: nothing is mapped, so that the file does not
@@ -181,6 +200,11 @@ impl State {
             state.connection.pragma_update(None, "mmap_size", 0)?;
         }
         Ok(state)
+    }
+
+    /// Whether the file that was opened to be read still stands at its path.
+    pub fn is_in_place(&self) -> bool {
+        self.opened.is_some() && self.opened == file_id(&self.path)
     }
 
     /// One transaction for many reads, until dropped: each would take and give back the file's locks otherwise. What is
@@ -277,6 +301,14 @@ const STATEMENTS: usize = 256;
 /// How long one process waits for another one's transaction; the longest of ours takes well under a second.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// Device and number of a file: what a name stands for, however it is written over.
+type FileId = (u64, u64);
+
+fn file_id(path: &Path) -> Option<FileId> {
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
 fn tune(connection: &Connection) -> Result<()> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -287,6 +319,11 @@ fn tune(connection: &Connection) -> Result<()> {
     // 64 MB of log before it is folded into the file: ids are hashes, so a turn touches pages everywhere, and folding
     // the log after every 4 MB wrote each of them again and again.
     connection.pragma_update(None, "wal_autocheckpoint", snapshots::CHECKPOINT_PAGES)?;
+    keep_statements(connection)
+}
+
+/// Keeps statements compiled.
+fn keep_statements(connection: &Connection) -> Result<()> {
     // A plan that may depend on a bound value is made again at every binding, which took a fifth of a run.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);

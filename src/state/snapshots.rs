@@ -250,6 +250,7 @@ impl State {
         tell: &dyn Fn(&str),
     ) -> Result<Self> {
         self.catch_up_telling(store, tell).await?;
+        self.merge_indexes()?;
         // A cache that cannot be read has no vectors worth stopping for: they are computed again.
         self.adopt_vectors(path).ok();
         let made = self.path.clone();

@@ -73,6 +73,11 @@ where
     Ok(walk.tail())
 }
 
+/// Whether there is a segment after `after`: one that is, says no more than that a reader who stands there is behind.
+pub async fn goes_on<S: ObjectStore>(store: &S, after: Option<Position>) -> Result<bool> {
+    Ok(Walk::begin(store, after).await?.next::<IgnoredAny>().await?.is_some())
+}
+
 /// Checks every object of the vault: digests, links, order and terms, and that snapshots are of this chain.
 pub async fn verify<S: ObjectStore>(store: &S) -> Result<Verified> {
     let vault = identity(store).await?;

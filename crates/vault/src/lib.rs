@@ -21,7 +21,7 @@ mod seq;
 pub mod snapshot;
 pub mod store;
 
-pub use chain::{Tail, Verified, read, start, verify};
+pub use chain::{Tail, Verified, goes_on, read, start, verify};
 pub use copy::{Copied, copy};
 pub use end::{Reign, reign};
 pub use error::{Error, Kind, Result};

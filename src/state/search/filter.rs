@@ -41,6 +41,11 @@ pub enum Sort {
 }
 
 impl Filter {
+    /// Whether no other sort of results was asked for.
+    pub fn wants_only(&self, sort: Sort) -> bool {
+        !self.results.is_empty() && self.results.iter().all(|wanted| *wanted == sort)
+    }
+
     /// Whether this sort of results is wanted.
     pub fn wants(&self, sort: Sort) -> bool {
         let asked = self.results.is_empty() || self.results.contains(&sort);

@@ -4,6 +4,7 @@
 //!
 //! Invariant: rows, and nothing that is derived for one viewer, are all that is kept: `scope.rs` judges by them.
 
+use super::lengths;
 use crate::error::Result;
 use crate::state::State;
 use knowledge::id::{FactId, NodeId};
@@ -57,6 +58,8 @@ pub(in crate::state) struct Held {
     pub judged: bool,
     /// When a page said it first.
     pub said_since: Option<Timestamp>,
+    /// Words of its statement as all see it; none when another is shown in its place.
+    pub words: u16,
 }
 
 /// What is known of a name beside its letters.
@@ -73,7 +76,7 @@ pub(in crate::state) struct Named {
     /// All of its letters are of ASCII: whoever writes it otherwise changes case and punctuation alone.
     pub is_plain: bool,
     /// Words of the name.
-    pub words: u8,
+    pub words: u16,
 }
 
 /// What stands on what.
@@ -344,7 +347,6 @@ fn read_nodes(connection: &Connection) -> Result<(Vec<Option<Named>>, Rows)> {
         let (at, id) = (place(row, 0)?, row.get::<_, Id>(1)?);
         let name = row.get_ref(2)?.as_str().unwrap_or_default();
         let is_person: bool = row.get(3)?;
-        let words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).count();
         let named = Named {
             id: NodeId::from_bytes(id),
             is_joined: row.get(6)?,
@@ -352,7 +354,7 @@ fn read_nodes(connection: &Connection) -> Result<(Vec<Option<Named>>, Rows)> {
             is_person,
             was_unsaid: row.get(5)?,
             is_plain: name.is_ascii(),
-            words: u8::try_from(words).unwrap_or(u8::MAX),
+            words: 0,
         };
         put(&mut nodes, at, named);
         rows.insert(id, at);
@@ -368,6 +370,11 @@ fn read_nodes(connection: &Connection) -> Result<(Vec<Option<Named>>, Rows)> {
             named.is_joined = true;
         }
     }
+    lengths::NAMES.each(connection, |at, words| {
+        if let Some(named) = nodes.get_mut(at as usize).and_then(Option::as_mut) {
+            named.words = words;
+        }
+    })?;
     Ok((nodes, rows))
 }
 
@@ -397,6 +404,7 @@ fn read_facts(connection: &Connection, nodes: &Rows) -> Result<(Vec<Option<Held>
             dated: false,
             judged: false,
             said_since: None,
+            words: 0,
         };
         put(&mut facts, at, held);
         rows.insert(id, at);
@@ -410,6 +418,11 @@ fn read_facts(connection: &Connection, nodes: &Rows) -> Result<(Vec<Option<Held>
             held.shown = into;
         }
     }
+    lengths::FACTS.each(connection, |at, words| {
+        if let Some(held) = facts.get_mut(at as usize).and_then(Option::as_mut) {
+            held.words = words;
+        }
+    })?;
     Ok((facts, rows))
 }
 

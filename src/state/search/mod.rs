@@ -7,6 +7,7 @@
 
 mod filter;
 mod grounds;
+mod lengths;
 mod near;
 mod passages;
 mod scope;
@@ -147,6 +148,7 @@ pub enum Way {
 /// One ranking of many.
 struct Ranking {
     way: Way,
+    sort: Sort,
     weight: f64,
     rows: Vec<Row>,
 }
@@ -194,19 +196,25 @@ enum Row {
     Chunk(i64),
 }
 
-/// Rows each index proposes for one result wanted: many fall to the asked time or fold into one entity.
-const PROPOSALS: usize = 8;
-/// Rows each index proposes at least.
-const PROPOSALS_LEAST: usize = 40;
+/// Rows that each ranking proposes, or as many as are asked for: up to here the order does not hang on how many that is.
+const PROPOSALS: usize = 40;
+/// Names that are looked at for one that the question holds whole: such a one is among the first.
+const NAMES: usize = 8;
 /// Passages whose facts are results as well.
 const ANSWERING: usize = 10;
 
-/// What each ranking counts. A passage is in one ranking only, a fact in three, so its one counts nearly as much.
+/// What the rankings of facts count beside each other, and the constant by which they are fused: a small one, since what
+/// is first by its words or its meaning is what was asked for more often than what is somewhere in all of them
+/// (docs/benchmarks.md). That a fact stands on a passage which answers says little about it among the others there.
 const BY_WORDS: f64 = 1.0;
 const BY_MEANING: f64 = 1.0;
-const BY_PASSAGE: f64 = 1.0;
-const OF_PASSAGES: f64 = 2.0;
-const OF_ENTITIES: f64 = 0.7;
+const BY_PASSAGE: f64 = 0.1;
+const WITHIN: f64 = 3.0;
+/// How often each sort comes up in what is shown: of eight results some four are facts, and three are passages.
+const OF_FACTS: f64 = 1.0;
+const OF_ENTITIES: f64 = 0.5;
+const OF_PASSAGES: f64 = 0.75;
+const BETWEEN: f64 = 0.0;
 
 /// Whoever wants to know what a search is at: told of each part as it begins.
 pub type Watch<'a> = &'a mut dyn FnMut(Part);
@@ -242,22 +250,22 @@ impl State {
         let passages = self.passages(query, (&asked, &scope), watch)?;
         let rankings = self.rankings((query, &scope), (&asked, &passages), watch)?;
         watch(Part::Results);
-        let keyed = |row: &Row| (row.sort(), scope.id_of(*row), *row);
-        let lists: Vec<(f64, Vec<_>)> = (rankings.iter())
-            .map(|ranking| (ranking.weight, ranking.rows.iter().map(keyed).collect()))
-            .collect();
+        let named = rank::terms(&query.text);
         let mut hits = Vec::new();
-        let mut seen = BTreeSet::new();
-        for ((_, _, row), score) in rank::fuse(&lists) {
+        let (mut seen, mut first) = (BTreeSet::new(), 0);
+        for (row, score) in mixed(&rankings, &scope) {
             if hits.len() >= query.limit {
                 break;
             }
             if query.filter.wants(row.sort())
                 && let Some((identity, found)) = self.show(row, (query, &scope))?
+                && (query.filter.wants_only(Sort::Entities) || found.is_asked_for(&named))
                 && seen.insert(identity)
             {
                 let why = if query.explain { self.why(row, &rankings, &passages)? } else { Vec::new() };
-                hits.push(Hit { score, found, why });
+                let is_it = found.is_named_alone(&named);
+                hits.insert(if is_it { first } else { hits.len() }, Hit { score, found, why });
+                first += usize::from(is_it);
             }
         }
         Ok(hits)
@@ -270,18 +278,19 @@ impl State {
         watch: Watch<'_>,
     ) -> Result<Vec<Ranking>> {
         let mut rankings = Vec::new();
-        let wanted = PROPOSALS_LEAST.max(query.limit * PROPOSALS);
+        let wanted = PROPOSALS.max(query.limit);
         let (facts, entities) = (query.filter.wants(Sort::Facts), query.filter.wants(Sort::Entities));
         let admits = |row: RowNumber| self.admits_fact(row, (query, scope));
         watch(Part::Words);
         if facts {
             let rows = self.facts_by_words(asked, (scope, wanted), &admits)?;
-            rankings.push(Ranking { way: Way::Words, weight: BY_WORDS, rows });
+            rankings.push(Ranking { way: Way::Words, sort: Sort::Facts, weight: BY_WORDS, rows });
         }
         if entities {
             let admits = |row: RowNumber| self.admits_node(row, (query, scope));
+            let wanted = if query.filter.wants_only(Sort::Entities) { wanted } else { NAMES };
             let rows = self.nodes_by_words(asked, (scope, wanted), &admits)?;
-            rankings.push(Ranking { way: Way::Words, weight: OF_ENTITIES, rows });
+            rankings.push(Ranking { way: Way::Words, sort: Sort::Entities, weight: BY_WORDS, rows });
         }
         if facts {
             watch(Part::Meaning);
@@ -289,10 +298,10 @@ impl State {
             watch(Part::Graph);
             let answering = &passages[..passages.len().min(ANSWERING)];
             let rows = self.facts_on(answering, (query, scope))?;
-            rankings.push(Ranking { way: Way::Answering, weight: BY_PASSAGE, rows });
+            rankings.push(Ranking { way: Way::Answering, sort: Sort::Facts, weight: BY_PASSAGE, rows });
         }
         let rows = passages.iter().map(|placed| Row::Chunk(placed.passage)).collect();
-        rankings.push(Ranking { way: Way::Passages, weight: OF_PASSAGES, rows });
+        rankings.push(Ranking { way: Way::Passages, sort: Sort::Passages, weight: BY_WORDS, rows });
         Ok(rankings)
     }
 
@@ -315,8 +324,9 @@ impl State {
             .map(|(row, near)| (near, scope.id_of(Row::Fact(row)), Row::Fact(row)))
             .collect();
         found.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
+        eprintln!("DBGCOS {:.3}", found.first().map_or(0.0, |f| f.0));
         let rows = found.into_iter().take(wanted).map(|(_, _, row)| row).collect();
-        Ok(Some(Ranking { way: Way::Meaning, weight: BY_MEANING, rows }))
+        Ok(Some(Ranking { way: Way::Meaning, sort: Sort::Facts, weight: BY_MEANING, rows }))
     }
 
     /// Where a row stands in each ranking, and how a passage was reached.
@@ -355,6 +365,39 @@ impl State {
             .next()
             .map(|(chunk, path)| Ok(Place { chunk, headings: serde_json::from_str(&path)? }))
             .transpose()
+    }
+}
+
+/// All rows in one order: those of each sort by their rankings, and the sorts beside each other by place.
+fn mixed(rankings: &[Ranking], scope: &Scope) -> Vec<(Row, f64)> {
+    let keyed = |row: &Row| (row.sort(), scope.id_of(*row), *row);
+    let of = |sort: Sort| -> Vec<(Sort, [u8; 16], Row)> {
+        let rankings = rankings.iter().filter(|ranking| ranking.sort == sort);
+        let lists: Vec<_> =
+            rankings.map(|ranking| (ranking.weight, ranking.rows.iter().map(keyed).collect())).collect();
+        rank::fuse(&lists, WITHIN).into_iter().map(|(keyed, _)| keyed).collect()
+    };
+    let sorts = [
+        (OF_FACTS, of(Sort::Facts)),
+        (OF_ENTITIES, of(Sort::Entities)),
+        (OF_PASSAGES, of(Sort::Passages)),
+    ];
+    rank::fuse(&sorts, BETWEEN).into_iter().map(|((_, _, row), score)| (row, score)).collect()
+}
+
+impl Found {
+    /// Whether an entity has a name that the question holds whole: a part of one is no sign that it is asked for. Facts
+    /// and passages are results for what they say.
+    fn is_asked_for(&self, words: &[String]) -> bool {
+        let Found::Entity { card, .. } = self else { return true };
+        let is_held = |terms: Vec<String>| !terms.is_empty() && terms.iter().all(|term| words.contains(term));
+        card.names().any(|name| is_held(rank::terms(name)))
+    }
+
+    /// Whether the question is nothing but a name of this entity: then it is what was asked for.
+    fn is_named_alone(&self, words: &[String]) -> bool {
+        let Found::Entity { card, .. } = self else { return false };
+        card.names().any(|name| rank::terms(name) == words)
     }
 }
 

@@ -32,14 +32,15 @@ impl Kind {
 struct Signs {
     rows: Vec<i64>,
     words: Vec<u64>,
-    /// The vectors themselves, where there are few: of passages, a tenth as many as facts, several hundred are compared
-    /// for one question.
+    /// The vectors themselves, as long as they are few: several hundred are compared for one question.
     vectors: Vec<u8>,
+    /// Whether they are no longer, and read one by one.
+    is_large: bool,
 }
 
-/// What is kept in memory to compare questions with: an eighth of a byte for each number of a fact's vector, 5 MB for
-/// 100,000 facts, and all of those of passages, 4 MB for 10,000. It is made by the first question, and stands for one
-/// moment of one file.
+/// What is kept in memory to compare questions with: of a vector the signs, an eighth of a byte for each of its numbers,
+/// and the vector itself, a byte for each, 43 MB for 100,000 facts. It is made by the first question, and stands for
+/// one moment of one file.
 pub(super) struct Codes {
     /// The moment.
     stamp: String,
@@ -56,6 +57,8 @@ pub struct Recalled {
     pub(super) grounds: Option<Arc<Grounds>>,
 }
 
+/// Bytes of the vectors of one kind up to which they are kept: those of some 170,000 facts.
+const KEPT: usize = 64 << 20;
 /// Rows whose vectors are looked at, for one that is wanted: signs misjudge a cosine by a few hundredths.
 const LOOKED_AT: usize = 4;
 
@@ -117,11 +120,7 @@ impl State {
             let Ok(vector) = Quantised::from_bytes(bytes, dimensions) else { continue };
             let is_fact = row.get_ref(0)?.as_str().unwrap_or_default() == Kind::Fact.word();
             let signs = if is_fact { &mut facts } else { &mut passages };
-            signs.rows.push(row.get(1)?);
-            signs.words.extend(vector.signs());
-            if !is_fact {
-                signs.vectors.extend_from_slice(bytes);
-            }
+            signs.add(row.get(1)?, &vector, bytes);
         }
         Ok(Codes { stamp, model: model.to_owned(), dimensions, facts, passages })
     }
@@ -135,10 +134,7 @@ impl State {
         mut admits: impl FnMut(i64) -> Result<bool>,
     ) -> Result<Vec<(i64, f64)>> {
         let codes = self.codes(&question.0, question.1.dimensions())?;
-        let signs = match kind {
-            Kind::Fact => &codes.facts,
-            Kind::Passage => &codes.passages,
-        };
+        let signs = codes.of(kind);
         let mut found = Vec::new();
         let mut last = 0;
         for (row, distance) in signs.by_distance(&question.1.signs()) {
@@ -164,14 +160,11 @@ impl State {
         row: i64,
         (model, question): &(String, Quantised),
     ) -> Result<Option<f64>> {
-        if kind == Kind::Passage {
-            let codes = self.recalled.borrow().codes.clone();
-            let known =
-                codes.filter(|codes| codes.model == *model && codes.dimensions == question.dimensions());
-            if let Some(codes) = known {
-                let vector = codes.passages.vector(row, question.dimensions());
-                return Ok(vector.map(|vector| f64::from(question.cosine(&vector))));
-            }
+        let codes = self.recalled.borrow().codes.clone();
+        let known = codes.filter(|codes| codes.model == *model && codes.dimensions == question.dimensions());
+        if let Some(signs) = known.as_ref().map(|codes| codes.of(kind)).filter(|signs| !signs.is_large) {
+            let vector = signs.vector(row, question.dimensions());
+            return Ok(vector.map(|vector| f64::from(question.cosine(&vector))));
         }
         let mut statement = self.connection().prepare_cached(
             "SELECT vector FROM main.vector_of JOIN main.vector USING (text_hash)
@@ -184,7 +177,27 @@ impl State {
     }
 }
 
+impl Codes {
+    fn of(&self, kind: Kind) -> &Signs {
+        match kind {
+            Kind::Fact => &self.facts,
+            Kind::Passage => &self.passages,
+        }
+    }
+}
+
 impl Signs {
+    fn add(&mut self, row: i64, vector: &Quantised, bytes: &[u8]) {
+        self.rows.push(row);
+        self.words.extend(vector.signs());
+        self.is_large |= self.vectors.len() + bytes.len() > KEPT;
+        if self.is_large {
+            self.vectors = Vec::new();
+        } else {
+            self.vectors.extend_from_slice(bytes);
+        }
+    }
+
     /// The vector of a row, where vectors are kept.
     fn vector(&self, row: i64, dimensions: usize) -> Option<Quantised> {
         let at = self.rows.binary_search(&row).ok()? * dimensions;

@@ -14,6 +14,7 @@ use knowledge::rank::pairs::{self, ANCHORS, COMMON, Cover, Link, PROPOSALS, Plac
 use knowledge::resolve::normalise;
 use rusqlite::OptionalExtension;
 use serde::Serialize;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An entity that two passages share.
@@ -29,7 +30,7 @@ pub struct Through {
 
 /// Names that are looked for in the words of passages, for one anchor: a long list has thousands, and each costs a
 /// search.
-const NAMES_LOOKED_FOR: usize = 40;
+const NAMES_LOOKED_FOR: usize = 12;
 /// Shorter names stand in many words.
 const NAME_CHARS: usize = 3;
 /// Longer names are descriptions: the same words in the same order stand nowhere else, and to look costs the postings
@@ -202,12 +203,9 @@ impl State {
     ) -> Result<Vec<(EntityId, BTreeSet<RowNumber>)>> {
         let mut all = self.entities_of_passage(anchor, scope)?;
         all.retain(|named| named.passages.len() <= COMMON);
-        all.sort_by(|one, other| {
-            let by_mentions = other.passages.len().cmp(&one.passages.len());
-            // How a name is written may be seen from pages that are hidden, where that makes no difference to its
-            // words.
-            let by_name = normalise(&one.name).cmp(&normalise(&other.name));
-            by_mentions.then(by_name).then(one.entity.cmp(&other.entity))
+        // How a name is written may be seen from pages that are hidden, where that makes no difference to its words.
+        all.sort_by_cached_key(|named| {
+            (Reverse(named.passages.len()), normalise(&named.name), named.entity)
         });
         let mut found = Vec::with_capacity(all.len());
         for (at, named) in all.into_iter().enumerate() {

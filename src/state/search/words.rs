@@ -6,10 +6,10 @@
 //! derived and read again in his own index, the greatest promise first, until no promise that is left could be among
 //! the best. Must not know what becomes of the rows.
 
-use super::Row;
 use super::grounds::RowNumber;
 use super::passages::Asked;
 use super::scope::Scope;
+use super::{Row, lengths};
 use crate::error::Result;
 use crate::state::State;
 use knowledge::id::{FactId, NodeId};
@@ -22,10 +22,18 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 /// sentence counts 1: what people wrote comes first, and what it is about before how they put it.
 const IN_STATEMENT: f64 = 2.0;
 const ON_CARD: f64 = 0.2;
-/// Words at which a name's weight is halved: a name of one word that is asked for comes before those it is a part of.
-const HALF: f64 = 3.0;
+/// Words at which a row's weight is halved: what has the words that are asked for and no others comes before what has
+/// them among many. A name is short, so each word counts more.
+const HALF_A_NAME: f64 = 3.0;
+const HALF_A_FACT: f64 = 24.0;
+/// The least words of a statement: its subject's and its relation's.
+const LEAST: u16 = 2;
+/// Promises that are kept at once: what was derived is read again after each turn.
+const AT_ONCE: usize = 40;
 /// Rows that are looked at for one that passes a filter.
 const LOOKED_AT: usize = 2_000;
+/// Passages in which the words that are looked up may stand, all together, even in a small wiki.
+const LOOKED_UP: usize = 1_000;
 /// Rows of an index that are read for one word: only a question of nothing but common words comes to so many.
 const READ: usize = 20_000;
 /// Facts of an entity, and names of one word, that others may read under another name and that are looked at for that.
@@ -35,6 +43,8 @@ const RENAMED: usize = 1_000;
 struct Weighed<'a> {
     asked: &'a Asked,
     weight: f64,
+    /// Whether what has it may be found: it is among the rarest. A commoner one only counts for what has a rarer one too.
+    proposes: bool,
 }
 
 /// A row in its place: the more it is worth the earlier, and then by id. Rows are numbered as they came, hidden ones
@@ -63,8 +73,9 @@ fn keep(mut promises: Vec<Promise>, wanted: usize, keeping: &Keeping<'_>) -> Res
     promises.sort_unstable_by(|one, other| order(&one.worth, &other.worth));
     let (mut sure, mut derived): (Vec<Worth>, Vec<Worth>) = (Vec::new(), Vec::new());
     let mut admitted: HashMap<RowNumber, bool> = HashMap::new();
-    for begin in (0..promises.len()).step_by(wanted.max(1)) {
-        let end = promises.len().min(begin + wanted);
+    let step = wanted.max(AT_ONCE);
+    for begin in (0..promises.len()).step_by(step) {
+        let end = promises.len().min(begin + step);
         let (other, as_they_are): (Vec<&Promise>, Vec<&Promise>) =
             promises[begin..end].iter().partition(|promise| promise.derive);
         sure.extend(as_they_are.iter().map(|promise| promise.worth));
@@ -97,19 +108,22 @@ fn keep(mut promises: Vec<Promise>, wanted: usize, keeping: &Keeping<'_>) -> Res
     Ok(Vec::new())
 }
 
-/// The words that are looked up, with their weights: the rarest, and common ones only where there are no others.
+/// The words that are looked up, with their weights: the rarest, which propose rows, and then the commoner ones as far as
+/// they are not in too much; those first that propose.
 fn weighed<'a>(asked: &'a [Asked], scope: &Scope) -> Vec<Weighed<'a>> {
     let passages = scope.passages();
     let common = pairs::frequent(passages);
-    let count = |asked: &Asked| asked.seen.len();
-    let chosen = rank::rarest(&asked.iter().map(count).collect::<Vec<_>>(), common);
+    let counts: Vec<usize> = asked.iter().map(|asked| asked.seen.len()).collect();
+    let proposing = rank::rarest(&counts, common);
     let weigh = |at: usize| {
-        let asked = &asked[at];
         // A word that stands in no passage is one of the names of relations: how rare it is nobody knows.
-        let with = if asked.seen.is_empty() { common } else { count(asked) };
-        Weighed { asked, weight: pairs::rarity(with, passages) }
+        let with = if counts[at] == 0 { common } else { counts[at] };
+        let proposes = proposing.contains(&at);
+        Weighed { asked: &asked[at], weight: pairs::rarity(with, passages), proposes }
     };
-    chosen.into_iter().map(weigh).collect()
+    let mut words: Vec<_> = rank::rarest(&counts, common.max(LOOKED_UP)).into_iter().map(weigh).collect();
+    words.sort_by_key(|word| !word.proposes);
+    words
 }
 
 impl State {
@@ -121,28 +135,26 @@ impl State {
         admits: &dyn Fn(RowNumber) -> Result<bool>,
     ) -> Result<Vec<Row>> {
         let words = weighed(asked, scope);
-        let mut worths: HashMap<RowNumber, (f64, u32)> = HashMap::new();
-        for (at, word) in words.iter().enumerate() {
-            for (row, part) in self.facts_with(word.asked, ("main", scope))? {
-                let (worth, has) = worths.entry(row).or_default();
-                *worth += word.weight * part;
-                *has |= 1 << at;
-            }
-        }
+        let worths = counted(&words, |asked| self.facts_with(asked, ("main", scope)))?;
         let mut known: HashSet<RowNumber> = worths.keys().copied().collect();
         let mut promises = Vec::new();
-        for (row, (worth, has)) in worths {
+        for (row, Counted { worth, has }) in worths {
             let derive = !scope.is_as_all_see(row);
-            let most = if derive { may_be_worth(row, has, (&words, scope)) } else { worth };
+            let length = || scope.grounds.fact(row).map_or(LEAST, |held| held.words);
+            let most = match derive {
+                true => may_be_worth(row, has, (&words, scope)),
+                false => worth * share(length(), HALF_A_FACT),
+            };
             promises.extend(promise(scope, row, most, derive));
         }
         if self.has_viewer() {
-            let mut more = read_otherwise(&words, scope);
+            let proposing = &words[..words.iter().filter(|word| word.proposes).count()];
+            let mut more = read_otherwise(proposing, scope);
             more.retain(|row| known.insert(*row));
             let most = |row: RowNumber| may_be_worth(row, 0, (&words, scope));
             promises.extend(more.into_iter().filter_map(|row| promise(scope, row, most(row), true)));
-            let whole: f64 = words.iter().map(|word| word.weight * IN_STATEMENT).sum();
-            let mut more = self.facts_renamed(&words, scope)?;
+            let whole = words.iter().map(|word| word.weight).sum::<f64>() * IN_STATEMENT * share(LEAST, HALF_A_FACT);
+            let mut more = self.facts_renamed(proposing, scope)?;
             more.retain(|row| known.insert(*row));
             promises.extend(more.into_iter().filter_map(|row| promise(scope, row, whole, true)));
         }
@@ -202,16 +214,12 @@ impl State {
 
     /// What was derived of facts, by the words that it has.
     fn facts_read(&self, words: &[Weighed<'_>], scope: &Scope) -> Result<Vec<Worth>> {
-        let mut worths: HashMap<RowNumber, f64> = HashMap::new();
-        for word in words {
-            for (row, part) in self.facts_with(word.asked, ("temp", scope))? {
-                *worths.entry(row).or_default() += word.weight * part;
-            }
-        }
+        let worths = counted(words, |asked| self.facts_with(asked, ("temp", scope)))?;
         let mut found = Vec::with_capacity(worths.len());
-        for (row, worth) in worths.into_iter().filter(|(row, _)| !scope.is_as_all_see(*row)) {
+        for (row, Counted { worth, .. }) in worths.into_iter().filter(|(row, _)| !scope.is_as_all_see(*row)) {
             let Some(held) = scope.grounds.fact(row) else { continue };
             if self.fact_stands_as_seen(row, scope)? {
+                let worth = worth * share(lengths::FACTS.derived(self, row)?, HALF_A_FACT);
                 found.push((worth, *held.id.as_bytes(), row));
             }
         }
@@ -236,7 +244,7 @@ impl State {
         let mut entities = BTreeSet::new();
         let mut found = Vec::new();
         for word in words {
-            for row in self.nodes_with(word.asked, ("main", scope))?.into_iter().take(RENAMED) {
+            for (row, _) in self.nodes_with(word.asked, ("main", scope))?.into_iter().take(RENAMED) {
                 let Some(named) = scope.grounds.node(row).filter(|_| !scope.is_named_as_all_see(row)) else {
                     continue;
                 };
@@ -277,21 +285,19 @@ impl State {
         admits: &dyn Fn(RowNumber) -> Result<bool>,
     ) -> Result<Vec<Row>> {
         let words = weighed(asked, scope);
-        let whole: f64 = words.iter().map(|word| word.weight).sum();
-        let mut worths: HashMap<RowNumber, f64> = HashMap::new();
-        for word in &words {
-            for row in self.nodes_with(word.asked, ("main", scope))? {
-                *worths.entry(row).or_default() += word.weight;
-            }
-            let others = self.has_viewer().then(|| retitled(word, scope));
-            for row in others.into_iter().flatten() {
+        let mut worths = counted(&words, |asked| self.nodes_with(asked, ("main", scope)))?;
+        for word in words.iter().filter(|word| self.has_viewer() && word.proposes) {
+            for row in retitled(word, scope) {
                 worths.entry(row).or_default();
             }
         }
-        let promise = |(row, worth): (RowNumber, f64)| {
+        let promise = |(row, Counted { worth, has })| {
             let named = scope.grounds.node(row)?;
             let derive = !scope.is_named_as_all_see(row);
-            let most = if derive { whole } else { worth * share(usize::from(named.words)) };
+            let most = match derive {
+                true => may_be_called(row, has, (&words, scope)) * share(1, HALF_A_NAME),
+                false => worth * share(named.words, HALF_A_NAME),
+            };
             Some(Promise { worth: (most, *named.id.as_bytes(), row), derive })
         };
         let promises = worths.into_iter().filter_map(promise).collect();
@@ -304,28 +310,54 @@ impl State {
         Ok(kept.into_iter().map(|row| Row::Node(i64::from(row))).collect())
     }
 
-    fn nodes_with(&self, asked: &Asked, (whose, scope): (&str, &Scope)) -> Result<Vec<RowNumber>> {
+    /// The names that have a word in one of the two indexes, each for one.
+    fn nodes_with(&self, asked: &Asked, (whose, scope): (&str, &Scope)) -> Result<Vec<(RowNumber, f64)>> {
         let sql = format!("SELECT rowid FROM {whose}.node_text WHERE node_text MATCH ?1");
-        self.places(&sql, &rank::phrase(&asked.term), |row| scope.wants_node(row))
+        let found = self.places(&sql, &rank::phrase(&asked.term), |row| scope.wants_node(row))?;
+        Ok(found.into_iter().map(|row| (row, 1.0)).collect())
     }
 
     /// What was derived of names, by the words that it has.
     fn nodes_read(&self, words: &[Weighed<'_>], scope: &Scope) -> Result<Vec<Worth>> {
-        let mut worths: HashMap<RowNumber, f64> = HashMap::new();
-        for word in words {
-            for row in self.nodes_with(word.asked, ("temp", scope))? {
-                *worths.entry(row).or_default() += word.weight;
-            }
-        }
-        let mut statement = self.connection().prepare_cached("SELECT name FROM temp.node WHERE row = ?1")?;
+        let worths = counted(words, |asked| self.nodes_with(asked, ("temp", scope)))?;
         let mut found = Vec::with_capacity(worths.len());
-        for (row, worth) in worths.into_iter().filter(|(row, _)| !scope.is_named_as_all_see(*row)) {
-            let Some(named) = scope.grounds.node(row) else { continue };
-            let name: String = statement.query_row([row], |row| row.get(0))?;
-            found.push((worth * share(rank::words(&name).count()), *named.id.as_bytes(), row));
+        for (row, Counted { worth, .. }) in worths {
+            let Some(named) = scope.grounds.node(row).filter(|_| !scope.is_named_as_all_see(row)) else {
+                continue;
+            };
+            let worth = worth * share(lengths::NAMES.derived(self, row)?, HALF_A_NAME);
+            found.push((worth, *named.id.as_bytes(), row));
         }
         Ok(found)
     }
+}
+
+/// The words of a question that a row has: what they are worth together, and which.
+#[derive(Default)]
+struct Counted {
+    worth: f64,
+    has: u32,
+}
+
+/// The rows that have any of the words that propose, by what `with` finds for each and what the word counts there.
+fn counted(
+    words: &[Weighed<'_>],
+    with: impl Fn(&Asked) -> Result<Vec<(RowNumber, f64)>>,
+) -> Result<HashMap<RowNumber, Counted>> {
+    let mut rows: HashMap<RowNumber, Counted> = HashMap::new();
+    for (at, word) in words.iter().enumerate() {
+        for (row, part) in with(word.asked)? {
+            let counted = match word.proposes {
+                true => Some(rows.entry(row).or_default()),
+                false => rows.get_mut(&row),
+            };
+            if let Some(counted) = counted {
+                counted.worth += word.weight * part;
+                counted.has |= 1 << at;
+            }
+        }
+    }
+    Ok(rows)
 }
 
 /// What a passage with a word speaks of and what has a title: it may have another one for whoever looks.
@@ -335,9 +367,20 @@ fn retitled<'a>(word: &'a Weighed<'_>, scope: &'a Scope) -> impl Iterator<Item =
     spoken.filter(has_title).filter(move |row| !scope.is_named_as_all_see(*row))
 }
 
-/// What is left of the weight of a name of so many words.
-fn share(words: usize) -> f64 {
-    HALF / (HALF + words as f64)
+/// The most that a name may be worth which is another for whoever looks: `known` are the words that it has for all; what
+/// pages call otherwise has the words of a passage that speaks of it, and what is joined with others any.
+fn may_be_called(row: RowNumber, known: u32, (words, scope): (&[Weighed<'_>], &Scope)) -> f64 {
+    let joined = scope.grounds.node(row).is_none_or(|named| named.is_joined);
+    let has = |(at, word): &(usize, &Weighed<'_>)| {
+        let mut spoken = scope.grounds.spoken(row).iter();
+        joined || known & (1 << at) != 0 || spoken.any(|passage| word.asked.may_stand_in(*passage))
+    };
+    words.iter().enumerate().filter(has).map(|(_, word)| word.weight).sum()
+}
+
+/// What is left of the weight of a row of so many words, where `half` of them halve it.
+fn share(words: u16, half: f64) -> f64 {
+    half / (half + f64::from(words))
 }
 
 fn promise(scope: &Scope, row: RowNumber, worth: f64, derive: bool) -> Option<Promise> {
@@ -359,7 +402,11 @@ fn may_be_worth(row: RowNumber, known: u32, (words, scope): (&[Weighed<'_>], &Sc
     };
     let weights = words.iter().enumerate().filter(has).map(|(_, word)| word.weight).sum::<f64>();
     // What stands on cards alone for all that he may see says nothing in a sentence.
-    weights * if held.judged || members().any(|row| scope.is_on_text(row)) { IN_STATEMENT } else { ON_CARD }
+    let part = if held.judged || members().any(|row| scope.is_on_text(row)) { IN_STATEMENT } else { ON_CARD };
+    let is_worded_so = !held.judged
+        && scope.grounds.folded(row).is_empty()
+        && held.ends.iter().flatten().all(|end| scope.is_named_as_all_see(*end));
+    weights * part * share(if is_worded_so { held.words.max(LEAST) } else { LEAST }, HALF_A_FACT)
 }
 
 /// Facts that stand on a passage with one of the words and may read otherwise for whoever looks.

@@ -6,12 +6,13 @@ use super::{Sight, State};
 use crate::error::Result;
 use crate::state::apply::Step;
 use crate::state::candidates::collect;
-use crate::state::changes::{apply_group, date_fact, index_node, put_fact};
+use crate::state::changes::{PUT_NODE, apply_group, date_fact, fact_text};
 use crate::state::judged;
 use knowledge::graph::{Extractor, Likeness, Object};
 use knowledge::id::{EntityId, FactId, NodeId, PageId};
 use knowledge::resolve::{self, Group, Held};
 use rusqlite::params;
+use serde::Serialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -32,7 +33,19 @@ impl State {
     pub(in crate::state) fn bring_nodes(&self, nodes: &[NodeId]) -> Result<()> {
         let Some(sight) = &self.sight else { return Ok(()) };
         self.place_nodes(nodes)?;
-        nodes.iter().try_for_each(|node| self.let_find_node(sight, *node))
+        let mut rows = Vec::new();
+        for node in nodes {
+            rows.extend(self.rows_to_find(sight, *node)?);
+        }
+        self.put_all(&format!("{PUT_NODE} node.row IN (SELECT value FROM json_each(?1))"), &rows)
+    }
+
+    /// Puts rows into an index with one statement: each statement makes it write out what it holds in memory.
+    fn put_all<T: Serialize>(&self, sql: &str, rows: &[T]) -> Result<()> {
+        match rows {
+            [] => Ok(()),
+            rows => self.step().run(sql, [serde_json::to_string(rows)?]),
+        }
     }
 
     /// Puts these nodes and the entities they belong to into the tables.
@@ -63,20 +76,19 @@ impl State {
         apply_group(&self.step(), group.entity, &group.nodes, (&group.name, &group.kind))
     }
 
-    /// Puts the names of a node's entity into the index.
-    fn let_find_node(&self, sight: &Sight, node: NodeId) -> Result<()> {
+    /// The names of a node's entity that are not in the index yet.
+    fn rows_to_find(&self, sight: &Sight, node: NodeId) -> Result<Vec<i64>> {
         if sight.nodes_found.borrow().contains(&node) {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let mut statement = self.connection().prepare_cached(
-            "SELECT node FROM temp.node WHERE entity = (SELECT entity FROM temp.node WHERE node = ?1) ORDER BY node",
+            "SELECT node, row FROM temp.node WHERE entity = (SELECT entity FROM temp.node WHERE node = ?1) ORDER BY node",
         )?;
-        let members =
-            collect(statement.query([node.as_bytes()])?, |row| Ok(NodeId::from_bytes(row.get(0)?)))?;
-        for member in members.into_iter().filter(|member| sight.nodes_found.borrow_mut().insert(*member)) {
-            index_node(&self.step(), member)?;
-        }
-        Ok(())
+        let members = collect(statement.query([node.as_bytes()])?, |row| {
+            Ok((NodeId::from_bytes(row.get(0)?), row.get(1)?))
+        })?;
+        let mut found = sight.nodes_found.borrow_mut();
+        Ok(members.into_iter().filter(|(member, _)| found.insert(*member)).map(|(_, row)| row).collect())
     }
 
     fn place_node(&self, part: &Part<'_>, id: NodeId) -> Result<()> {
@@ -96,6 +108,7 @@ impl State {
     /// Brings facts with all that says the same, dated by what the viewer may see.
     pub(in crate::state) fn bring_facts(&self, facts: &[FactId]) -> Result<()> {
         let Some(sight) = &self.sight else { return Ok(()) };
+        let mut rows = Vec::new();
         for fact in facts {
             let known = sight.dated.borrow().get(fact).cloned();
             let class = match known {
@@ -103,10 +116,14 @@ impl State {
                 None => self.date_class(sight, *fact)?,
             };
             for member in class.iter().filter(|member| sight.facts_found.borrow_mut().insert(**member)) {
-                put_fact(&self.step(), *member)?;
+                rows.extend(fact_text(&self.step(), *member)?);
             }
         }
-        Ok(())
+        self.put_all(
+            "INSERT INTO fact_text (rowid, statement, sentence, card)
+             SELECT value ->> 0, value ->> '$[1][0]', value ->> '$[1][1]', value ->> '$[1][2]' FROM json_each(?1)",
+            &rows,
+        )
     }
 
     /// Dates a fact and all that says the same; gives them.

@@ -78,12 +78,6 @@ fn humps(word: &str) -> Vec<&str> {
     cuts.windows(2).map(|ends| &word[ends[0]..ends[1]]).collect()
 }
 
-/// The terms as an FTS5 expression: each quoted, so that no text of a user is ever syntax, and joined by OR.
-pub fn any_of(terms: &[String]) -> String {
-    let quoted: Vec<String> = terms.iter().map(|term| format!("\"{}\"", term.replace('"', "\"\""))).collect();
-    quoted.join(" OR ")
-}
-
 /// A name as an FTS5 phrase: its words in this order, and never syntax.
 pub fn phrase(name: &str) -> String {
     // Nothing but words: a quotation mark would end the phrase, and a NUL the whole expression.
@@ -95,13 +89,14 @@ pub fn is_idle(terms: &[String]) -> bool {
     terms.iter().all(|term| STOP_WORDS.contains(&term.as_str()))
 }
 
-/// Reciprocal rank fusion: each ranking gives `weight / (60 + rank)` to what it holds. 60 is the constant of Cormack,
-/// Clarke and Büttcher (SIGIR 2009). Ties are broken by the order of the items themselves.
-pub fn fuse<T: Ord + Clone>(rankings: &[(f64, Vec<T>)]) -> Vec<(T, f64)> {
+/// Reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009): each ranking gives `weight / (constant + place)` to
+/// what it holds, places counted from 1. The larger the constant, the more it counts to be in several rankings, and the
+/// less to be first in one. Ties are broken by the order of the items themselves.
+pub fn fuse<T: Ord + Clone>(rankings: &[(f64, Vec<T>)], constant: f64) -> Vec<(T, f64)> {
     let mut scores: BTreeMap<&T, f64> = BTreeMap::new();
     for (weight, ranking) in rankings {
         for (rank, item) in ranking.iter().enumerate() {
-            *scores.entry(item).or_default() += weight / (61.0 + rank as f64);
+            *scores.entry(item).or_default() += weight / (constant + 1.0 + rank as f64);
         }
     }
     let mut fused: Vec<(T, f64)> = scores.into_iter().map(|(item, score)| (item.clone(), score)).collect();
@@ -125,9 +120,10 @@ mod tests {
 
     #[test]
     fn what_two_rankings_hold_comes_before_what_one_holds() {
-        let fused = fuse(&[(1.0, vec!["a", "b"]), (1.0, vec!["c", "b"])]);
-        assert_eq!(fused[0].0, "b");
-        assert_eq!(fused[1].0, "a");
+        let rankings = [(1.0, vec!["a", "x", "y", "b"]), (1.0, vec!["c", "z", "w", "b"])];
+        let order = |constant| fuse(&rankings, constant).into_iter().map(|(item, _)| item).collect::<Vec<_>>();
+        assert_eq!(order(60.0)[..3], ["b", "a", "c"]);
+        assert_eq!(order(1.0)[..3], ["a", "c", "b"], "the smaller the constant, the more a first place counts");
     }
 
     #[test]
@@ -140,7 +136,6 @@ mod tests {
 
     #[test]
     fn no_term_is_ever_syntax() {
-        assert_eq!(any_of(&["a\"b".into(), "near".into()]), "\"a\"\"b\" OR \"near\"");
         assert_eq!(phrase("a\"b\0 NEAR (c)"), "\"a b NEAR c\"");
     }
 }

@@ -27,7 +27,7 @@ pub fn bench(words: &[String]) -> Done {
     let recording = recording.display().to_string();
     let settings =
         [("HIGHWATER_MODEL", "recorded/gpt-3.5-turbo-1106"), ("HIGHWATER_MODEL_RECORDING", &recording)];
-    bench.run(&["pipeline", "--source", &source], &settings)?;
+    bench.run(&["pipeline", &source], &settings)?;
     let state = bench.state().display().to_string();
     let questions = questions.display().to_string();
     run(cargo(&["bench", "--locked", "--bench", "retrieval", "--", &state, &questions]))
