@@ -18,6 +18,10 @@ static MODEL: LazyLock<Model> = LazyLock::new(|| {
     .expect("the weights are compiled in, and a test loads these very bytes")
 });
 
+/// A cosine below which this model says nothing: random letters came to 0.30 with the nearest of 4,000 texts, a German
+/// question about an English page to 0.32, an English one to 0.68.
+pub const UNLIKE: f64 = 0.31;
+
 /// The compiled-in embedder.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Builtin;

@@ -8,7 +8,8 @@ mod words;
 
 pub use words::{one_line, say_community, say_hits, say_portrait, say_shown, span};
 
-use crate::embedders::{Purpose, Quantised};
+use crate::embedders::builtin::{Builtin, UNLIKE};
+use crate::embedders::{Embedder, Purpose, Quantised};
 use crate::error::{Error, Kind, Result};
 use crate::settings::Settings;
 use crate::state::State;
@@ -314,6 +315,7 @@ impl Graph {
         let state = self.resumed(&fresh)?;
         *lock(&self.latest) = Some(fresh);
         query.vector = self.vector_of(&query.text, &state, tell).await?;
+        query.least = query.vector.as_ref().filter(|(model, _)| model == Builtin.name()).map(|_| UNLIKE);
         let hits = state.search(&query)?;
         *lock(&self.recalled) = state.recalled();
         state.rest()?;

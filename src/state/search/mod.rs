@@ -47,6 +47,9 @@ pub struct Query {
     pub between: Option<(Timestamp, Timestamp)>,
     /// Only what the wiki said then.
     pub wiki_at: Option<Timestamp>,
+    /// How like the question a text must be that is found by its meaning, where no word of the question stands anywhere:
+    /// what has nothing to do with it is like it to some degree.
+    pub least: Option<f64>,
     /// The time now: without an asked time, what has ended by now does not hold.
     pub now: Option<Timestamp>,
     /// How many results.
@@ -72,6 +75,10 @@ impl Query {
     /// The stretch of time that is asked about in the world; none for now.
     fn when(&self) -> Option<(Timestamp, Timestamp)> {
         self.between.or(self.as_of.map(|at| (at, at)))
+    }
+
+    fn is_like(&self, near: f64) -> bool {
+        self.least.is_none_or(|least| near >= least)
     }
 
     /// The stretch of time in which the wiki must have said a passage; none for now.
@@ -247,6 +254,8 @@ impl State {
         let scope = self.scope(query)?;
         watch(Part::Words);
         let asked = self.words_asked(query, &scope)?;
+        let is_unheard = asked.iter().all(|asked| asked.seen.is_empty());
+        let query = &Query { least: query.least.filter(|_| is_unheard), ..query.clone() };
         let passages = self.passages(query, (&asked, &scope), watch)?;
         let rankings = self.rankings((query, &scope), (&asked, &passages), watch)?;
         watch(Part::Results);
@@ -321,10 +330,10 @@ impl State {
             Ok(reads && admits(row)?)
         })?;
         let mut found: Vec<(f64, [u8; 16], Row)> = (found.into_iter())
+            .filter(|(_, near)| query.is_like(*near))
             .map(|(row, near)| (near, scope.id_of(Row::Fact(row)), Row::Fact(row)))
             .collect();
         found.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
-        eprintln!("DBGCOS {:.3}", found.first().map_or(0.0, |f| f.0));
         let rows = found.into_iter().take(wanted).map(|(_, _, row)| row).collect();
         Ok(Some(Ranking { way: Way::Meaning, sort: Sort::Facts, weight: BY_MEANING, rows }))
     }

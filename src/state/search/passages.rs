@@ -140,9 +140,8 @@ impl State {
         let mut near = BTreeMap::new();
         if let Some(question) = &query.vector {
             let shows = |row: i64| Ok(RowNumber::try_from(row).is_ok_and(|row| scope.shows(row)));
-            near.extend(
-                self.nearest((Kind::Passage, question), PROPOSALS, shows)?.into_iter().take(PROPOSALS),
-            );
+            let found = self.nearest((Kind::Passage, question), PROPOSALS, shows)?;
+            near.extend(found.into_iter().take(PROPOSALS).filter(|(_, near)| query.is_like(*near)));
             proposed.extend(near.keys().copied());
         }
         self.measure(&proposed, query, &mut near)?;
