@@ -194,7 +194,11 @@ fn a_file_is_written_whole_or_stays_as_it_was() {
     assert!(place.path("latest.jsonl").symlink_metadata().unwrap().is_symlink());
     let bob = std::fs::read_to_string(place.path("graph.jsonl")).unwrap();
     assert!(bob.len() < stdout.len() && bob.contains("\"viewer\":\"bob\""));
-    for (to, words) in [("wiki", "no file"), ("/dev/null", "no file"), ("nowhere/graph.jsonl", "nowhere")] {
+    for (to, words) in [
+        ("wiki", "no file"),
+        ("/dev/null", "no file"),
+        ("nowhere/graph.jsonl", "there is no folder `nowhere`"),
+    ] {
         let refused = place.run(&["export", "--to", to]);
         assert!(!refused.status.success() && talk(&refused).contains(words), "{to}: {}", talk(&refused));
     }
@@ -221,6 +225,7 @@ fn a_reader_that_goes_away_is_no_error() {
 
 /// The tables of the page that says what lines hold, by kind, and its examples.
 fn documented() -> (BTreeMap<String, BTreeSet<String>>, Vec<Value>) {
+        assert!(!talk(&refused).contains(".tmp"), "{to}: {}", talk(&refused));
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/export.md")).unwrap();
     let (mut tables, mut examples, mut kind) = (BTreeMap::new(), Vec::new(), String::new());
     for line in text.lines() {

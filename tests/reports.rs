@@ -274,7 +274,11 @@ fn a_report_is_told_in_words_and_changes_nothing() {
     assert!(told.contains("touched 2025-01-10 by bob, made by ann, wiki/11"), "{told}");
     let told = place.done(&["report", "stale"]);
     assert!(told.contains("cited by “Fresh” (4), “Also fresh” (5)"), "{told}");
-    assert!(place.done(&["report", "orphans"]).contains("page “Lonely” (3)"));
+    let said = place.done(&["report", "orphans"]);
+    assert!(
+        said.starts_with("pages that nothing leads to:\n") && said.contains("\n  page “Lonely” (3)"),
+        "{said}"
+    );
     assert_eq!(tree(&place.folder.path().join("vault")), before);
     // Nobody has read any groups: whoever is named is refused, and nothing is told.
     let refused = place.run(&["report", "contradictions", "--as", "ann"]);

@@ -76,7 +76,10 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
 /// Something stands there that is no file, such as a folder or a device.
 fn place_of(to: &Path) -> Result<PathBuf> {
     match std::fs::metadata(to) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(to.to_owned()),
+        Err(error) if error.kind() == ErrorKind::NotFound => match folder_of(to) {
+            folder if folder.is_dir() => Ok(to.to_owned()),
+            folder => Err(unwritten(to, &format!("there is no folder `{}`", folder.display()))),
+        },
         Ok(found) if found.is_file() => to.canonicalize().map_err(|error| unwritten(to, &error)),
         Err(error) => Err(unwritten(to, &error)),
         Ok(_) => Err(Error::new(
@@ -90,8 +93,12 @@ fn place_of(to: &Path) -> Result<PathBuf> {
 /// A file beside it takes its place when it is complete and on the disk.
 fn into_file(place: &Path, state: &State, wanted: &Wanted) -> Result<Tally> {
     let failed = |error: std::io::Error| unwritten(place, &error);
-    let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = BufWriter::new(NamedTempFile::new_in(folder).map_err(failed)?);
+    let folder = folder_of(place);
+    // What the error itself names is the file beside it, which nobody asked for.
+    let unmade = |error: std::io::Error| {
+        unwritten(place, &format!("making a file in the folder `{}`: {}", folder.display(), error.kind()))
+    };
+    let mut file = BufWriter::new(NamedTempFile::new_in(folder).map_err(unmade)?);
     let tally = state.export(wanted, &mut |line| file.write_all(text(line)?.as_bytes()).map_err(failed))?;
     let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
     file.as_file().sync_all().map_err(failed)?;
@@ -99,8 +106,12 @@ fn into_file(place: &Path, state: &State, wanted: &Wanted) -> Result<Tally> {
     Ok(tally)
 }
 
-fn unwritten(place: &Path, error: &std::io::Error) -> Error {
-    Error::new(Kind::Halt, format!("export file `{}`: {error}", place.display()))
+fn folder_of(place: &Path) -> &Path {
+    place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn unwritten(place: &Path, why: &dyn std::fmt::Display) -> Error {
+    Error::new(Kind::Halt, format!("export file `{}`: {why}", place.display()))
         .hint("name a file in a folder that can be written")
 }
 
