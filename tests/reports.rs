@@ -159,6 +159,29 @@ fn what_the_texts_themselves_set_apart_in_time_is_no_contradiction() {
 }
 
 #[test]
+fn a_text_is_no_contradiction_to_the_same_and_more_unless_a_word_turns_it() {
+    let body = |status: &str| {
+        format!(
+            "<table><tbody><tr><th>Service</th><th>Status</th></tr>\
+             <tr><td>Payment Gateway</td><td>{status}</td></tr></tbody></table>"
+        )
+    };
+    let told = |one: &str, other: &str| {
+        let place = Place::new(None);
+        let (one, other) = (body(one), body(other));
+        place.bring(&[("1", "May", "2025-05-10", &one), ("2", "June", "2025-06-10", &other)]);
+        let shown = place.done(&["show", "Payment Gateway"]);
+        assert_eq!(shown.matches("— status →").count(), 2, "{shown}");
+        place.report(&["contradictions"])["found"].clone()
+    };
+    let more = "Metrics of the day are inaccurate. Increased data lag in the lake.";
+    assert_eq!(told("Metrics of the day are inaccurate.", more), 0);
+    assert_eq!(told(more, "metrics of the day are inaccurate"), 0);
+    assert_eq!(told("active", "not active"), 1);
+    assert_eq!(told("active", "retired"), 1);
+}
+
+#[test]
 fn what_most_pages_speak_of_is_told_first() {
     let place = Place::new(None);
     let said = |subject: &str, team: &str| format!("<p>{subject} is owned by {team} Team.</p>");

@@ -13,6 +13,7 @@ mod doubts;
 mod facts;
 mod fold;
 mod groups;
+mod inclusion;
 #[cfg(test)]
 mod laws;
 pub mod memory;
@@ -27,6 +28,7 @@ mod slots;
 mod spelling;
 mod times;
 
+pub use inclusion::includes;
 pub use names::{distinctive, normalise, shown};
 pub use pairs::bands;
 pub use part::{
