@@ -12,10 +12,10 @@ use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-/// Write out entities, facts, passages and pages as JSON Lines
+/// Write out entities, facts, communities, passages and pages as JSON Lines
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  highwater export --to graph.jsonl\n  \
-                        highwater export --with passages | gzip > graph.jsonl.gz\n  \
+                        highwater export --with passages --with communities | gzip > graph.jsonl.gz\n  \
                         highwater export --as ann@example.com --to graph-of-ann.jsonl\n\n\
                         `docs/export.md` says what the lines hold.")]
 pub(super) struct Typed {
@@ -41,6 +41,8 @@ pub(super) struct Typed {
 enum More {
     /// The text of the pages, chunk by chunk
     Passages,
+    /// What belongs together, as `report communities` finds it
+    Communities,
 }
 
 impl Typed {
@@ -53,19 +55,29 @@ impl Typed {
 pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let wanted = Wanted {
         passages: typed.with.contains(&More::Passages),
+        communities: typed.with.contains(&More::Communities),
         as_of: date("--as-of", typed.as_of.as_deref())?,
         wiki_at: date("--wiki-at", typed.wiki_at.as_deref())?,
         ..Wanted::default()
     };
+    if wanted.communities && (wanted.as_of.is_some() || wanted.wiki_at.is_some()) {
+        return Err(Error::new(
+            Kind::Usage,
+            "`--with communities`: they are of what holds now, of no other date",
+        )
+        .hint("leave out `--as-of` and `--wiki-at`, or the communities"));
+    }
     let place = typed.to.as_deref().map(place_of).transpose()?;
     let state = Graph::open(&call.settings).await?.state(&|text| call.tell(text)).await?;
     let tally = match &place {
         Some(place) => Some(into_file(place, &state, &wanted)?),
         None => onto_stdout(&state, &wanted)?,
     };
-    if let Some(Tally { entities, facts, passages, pages }) = tally {
-        let passages = if wanted.passages { format!("{passages} passages, ") } else { String::new() };
-        call.tell(&format!("wrote {entities} entities, {facts} facts, {passages}{pages} pages"));
+    if let Some(Tally { entities, facts, communities, passages, pages }) = tally {
+        let also = |asked: bool, text: String| if asked { text + ", " } else { String::new() };
+        let communities = also(wanted.communities, format!("{communities} communities"));
+        let passages = also(wanted.passages, format!("{passages} passages"));
+        call.tell(&format!("wrote {entities} entities, {facts} facts, {communities}{passages}{pages} pages"));
     }
     Ok(Exit::Done)
 }
