@@ -28,7 +28,7 @@ pub(super) struct Typed {
     /// Only what was true in the world on this date (of passages: what the wiki said then)
     #[arg(long, value_name = "DATE")]
     as_of: Option<String>,
-    /// Only what the wiki said on this date
+    /// Only what the wiki said on this date; what has no date counts always
     #[arg(long, value_name = "DATE")]
     wiki_at: Option<String>,
     /// Only what this user may see: a key, an e-mail address or a name [default: the setting `as`]
