@@ -1,5 +1,5 @@
 //! How much of what was found goes into one answer. An assistant reads all that it is given, and pays for it: what is
-//! too much is left out at the end, whole, and counted. This file must not know the protocol, nor how anything is found.
+//! too much is left out at the end, whole, and counted. It must not know the protocol, nor how anything is found.
 //!
 //! Invariant: whatever was found, the data of an answer has at most `ANSWER` characters, and its words have no more.
 

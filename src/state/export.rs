@@ -295,8 +295,8 @@ pub struct Tally {
 pub type Take<'a> = &'a mut dyn FnMut(&Line) -> Result<()>;
 
 impl State {
-    /// Gives everything that is wanted, line by line: what it is, entities, facts, communities, passages, pages, each by
-    /// id, and how many there were.
+    /// Gives everything that is wanted, line by line: what it is, entities, facts, communities, passages, pages, each
+    /// by id, and how many there were.
     pub fn export(&self, wanted: &Wanted, take: Take<'_>) -> Result<Tally> {
         // A viewer's state is of one moment already.
         let _moment = if self.has_viewer() { None } else { Some(self.reading()?) };
