@@ -95,8 +95,8 @@ pub fn plain_names(pages: &[PageSaid]) -> Vec<Node> {
 }
 
 /// Characters of a name that means something by itself: a shorter one is an abbreviation of many things, a longer one a
-/// sentence.
-const PLAIN: std::ops::RangeInclusive<usize> = 4..=60;
+/// sentence. Whoever looks for plain names among stored ones asks for the same.
+pub const PLAIN: std::ops::RangeInclusive<usize> = 4..=60;
 
 /// A page as it must stand in the graph after its epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
