@@ -182,6 +182,26 @@ fn a_text_is_no_contradiction_to_the_same_and_more_unless_a_word_turns_it() {
 }
 
 #[test]
+fn a_page_of_one_word_disagrees_with_a_row_and_with_a_sentence_about_it() {
+    let row = |header: &str, name: &str, owner: &str| {
+        format!(
+            "<table><tr><th>{header}</th><th>Owner</th></tr><tr><td>{name}</td><td>{owner}</td></tr></table>"
+        )
+    };
+    let own = row("Property", "Scope", "Money") + "<p><strong>Owner:</strong> Team Red</p>";
+    let (in_row, about_backup) =
+        (row("Service", "Ledger", "Team Blue"), row("Service", "Backup", "Team Blue"));
+    let said = "<p>Ledger is owned by Team Blue.</p>";
+    for (title, other, found) in [("Ledger", &*in_row, 1), ("Ledger", said, 1), ("Backup", &*about_backup, 0)]
+    {
+        let place = Place::new(None);
+        place.bring(&[("1", title, "2025-05-10", &own), ("2", "What was handed over", "2025-06-10", other)]);
+        let report = place.report(&["contradictions"]);
+        assert_eq!(report["found"], found, "{title}: {report:#}\n{}", place.done(&["show", title]));
+    }
+}
+
+#[test]
 fn what_most_pages_speak_of_is_told_first() {
     let place = Place::new(None);
     let said = |subject: &str, team: &str| format!("<p>{subject} is owned by {team} Team.</p>");

@@ -29,6 +29,7 @@ mod spelling;
 mod times;
 
 pub use inclusion::includes;
+pub(crate) use names::telling_word;
 pub use names::{distinctive, normalise, shown};
 pub use pairs::bands;
 pub use part::{
@@ -49,7 +50,7 @@ use groups::regroup;
 use std::collections::BTreeMap;
 
 /// The version of these rules. A newer one leaves finished epochs as they are, until a re-index is asked for.
-pub const RESOLVER: u32 = 3;
+pub const RESOLVER: u32 = 4;
 
 /// What an epoch comes to, given what a model has found so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
