@@ -54,18 +54,22 @@ fn edited_place() -> Place {
 #[test]
 fn every_line_has_its_place_and_every_id_is_that_of_a_line() {
     let place = edited_place();
-    let text = place.done(&["export", "--with", "passages", "--quiet"]);
+    let text = place.done(&["export", "--with", "passages", "--with", "communities", "--quiet"]);
     let lines = lines(&text);
     let kinds: Vec<&str> = lines.iter().map(|line| line["kind"].as_str().unwrap()).collect();
     let order: BTreeMap<&str, usize> =
-        ["meta", "entity", "fact", "passage", "page", "end"].into_iter().zip(0..).collect();
+        ["meta", "entity", "fact", "community", "passage", "page", "end"].into_iter().zip(0..).collect();
     assert!(kinds.is_sorted_by_key(|kind| order[kind]), "{kinds:?}");
     let (meta, end) = (&lines[0], lines.last().unwrap());
     assert_eq!((&meta["kind"], &meta["format"], &meta["viewer"]), (&"meta".into(), &1.into(), &Value::Null));
     let id = |line: &Value| line["id"].as_str().unwrap().to_owned();
-    for (kind, counted) in
-        [("entity", "entities"), ("fact", "facts"), ("passage", "passages"), ("page", "pages")]
-    {
+    for (kind, counted) in [
+        ("entity", "entities"),
+        ("fact", "facts"),
+        ("community", "communities"),
+        ("passage", "passages"),
+        ("page", "pages"),
+    ] {
         let ids: Vec<String> = of_kind(&lines, kind).into_iter().map(id).collect();
         assert!(!ids.is_empty() && ids.is_sorted() && ids.iter().collect::<BTreeSet<_>>().len() == ids.len());
         assert_eq!(end[counted], ids.len(), "{kind}");
@@ -82,6 +86,12 @@ fn every_line_has_its_place_and_every_id_is_that_of_a_line() {
             assert!(passages.contains(said["chunk"].as_str().unwrap()), "{said}");
             assert!(pages.contains(said["page"].as_str().unwrap()), "{said}");
         }
+    }
+    for community in of_kind(&lines, "community") {
+        let members = community["members"].as_array().unwrap();
+        assert!(members.len() > 1, "{community}");
+        assert!(members.iter().all(|member| entities.contains(member.as_str().unwrap())), "{community}");
+        assert_eq!((&community["level"], &community["parent"]), (&0.into(), &Value::Null), "{community}");
     }
     let state = State::open_to_read(&place.path("highwater.db")).unwrap().unwrap();
     let counts = state.counts().unwrap();
@@ -132,15 +142,20 @@ fn facts_come_with_both_clocks_and_at_a_time_only_those_of_that_time() {
     assert_eq!(names(&owners(&["--wiki-at", "2024-08-01", "--as-of", "2024-08-01"])), ["Team Blue"]);
     let none = lines(&place.done(&["export", "--wiki-at", "2020-01-01", "--with", "passages", "--quiet"]));
     assert!(of_kind(&none, "fact").iter().all(|fact| fact["subject"]["name"] != "ledger-service"));
-    let refused = place.run(&["export", "--as-of", "soon"]);
-    assert_eq!(refused.status.code(), Some(2), "{}", talk(&refused));
+    for wrong in
+        [&["export", "--as-of", "soon"][..], &["export", "--with", "communities", "--as-of", "2024-03-01"]]
+    {
+        let refused = place.run(wrong);
+        assert_eq!(refused.status.code(), Some(2), "{}", talk(&refused));
+    }
 }
 
 #[test]
 fn the_same_vault_gives_the_same_bytes_whatever_became_of_the_state() {
     let place = edited_place();
-    let ways: [&[&str]; 3] = [
+    let ways: [&[&str]; 4] = [
         &["export", "--with", "passages", "--quiet"],
+        &["export", "--with", "communities", "--quiet"],
         &["export", "--as-of", "2024-03-01", "--quiet"],
         &["export", "--wiki-at", "2024-03-01", "--with", "passages", "--quiet"],
     ];
@@ -158,7 +173,8 @@ fn the_same_vault_gives_the_same_bytes_whatever_became_of_the_state() {
 #[test]
 fn what_is_hidden_from_a_user_is_in_no_line() {
     let place = hidden_place();
-    let written = |user: &[&str]| place.done(&[&["export", "--with", "passages", "--quiet"], user].concat());
+    let everything = ["export", "--with", "passages", "--with", "communities", "--quiet"];
+    let written = |user: &[&str]| place.done(&[&everything, user].concat());
     let (all, ann, bob) = (written(&[]), written(&["--as", doors::ANN]), written(&["--as", doors::BOB]));
     assert!(ann.to_lowercase().contains("team zanzibar") && all.to_lowercase().contains("team zanzibar"));
     assert!(!bob.to_lowercase().contains(doors::SECRET), "{bob}");
@@ -176,6 +192,14 @@ fn what_is_hidden_from_a_user_is_in_no_line() {
     assert_eq!(plain(&ann), plain(&all));
     assert_eq!(lines(&bob)[0]["viewer"], doors::BOB);
     assert_eq!(of_kind(&lines(&bob), "page").len(), 2);
+    // What belongs together is worked out from what he may see: `report communities` tells him the same.
+    let told = place.json(&["report", "communities", "--members", "5000", "--json", "--as", doors::BOB]);
+    let told = told["first"].as_array().unwrap().iter().map(|found| found["community"].clone());
+    let written: Vec<Value> =
+        of_kind(&lines(&bob), "community").iter().map(|line| line["id"].clone()).collect();
+    let mut told: Vec<Value> = told.collect();
+    told.sort_by_key(Value::to_string);
+    assert_eq!((told.is_empty(), &told), (false, &written));
     let nobody = place.run(&["export", "--as", "eve"]);
     assert_eq!((nobody.status.code(), nobody.stdout.len()), (Some(1), 0), "{}", talk(&nobody));
 }
@@ -194,9 +218,14 @@ fn a_file_is_written_whole_or_stays_as_it_was() {
     assert!(place.path("latest.jsonl").symlink_metadata().unwrap().is_symlink());
     let bob = std::fs::read_to_string(place.path("graph.jsonl")).unwrap();
     assert!(bob.len() < stdout.len() && bob.contains("\"viewer\":\"bob\""));
-    for (to, words) in [("wiki", "no file"), ("/dev/null", "no file"), ("nowhere/graph.jsonl", "nowhere")] {
+    for (to, words) in [
+        ("wiki", "no file"),
+        ("/dev/null", "no file"),
+        ("nowhere/graph.jsonl", "there is no folder `nowhere`"),
+    ] {
         let refused = place.run(&["export", "--to", to]);
         assert!(!refused.status.success() && talk(&refused).contains(words), "{to}: {}", talk(&refused));
+        assert!(!talk(&refused).contains(".tmp"), "{to}: {}", talk(&refused));
     }
     let failed = place.run(&["export", "--as", "eve", "--to", "graph.jsonl"]);
     assert_eq!(failed.status.code(), Some(1));
@@ -257,10 +286,10 @@ fn fields(line: &Value) -> BTreeSet<String> {
 #[test]
 fn the_page_about_the_format_names_every_field_and_its_examples_are_lines() {
     let (tables, examples) = documented();
-    let kinds = ["end", "entity", "fact", "meta", "page", "passage"];
+    let kinds = ["community", "end", "entity", "fact", "meta", "page", "passage"];
     assert_eq!(tables.keys().collect::<Vec<_>>(), kinds);
     let place = edited_place();
-    let written = lines(&place.done(&["export", "--with", "passages", "--quiet"]));
+    let written = lines(&place.done(&["export", "--with", "passages", "--with", "communities", "--quiet"]));
     for line in examples.iter().chain(&written) {
         let kind = line["kind"].as_str().unwrap();
         let unknown: Vec<String> = fields(line).difference(&tables[kind]).cloned().collect();

@@ -103,6 +103,10 @@ impl Client {
         let answer = self.call(tool, arguments.clone());
         assert_eq!(answer["isError"], true, "{arguments}: {answer}");
         let text = answer["content"][0]["text"].as_str().unwrap().to_owned();
+        assert!(
+            !text.contains("--") && !text.contains("highwater"),
+            "an assistant types no commands: {text}"
+        );
         for word in words {
             assert!(text.contains(word), "{arguments} should say `{word}`: {text}");
         }
@@ -196,18 +200,28 @@ fn wrong_arguments_are_named_and_the_next_call_is_answered() {
     client.refused("search", json!({ "query": 7 }), &["invalid type"]);
     client.refused("search", json!({ "query": "?!" }), &["no word in it"]);
     client.refused("search", json!({ "query": "broker", "limit": 0 }), &["limit 0", "1 to 200"]);
-    client.refused("search", json!({ "query": "broker", "limit": -1 }), &["do not fit"]);
+    client.refused("search", json!({ "query": "broker", "limit": -1 }), &["limit -1", "1 to 200"]);
+    client.refused("search", json!({ "query": "broker", "limit": 100_000 }), &["limit 100000", "1 to 200"]);
     client.refused(
         "search",
-        json!({ "query": "broker", "as_of": "soon" }),
-        &["`--as-of soon`", "YYYY-MM-DD"],
+        json!({ "query": "broker", "limit": "all" }),
+        &["`limit` is not a whole number"],
     );
+    client.refused("search", json!({ "query": "broker", "as_of": "soon" }), &["`as_of soon`", "YYYY-MM-DD"]);
+    let backwards = json!({ "query": "broker", "between": ["2024-02-01", "2024-01-01"] });
+    client.refused("search", backwards, &["`between 2024-02-01 2024-01-01`", "earlier date first"]);
+    let both = json!({ "query": "broker", "as_of": "2024-01-01", "between": ["2024-01-01", "2024-02-01"] });
+    client.refused("search", both, &["`as_of` asks for another time"]);
     client.refused(
         "search",
         json!({ "query": "broker", "owner": "ann" }),
         &["unknown field `owner`", "`as_of`"],
     );
-    client.refused("show", json!({ "name": "nobody" }), &["no entity, page, fact or chunk", "hint: "]);
+    client.refused(
+        "show",
+        json!({ "name": "nobody" }),
+        &["no entity, page, fact or chunk", "hint: try `search nobody`"],
+    );
     client.refused("show", json!({ "name": "broker", "limit": 9000 }), &["1 to 5000"]);
     // What nobody could put on a screen is not sent back whole, nor as it came.
     let long = client.refused("show", json!({ "name": format!("\u{1b}[31m{}", "x".repeat(10_000)) }), &[]);
@@ -218,6 +232,46 @@ fn wrong_arguments_are_named_and_the_next_call_is_answered() {
     assert!(odd["error"].is_object(), "{odd}");
     let found = client.call("search", json!({ "query": "broker", "as_of": null, "wiki_at": null }));
     assert!(text(&found).contains("broker"), "{found}");
+    assert_eq!(client.leave(), Some(0));
+}
+
+/// Characters of an answer as data and in words.
+fn lengths(answer: &Value) -> (usize, usize) {
+    (answer["structuredContent"].to_string().chars().count(), text(answer).chars().count())
+}
+
+#[test]
+fn an_answer_is_bounded_and_says_what_was_left_out() {
+    let place = Place::new(0);
+    place.settings("embedding = \"none\"\n");
+    let lines: String = (0..400).map(|at| format!("The `service-{at}` depends on `broker`.\n\n")).collect();
+    std::fs::write(place.path("wiki/OPS/services.md"), format!("# Services\n\n{lines}")).unwrap();
+    place.done(&["pipeline", "wiki", "--quiet"]);
+    let mut client = Client::greeted(&place, &[]);
+    let question = json!({ "query": "what depends on the broker", "only": ["facts"], "limit": 200 });
+    let found = client.call("search", question.clone());
+    let kept = found["structuredContent"]["results"].as_array().unwrap().clone();
+    let left = found["structuredContent"]["left_out"]["results"].as_u64().unwrap();
+    let typed =
+        place.json(&["search", "--json", "--only", "facts", "--limit", "200", "what depends on the broker"]);
+    assert_eq!(kept.len() + left as usize, typed.as_array().unwrap().len());
+    assert_eq!(kept, typed.as_array().unwrap()[..kept.len()], "the best are kept, whole");
+    assert!(kept.len() > 30 && left > 0, "{} kept, {left} left out", kept.len());
+    assert!(text(&found).contains(&format!("results: {left}\n")), "{}", text(&found));
+    let shown = client.call("show", json!({ "name": "broker", "limit": 5000 }));
+    let result = &shown["structuredContent"]["results"][0]["entity"];
+    let facts = result["facts"].as_array().unwrap().len();
+    let left = shown["structuredContent"]["left_out"]["parts"].as_u64().unwrap();
+    assert!(facts > 50 && facts + left as usize >= 400, "{facts} facts, {left} left out");
+    assert!(text(&shown).contains(&format!("{left} facts, sources, names or chunks")), "{}", text(&shown));
+    let page = client.call("show", json!({ "name": "Services" }));
+    for answer in [&found, &shown, &page] {
+        let (data, words) = lengths(answer);
+        assert!(data <= 40_000 && words <= 40_000, "{data} characters as data, {words} in words");
+    }
+    // One that was left out is had by its name.
+    let one = client.call("show", json!({ "name": "service-399" }));
+    assert_eq!(one["structuredContent"]["left_out"], json!({ "results": 0, "parts": 0 }), "{one}");
     assert_eq!(client.leave(), Some(0));
 }
 

@@ -86,7 +86,9 @@ fn names_that_a_user_parts_stay_apart_until_he_takes_it_back() {
     let place = Place::new(&PAGES[..3]);
     let (before, one) = (place.dump(), names(&["Payment Gateway", "payment-gateway"]));
     assert_eq!(place.entities("Payment Gateway"), std::slice::from_ref(&one));
-    place.done(&["names", "apart", "OPS:Payment Gateway", "payment-gateway", "--why", "two teams' things"]);
+    let nothing = place.run(&["names", "list"]);
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("nobody has said anything of names"));
+    place.done(&["names", "apart", "ops:Payment Gateway", "payment-gateway", "--why", "two teams' things"]);
     let parted = place.dump();
     let two = [names(&["Payment Gateway"]), names(&["payment-gateway"])];
     assert_eq!(place.entities("Payment Gateway"), two[..1]);
@@ -99,6 +101,15 @@ fn names_that_a_user_parts_stay_apart_until_he_takes_it_back() {
     let why = place.done(&["show", "payment-gateway", "--why"]);
     assert!(why.contains("is not") && why.contains("somebody said so: two teams' things"), "{why}");
     assert!(!why.contains("differ only in spaces"), "{why}");
+    // What was said of the page and of its title is one line, and no name is said to be itself.
+    let why = place.done(&["show", "Payment Gateway", "--why"]);
+    assert_eq!(why.matches("“Payment Gateway” is not “payment-gateway”").count(), 1, "{why}");
+    assert!(!why.contains("“Payment Gateway” is “Payment Gateway”"), "{why}");
+    let [page, title] = ["page", "title"].map(|by| format!("“Payment Gateway (Page in OPS, by its {by})”"));
+    assert!(
+        why.contains(&format!("{title} is {page}")) || why.contains(&format!("{page} is {title}")),
+        "{why}"
+    );
     let list = place.json(&["names", "list"]);
     assert_eq!((&list[0]["verdict"], &list[0]["why"]), (&"apart".into(), &"two teams' things".into()));
     // Nothing is read again for it, and whatever is made of the journal again is the same.

@@ -12,10 +12,10 @@ use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-/// Write out entities, facts, passages and pages as JSON Lines
+/// Write out entities, facts, communities, passages and pages as JSON Lines
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  highwater export --to graph.jsonl\n  \
-                        highwater export --with passages | gzip > graph.jsonl.gz\n  \
+                        highwater export --with passages --with communities | gzip > graph.jsonl.gz\n  \
                         highwater export --as ann@example.com --to graph-of-ann.jsonl\n\n\
                         `docs/export.md` says what the lines hold.")]
 pub(super) struct Typed {
@@ -28,7 +28,7 @@ pub(super) struct Typed {
     /// Only what was true in the world on this date (of passages: what the wiki said then)
     #[arg(long, value_name = "DATE")]
     as_of: Option<String>,
-    /// Only what the wiki said on this date
+    /// Only what the wiki said on this date; what has no date counts always
     #[arg(long, value_name = "DATE")]
     wiki_at: Option<String>,
     /// Only what this user may see: a key, an e-mail address or a name [default: the setting `as`]
@@ -41,6 +41,8 @@ pub(super) struct Typed {
 enum More {
     /// The text of the pages, chunk by chunk
     Passages,
+    /// What belongs together, as `report communities` finds it
+    Communities,
 }
 
 impl Typed {
@@ -53,19 +55,29 @@ impl Typed {
 pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
     let wanted = Wanted {
         passages: typed.with.contains(&More::Passages),
+        communities: typed.with.contains(&More::Communities),
         as_of: date("--as-of", typed.as_of.as_deref())?,
         wiki_at: date("--wiki-at", typed.wiki_at.as_deref())?,
         ..Wanted::default()
     };
+    if wanted.communities && (wanted.as_of.is_some() || wanted.wiki_at.is_some()) {
+        return Err(Error::new(
+            Kind::Usage,
+            "`--with communities`: they are of what holds now, of no other date",
+        )
+        .hint("leave out `--as-of` and `--wiki-at`, or the communities"));
+    }
     let place = typed.to.as_deref().map(place_of).transpose()?;
     let state = Graph::open(&call.settings).await?.state(&|text| call.tell(text)).await?;
     let tally = match &place {
         Some(place) => Some(into_file(place, &state, &wanted)?),
         None => onto_stdout(&state, &wanted)?,
     };
-    if let Some(Tally { entities, facts, passages, pages }) = tally {
-        let passages = if wanted.passages { format!("{passages} passages, ") } else { String::new() };
-        call.tell(&format!("wrote {entities} entities, {facts} facts, {passages}{pages} pages"));
+    if let Some(Tally { entities, facts, communities, passages, pages }) = tally {
+        let also = |asked: bool, text: String| if asked { text + ", " } else { String::new() };
+        let communities = also(wanted.communities, format!("{communities} communities"));
+        let passages = also(wanted.passages, format!("{passages} passages"));
+        call.tell(&format!("wrote {entities} entities, {facts} facts, {communities}{passages}{pages} pages"));
     }
     Ok(Exit::Done)
 }
@@ -76,7 +88,10 @@ pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
 /// Something stands there that is no file, such as a folder or a device.
 fn place_of(to: &Path) -> Result<PathBuf> {
     match std::fs::metadata(to) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(to.to_owned()),
+        Err(error) if error.kind() == ErrorKind::NotFound => match folder_of(to) {
+            folder if folder.is_dir() => Ok(to.to_owned()),
+            folder => Err(unwritten(to, &format!("there is no folder `{}`", folder.display()))),
+        },
         Ok(found) if found.is_file() => to.canonicalize().map_err(|error| unwritten(to, &error)),
         Err(error) => Err(unwritten(to, &error)),
         Ok(_) => Err(Error::new(
@@ -90,8 +105,12 @@ fn place_of(to: &Path) -> Result<PathBuf> {
 /// A file beside it takes its place when it is complete and on the disk.
 fn into_file(place: &Path, state: &State, wanted: &Wanted) -> Result<Tally> {
     let failed = |error: std::io::Error| unwritten(place, &error);
-    let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = BufWriter::new(NamedTempFile::new_in(folder).map_err(failed)?);
+    let folder = folder_of(place);
+    // What the error itself names is the file beside it, which nobody asked for.
+    let unmade = |error: std::io::Error| {
+        unwritten(place, &format!("making a file in the folder `{}`: {}", folder.display(), error.kind()))
+    };
+    let mut file = BufWriter::new(NamedTempFile::new_in(folder).map_err(unmade)?);
     let tally = state.export(wanted, &mut |line| file.write_all(text(line)?.as_bytes()).map_err(failed))?;
     let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
     file.as_file().sync_all().map_err(failed)?;
@@ -99,8 +118,12 @@ fn into_file(place: &Path, state: &State, wanted: &Wanted) -> Result<Tally> {
     Ok(tally)
 }
 
-fn unwritten(place: &Path, error: &std::io::Error) -> Error {
-    Error::new(Kind::Halt, format!("export file `{}`: {error}", place.display()))
+fn folder_of(place: &Path) -> &Path {
+    place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn unwritten(place: &Path, why: &dyn std::fmt::Display) -> Error {
+    Error::new(Kind::Halt, format!("export file `{}`: {why}", place.display()))
         .hint("name a file in a folder that can be written")
 }
 

@@ -146,6 +146,7 @@ async fn list(call: &Call) -> Result<Exit> {
     let words = state.words()?;
     match call.json {
         true => print_json(&words)?,
+        false if words.is_empty() => call.tell("nobody has said anything of names yet"),
         false => words.iter().try_for_each(|word| print(&said(word)))?,
     }
     Ok(Exit::Done)
@@ -244,8 +245,8 @@ fn candidates(state: &State, text: &str) -> Result<Vec<Called>> {
         return state.called(text);
     }
     let found = state.called(name)?;
-    let (here, rest): (Vec<Called>, Vec<Called>) =
-        found.into_iter().partition(|name| name.space.as_deref() == Some(space));
+    let is_here = |name: &Called| name.space.as_ref().is_some_and(|key| key.eq_ignore_ascii_case(space));
+    let (here, rest): (Vec<Called>, Vec<Called>) = found.into_iter().partition(is_here);
     match here.is_empty() {
         false => Ok(here),
         // A distinctive name is the same in every space.

@@ -196,13 +196,15 @@ fn tell_orphans(call: &Call, state: &State, limit: usize) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let Orphans { pages, unexplained } = &orphans;
+    print(if pages.first.is_empty() { "" } else { "pages that nothing leads to:\n" })?;
     for page in &pages.first {
-        print(&format!("{}\n", whence(page)))?;
+        print(&format!("  {}\n", whence(page)))?;
     }
     tell_rest(call, pages, "pages that nothing leads to");
+    print(if unexplained.first.is_empty() { "" } else { "things that nobody explains:\n" })?;
     for thing in &unexplained.first {
         print(&format!(
-            "{} ({}): {} pages speak of it, none explains it  entity {}\n",
+            "  {} ({}): {} pages speak of it, none explains it  entity {}\n",
             one_line(&thing.name),
             thing.kind,
             thing.pages,

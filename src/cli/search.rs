@@ -28,7 +28,7 @@ impl Typed {
 }
 
 pub(super) async fn run(call: &Call, typed: &Typed) -> Result<Exit> {
-    let query = typed.search.query()?;
+    let query = typed.search.query(|field| format!("--{}", field.replace('_', "-")))?;
     let hits = Graph::open(&call.settings).await?.search(query, &|text| call.tell(text)).await?;
     match (call.json, hits.is_empty()) {
         (true, _) => print_json(&hits)?,

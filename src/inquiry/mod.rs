@@ -6,7 +6,7 @@
 
 mod words;
 
-pub use words::{one_line, say_community, say_hits, say_portrait, say_shown, span};
+pub use words::{clip, one_line, say_community, say_hits, say_portrait, say_shown, span};
 
 use crate::embedders::builtin::{Builtin, UNLIKE};
 use crate::embedders::{Embedder, Purpose, Quantised};
@@ -25,6 +25,7 @@ use clap::{Args, ValueEnum};
 use knowledge::id::{ChunkId, FactId, NodeId};
 use knowledge::rank;
 use knowledge::time::{Timestamp, parse};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::ops::RangeInclusive;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -45,7 +46,7 @@ pub struct Search {
     /// Only what was true in the world on this date (of passages: what the wiki said then)
     #[arg(long, value_name = "DATE")]
     as_of: Option<String>,
-    /// Only what the wiki said on this date
+    /// Only what the wiki said on this date; what has no date counts always
     #[arg(long, value_name = "DATE")]
     wiki_at: Option<String>,
     /// Only what was true in the world at some time between two dates
@@ -75,10 +76,10 @@ pub struct Search {
     #[serde(default)]
     explain: bool,
     /// How many results
-    #[arg(long, default_value_t = results(), value_name = "N", value_parser = clap::value_parser!(u16).range(1..=200))]
-    #[serde(default = "results")]
+    #[arg(long, default_value_t = results(), value_name = "N", value_parser = clap::value_parser!(i64).range(1..=200))]
+    #[serde(default = "results", deserialize_with = "a_limit")]
     #[cfg_attr(feature = "mcp", schemars(range(min = 1, max = 200)))]
-    limit: u16,
+    limit: i64,
 }
 
 /// Who has read a fact, as it is asked for.
@@ -111,10 +112,10 @@ pub struct Name {
     #[cfg_attr(feature = "mcp", schemars(with = "String"))]
     named: Vec<String>,
     /// How many facts or entities
-    #[arg(long, default_value_t = listed(), value_name = "N", value_parser = clap::value_parser!(u16).range(1..=5000))]
-    #[serde(default = "listed")]
+    #[arg(long, default_value_t = listed(), value_name = "N", value_parser = clap::value_parser!(i64).range(1..=5000))]
+    #[serde(default = "listed", deserialize_with = "a_limit")]
     #[cfg_attr(feature = "mcp", schemars(range(min = 1, max = 5000)))]
-    limit: u16,
+    limit: i64,
     /// Why names are one entity: the rule, model or sentence behind each
     #[arg(long)]
     #[serde(default)]
@@ -122,13 +123,18 @@ pub struct Name {
 }
 
 /// Results of a search: what is read at one glance.
-fn results() -> u16 {
+fn results() -> i64 {
     8
 }
 
 /// Facts of an entity: two screens.
-fn listed() -> u16 {
+fn listed() -> i64 {
     50
+}
+
+/// Any number, so that what is wrong with it can be said in the words of the one who wrote it.
+fn a_limit<'de, D: Deserializer<'de>>(value: D) -> std::result::Result<i64, D::Error> {
+    i64::deserialize(value).map_err(|_| D::Error::custom("`limit` is not a whole number"))
 }
 
 /// What stands in one text here is typed as several words there.
@@ -136,21 +142,22 @@ fn a_text<'de, D: Deserializer<'de>>(value: D) -> std::result::Result<Vec<String
     Ok(vec![String::deserialize(value)?])
 }
 
+/// How a field is written where it is asked from: errors speak of it so.
+pub type Written = fn(&str) -> String;
+
 impl Search {
     /// The search as the state takes it, without its vector.
     ///
     /// # Errors
     /// There is no word in it, a date is none, or too much is asked for.
-    pub fn query(&self) -> Result<Query> {
-        let (as_of, wiki_at) =
-            (date("--as-of", self.as_of.as_deref())?, date("--wiki-at", self.wiki_at.as_deref())?);
-        let between = self.between()?;
+    pub fn query(&self, written: Written) -> Result<Query> {
+        let as_of = date(&written("as_of"), self.as_of.as_deref())?;
+        let wiki_at = date(&written("wiki_at"), self.wiki_at.as_deref())?;
+        let between = self.between(written)?;
         let text = self.words.join(" ");
         if rank::terms(&text).is_empty() {
             let found = format!("search `{}`: there is no word in it", shortened(&text));
-            return Err(
-                Error::new(Kind::Usage, found).hint("ask in words, such as `highwater search who owns X`")
-            );
+            return Err(Error::new(Kind::Usage, found).hint("ask in words, such as `who owns X`"));
         }
         let limit = within(self.limit, 1..=200)?;
         Ok(Query {
@@ -167,19 +174,22 @@ impl Search {
         })
     }
 
-    fn between(&self) -> Result<Option<(Timestamp, Timestamp)>> {
+    fn between(&self, written: Written) -> Result<Option<(Timestamp, Timestamp)>> {
         let Some(dates) = &self.between else { return Ok(None) };
+        let name = written("between");
         let usage = |found: &str, hint: &str| {
-            Error::new(Kind::Usage, format!("`--between {}`: {found}", shortened(&dates.join(" "))))
-                .hint(hint)
+            Error::new(Kind::Usage, format!("`{name} {}`: {found}", shortened(&dates.join(" ")))).hint(hint)
         };
         let [from, to] = dates.as_slice() else {
             return Err(usage("these are not two dates", "write the earlier date, then the later one"));
         };
         if self.as_of.is_some() {
-            return Err(usage("`--as-of` asks for another time", "leave one of them out"));
+            return Err(usage(
+                &format!("`{}` asks for another time", written("as_of")),
+                "leave one of them out",
+            ));
         }
-        let dates = date("--between", Some(from))?.zip(date("--between", Some(to))?);
+        let dates = date(&name, Some(from))?.zip(date(&name, Some(to))?);
         match dates.is_some_and(|(from, to)| from > to) {
             true => Err(usage("the first date is after the second", "write the earlier date first")),
             false => Ok(dates),
@@ -210,7 +220,7 @@ impl Name {
     }
 }
 
-/// A date as somebody wrote it behind a flag.
+/// A date as somebody wrote it behind a flag or a parameter.
 ///
 /// # Errors
 /// It is none.
@@ -222,10 +232,10 @@ pub fn date(flag: &str, text: Option<&str>) -> Result<Option<Timestamp>> {
     })
 }
 
-fn within(limit: u16, range: RangeInclusive<u16>) -> Result<usize> {
-    match range.contains(&limit) {
-        true => Ok(usize::from(limit)),
-        false => {
+fn within(limit: i64, range: RangeInclusive<i64>) -> Result<usize> {
+    match usize::try_from(limit) {
+        Ok(fits) if range.contains(&limit) => Ok(fits),
+        _ => {
             let (least, most) = range.into_inner();
             Err(Error::new(Kind::Usage, format!("limit {limit}: it must be from {least} to {most}")))
         }
@@ -236,7 +246,7 @@ fn within(limit: u16, range: RangeInclusive<u16>) -> Result<usize> {
 const REPEATED: usize = 80;
 
 fn shortened(text: &str) -> String {
-    words::clip(&one_line(text), REPEATED)
+    clip(&one_line(text), REPEATED)
 }
 
 /// What was found under a name.
@@ -374,7 +384,7 @@ impl Graph {
         if shown.is_empty() {
             let named = shortened(&named);
             let text = format!("show `{named}`: no entity, page, fact or chunk has this name or id");
-            return Err(Error::new(Kind::Never, text).hint(format!("try `highwater search {named}`")));
+            return Err(Error::new(Kind::Never, text).hint(format!("try `search {named}`")));
         }
         Ok(shown)
     }

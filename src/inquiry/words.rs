@@ -211,7 +211,7 @@ pub fn one_line(text: &str) -> String {
 }
 
 /// The first characters of a text, with a mark where there are more.
-pub(super) fn clip(text: &str, most: usize) -> String {
+pub fn clip(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

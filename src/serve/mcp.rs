@@ -5,10 +5,10 @@
 //! sends decides neither for whom it is looked nor which vault is meant; whatever it sends, it gets an answer or is
 //! passed over, and what is kept of it is bounded.
 
+use super::bounds::{ANSWER, Results, fit_hits, fit_shown, in_words};
 use crate::error::{Error, Kind, Result};
 use crate::inquiry::{Graph, Name, Search, Shown, say_hits, say_shown};
-use crate::state::look::ChunkCard;
-use crate::state::search::{Found, Hit};
+use crate::state::search::Hit;
 use rmcp::ServerHandler;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData, Implementation,
@@ -30,8 +30,6 @@ use tokio::sync::Semaphore;
 const MESSAGE: usize = 1 << 20;
 /// Calls answered at once; more wait. Each opens the state for itself.
 const AT_ONCE: usize = 4;
-/// Characters of wiki text in an answer: about 10,000 tokens. Longer texts are cut, and their ids show the rest.
-const ANSWER: usize = 40_000;
 
 /// What an assistant is told of all this before it asks.
 const ABOUT: &str = "A temporal knowledge graph of a wiki. `search` finds facts with the sentence that says them and \
@@ -86,13 +84,6 @@ enum Verb {
 struct Answer {
     structured: Value,
     text: String,
-}
-
-/// Results in order, as data.
-#[derive(Serialize, JsonSchema)]
-struct Results<T> {
-    /// What was found, best first.
-    results: Vec<T>,
 }
 
 impl ServerHandler for Assistant {
@@ -175,27 +166,26 @@ impl Verb {
         };
         match self {
             Verb::Search => {
-                let query = read::<Search>(arguments)?.query()?;
-                let mut results = graph.search(query, &tell).await?;
-                cut(results.iter_mut().filter_map(|hit| match &mut hit.found {
-                    Found::Passage { chunk, .. } => Some(chunk),
-                    _ => None,
-                }));
-                let text =
-                    if results.is_empty() { "nothing found".to_owned() } else { say_hits(&results, ANSWER) };
-                Ok(Answer { structured: serde_json::to_value(Results { results })?, text })
+                let query = read::<Search>(arguments)?.query(str::to_owned)?;
+                let found = fit_hits(graph.search(query, &tell).await?)?;
+                let said = match found.results.is_empty() && found.left_out.results == 0 {
+                    true => "nothing found".to_owned(),
+                    false => say_hits(&found.results, ANSWER),
+                };
+                Answer::new(&found, &said)
             }
             Verb::Show => {
-                let mut results = graph.show(&read(arguments)?, &tell).await?;
-                cut(results.iter_mut().flat_map(|shown| match shown {
-                    Shown::Page(page) => page.chunks.iter_mut().collect(),
-                    Shown::Chunk(chunk) => vec![chunk],
-                    _ => Vec::new(),
-                }));
-                let text = say_shown(&results);
-                Ok(Answer { structured: serde_json::to_value(Results { results })?, text })
+                let name = read::<Name>(arguments)?;
+                let found = fit_shown(graph.show(&name, &tell).await?)?;
+                Answer::new(&found, &say_shown(&found.results))
             }
         }
+    }
+}
+
+impl Answer {
+    fn new<T: Serialize>(found: &Results<T>, said: &str) -> Result<Self> {
+        Ok(Self { structured: serde_json::to_value(found)?, text: in_words(said, found.left_out) })
     }
 }
 
@@ -210,21 +200,6 @@ fn said(error: &Error) -> String {
     match error.advice() {
         Some(hint) => format!("error: {error}\nhint: {hint}"),
         None => format!("error: {error}"),
-    }
-}
-
-/// Cuts texts, so that all of them together fit an answer.
-fn cut<'a>(chunks: impl Iterator<Item = &'a mut ChunkCard>) {
-    let mut left = ANSWER;
-    for chunk in chunks {
-        match chunk.text.char_indices().nth(left) {
-            Some((end, _)) => {
-                chunk.text.truncate(end);
-                chunk.text.push_str("… (cut; `show` this chunk by its id)");
-                left = 0;
-            }
-            None => left -= chunk.text.chars().count(),
-        }
     }
 }
 

@@ -2,4 +2,6 @@
 //! (`inquiry`). Invariant: for whom it is looked is fixed before anybody asks, by the settings.
 
 #[cfg(feature = "mcp")]
+mod bounds;
+#[cfg(feature = "mcp")]
 pub mod mcp;

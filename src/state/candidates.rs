@@ -7,7 +7,7 @@ use knowledge::graph::{
     Verdict,
 };
 use knowledge::id::{ChunkId, EntityId, FactId, NodeId, PageId, SpaceKey, Version};
-use knowledge::resolve::{Band, Group, Held, HeldFact};
+use knowledge::resolve::{self, Band, Group, Held, HeldFact};
 use knowledge::time::{Timestamp, parse};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
@@ -196,14 +196,17 @@ pub(super) fn collect<T>(
 impl State {
     /// The plain names of things that are in the graph: those that may mean the same as others.
     pub fn plain_names(&self) -> Result<Vec<Node>> {
-        nodes(
-            self.connection(),
-            "node",
-            "WHERE entity IS NOT NULL AND key IS NULL AND kind <> 'Person'
-             AND length(name) BETWEEN 4 AND 60 AND instr(name, '@{') = 0 ORDER BY node",
-            [],
-        )
+        nodes(self.connection(), "node", &format!("WHERE {} ORDER BY node", is_plain()), [])
     }
+}
+
+/// Whether a row of `node` is a plain name of something in the graph, as `resolve::plain_names` means it.
+pub(super) fn is_plain() -> String {
+    let (least, most) = (resolve::PLAIN.start(), resolve::PLAIN.end());
+    format!(
+        "node.entity IS NOT NULL AND node.key IS NULL AND node.kind <> 'Person'
+         AND length(node.name) BETWEEN {least} AND {most} AND instr(node.name, '@{{') = 0"
+    )
 }
 
 pub(super) fn nodes(

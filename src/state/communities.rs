@@ -256,6 +256,17 @@ impl State {
         Ok(Communities { found: upper.len(), first })
     }
 
+    /// Gives all communities and parts with all their members, by id, each with the community it is a part of.
+    pub fn each_community(
+        &self,
+        mut take: impl FnMut(CommunityCard, Option<CommunityId>) -> Result<()>,
+    ) -> Result<()> {
+        let mut all = self.all_communities()?;
+        all.sort_unstable_by_key(|community| community.id);
+        all.iter()
+            .try_for_each(|community| take(self.community_card(community, usize::MAX)?, community.parent))
+    }
+
     /// The community of the upper level that an entity is in; none where it is in none, where communities were not
     /// kept since the graph changed, and for a viewer: his would have to be worked out from all that he may see.
     pub fn community_of(&self, entity: EntityId) -> Result<Option<CommunityCard>> {

@@ -1,5 +1,5 @@
-//! Everything that is held, as lines for other programs: entities, facts, passages, pages (`docs/export.md`). Reads
-//! only. It must not know where the lines go.
+//! Everything that is held, as lines for other programs: entities, facts, communities, passages, pages
+//! (`docs/export.md`). Reads only. It must not know where the lines go.
 //!
 //! Rows are walked by id, a few hundred at a time, so what is held in memory does not grow with the graph, and equal
 //! states give equal lines. With a viewer each row is brought into his tables before it is read, as for any answer.
@@ -8,10 +8,11 @@
 
 use super::State;
 use super::candidates::collect;
+use super::communities::{CommunityCard, NamedBy};
 use super::look::{extractor_text, with_names};
 use super::search::Query;
 use crate::error::Result;
-use knowledge::id::{ChunkId, EntityId, FactId, NodeId, PersonKey};
+use knowledge::id::{ChunkId, CommunityId, EntityId, FactId, NodeId, PersonKey};
 use knowledge::time::{Timestamp, stored};
 use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
@@ -25,6 +26,8 @@ pub const FORMAT: u32 = 1;
 pub struct Wanted {
     /// Passages too.
     pub passages: bool,
+    /// Communities too: they are of the facts that hold now.
+    pub communities: bool,
     /// Only what was true in the world then.
     pub as_of: Option<Timestamp>,
     /// Only what the wiki said then.
@@ -36,7 +39,7 @@ pub struct Wanted {
 impl Default for Wanted {
     fn default() -> Self {
         // Some hundreds of kilobytes of what is derived; a larger one is no faster.
-        Self { passages: false, as_of: None, wiki_at: None, stride: 500 }
+        Self { passages: false, communities: false, as_of: None, wiki_at: None, stride: 500 }
     }
 }
 
@@ -50,6 +53,8 @@ pub enum Line {
     Entity(Entity),
     /// A fact with its times and what it stands on.
     Fact(Box<Fact>),
+    /// Things that have more to do with each other than with the rest.
+    Community(Community),
     /// A chunk of a page, as text.
     Passage(Passage),
     /// A page, as it stands now.
@@ -194,6 +199,45 @@ pub struct Said {
     until: Option<String>,
 }
 
+/// A community, or a part of one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Community {
+    /// Its id.
+    pub id: CommunityId,
+    /// 0, or 1 for a part.
+    pub level: u8,
+    /// The community it is a part of.
+    pub parent: Option<CommunityId>,
+    /// What a model calls it, or the names of those with most facts in it.
+    pub name: String,
+    /// Which of the two.
+    pub named_by: NamedBy,
+    /// What a model tells of it.
+    pub summary: Option<String>,
+    /// How many of the facts that the model was told hold no more.
+    pub outdated: usize,
+    /// How many facts that hold are between its members.
+    pub facts: u32,
+    /// The entities in it, those with most facts in it first.
+    pub members: Vec<EntityId>,
+}
+
+impl Community {
+    fn new(card: CommunityCard, parent: Option<CommunityId>) -> Self {
+        Self {
+            id: card.community,
+            level: u8::from(parent.is_some()),
+            parent,
+            name: card.name,
+            named_by: card.named_by,
+            summary: card.summary,
+            outdated: card.outdated,
+            facts: card.facts,
+            members: card.members.into_iter().map(|member| member.entity).collect(),
+        }
+    }
+}
+
 /// A chunk of a page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Passage {
@@ -239,6 +283,8 @@ pub struct Tally {
     pub entities: u64,
     /// Facts.
     pub facts: u64,
+    /// Communities and their parts.
+    pub communities: u64,
     /// Passages.
     pub passages: u64,
     /// Pages.
@@ -249,8 +295,8 @@ pub struct Tally {
 pub type Take<'a> = &'a mut dyn FnMut(&Line) -> Result<()>;
 
 impl State {
-    /// Gives everything that is wanted, line by line: what it is, entities, facts, passages, pages, each by id, and how
-    /// many there were.
+    /// Gives everything that is wanted, line by line: what it is, entities, facts, communities, passages, pages, each
+    /// by id, and how many there were.
     pub fn export(&self, wanted: &Wanted, take: Take<'_>) -> Result<Tally> {
         // A viewer's state is of one moment already.
         let _moment = if self.has_viewer() { None } else { Some(self.reading()?) };
@@ -273,6 +319,13 @@ impl State {
             tally.facts += give(fact.map(|fact| Line::Fact(Box::new(fact))), take)?;
             Ok(())
         })?;
+        if wanted.communities {
+            self.each_community(|card, parent| {
+                tally.communities += give(Some(Line::Community(Community::new(card, parent))), take)?;
+                Ok(())
+            })?;
+            self.forget_all()?;
+        }
         if wanted.passages {
             self.walk((CHUNKS, wanted), |chunk| {
                 let passage = self.passage_line(ChunkId::from_bytes(chunk), wanted)?;

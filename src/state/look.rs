@@ -239,8 +239,10 @@ impl State {
         let found: Option<(String, String)> =
             statement.query_row([entity.0.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         let Some((named, kind)) = found else { return Ok(None) };
+        // The node of an account is called by its key, which is no name that anybody goes by.
         let mut statement = self.connection().prepare_cached(
-            "SELECT DISTINCT name FROM node WHERE entity = ?1 AND name <> ?2 ORDER BY name",
+            "SELECT DISTINCT name FROM node WHERE entity = ?1 AND name <> ?2
+             AND name IS NOT json_extract(key, '$.person') ORDER BY name",
         )?;
         let also = collect(statement.query(params![entity.0.as_bytes(), named])?, |row| Ok(row.get(0)?))?;
         let name = with_names(self.connection(), &named)?;

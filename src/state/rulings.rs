@@ -122,11 +122,11 @@ impl State {
         collect(statement.query([entity.0.as_bytes()])?, called)
     }
 
-    /// Whether names may count in a space of this key.
+    /// Whether names may count in a space of this key, in whatever case.
     pub fn has_space(&self, key: &str) -> Result<bool> {
         let mut statement = self.connection().prepare_cached(
-            "SELECT 1 WHERE EXISTS (SELECT 1 FROM space WHERE space = ?1)
-                         OR EXISTS (SELECT 1 FROM page WHERE space = ?1)",
+            "SELECT 1 WHERE EXISTS (SELECT 1 FROM space WHERE space = ?1 COLLATE NOCASE)
+                         OR EXISTS (SELECT 1 FROM page WHERE space = ?1 COLLATE NOCASE)",
         )?;
         Ok(statement.exists([key])?)
     }

@@ -269,6 +269,9 @@ fn a_renamed_person_is_found_by_the_new_name_and_no_chunk_changes() {
     again.sweep = 2;
     state.apply(&segment(7, vec![Record::Listed(again)])).unwrap();
     assert!(found(&state, "Ann Married") && !found(&state, "Ann Example"));
+    // Nobody goes by the key of his account.
+    let person = state.entities_named("Ann Married", 1).unwrap().remove(0);
+    assert_eq!((person.name.as_str(), person.also.len()), ("Ann Married", 0), "{person:?}");
     assert_eq!(chunks(&state), before);
 }
 

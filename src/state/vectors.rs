@@ -3,7 +3,7 @@
 //! (`embedded.rs`). A text that changed is noted anew.
 
 use super::State;
-use super::candidates::collect;
+use super::candidates::{collect, is_plain};
 use crate::embedders::{Embedder, Quantised};
 use crate::error::Result;
 use knowledge::id::{FactId, TextId};
@@ -36,9 +36,7 @@ const TEXTS: &str = concat!(
       AND NOT EXISTS (SELECT 1 FROM vector_of v WHERE v.kind = 'chunk' AND v.row = chunk.row)
     UNION ALL
     SELECT 'node', node.row, node.name FROM node
-    WHERE node.entity IS NOT NULL AND node.key IS NULL AND node.kind <> 'Person' AND length(node.name) BETWEEN 4 AND 60
-      AND instr(node.name, '@{') = 0
-      AND NOT EXISTS (SELECT 1 FROM vector_of v WHERE v.kind = 'node' AND v.row = node.row)"
+    WHERE NOT EXISTS (SELECT 1 FROM vector_of v WHERE v.kind = 'node' AND v.row = node.row) AND "
 );
 
 /// A text that is owed a vector.
@@ -133,7 +131,7 @@ impl State {
 
     /// Texts of the graph that are not noted yet: kind, row, words.
     fn unnoted(&self, limit: usize) -> Result<Vec<(String, i64, String)>> {
-        let mut statement = self.connection().prepare_cached(&format!("{TEXTS} LIMIT ?1"))?;
+        let mut statement = self.connection().prepare_cached(&format!("{TEXTS}{} LIMIT ?1", is_plain()))?;
         collect(statement.query([limit as i64])?, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
     }
 

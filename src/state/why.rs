@@ -4,7 +4,7 @@
 use super::State;
 use super::candidates::collect;
 use super::look::with_names;
-use super::rulings::rulings_on;
+use super::rulings::{Called, rulings_on};
 use crate::error::Result;
 use knowledge::chunk::sentences;
 use knowledge::graph::{Decision, Ruling, Verdict};
@@ -66,9 +66,12 @@ impl State {
         decisions.sort_by_key(|found| (found.verdict, std::cmp::Reverse(found.weight), found.a, found.b));
         let mut links = Vec::new();
         for decision in decisions {
-            if links.len() < limit && self.holds(&decision)? {
-                links.extend(self.link(&decision, members.contains(&decision.a))?);
+            if links.len() == limit || !self.holds(&decision)? {
+                continue;
             }
+            let link = self.link(&decision, members.contains(&decision.a))?;
+            // A name may stand for a page and for its title: what is said of both is told once.
+            links.extend(link.filter(|link| !links.contains(link)));
         }
         Ok(links)
     }
@@ -96,20 +99,20 @@ impl State {
 
     fn link(&self, decision: &Decision, a_is_member: bool) -> Result<Option<Link>> {
         let (one, other) = if a_is_member { (decision.a, decision.b) } else { (decision.b, decision.a) };
-        let (Some(name), Some(other)) = (self.name_of(one)?, self.name_of(other)?) else { return Ok(None) };
+        let (Some(one), Some(other)) = (self.name_of(one)?, self.name_of(other)?) else { return Ok(None) };
         let sentence = match decision.chunk {
-            Some(chunk) => self.sentence_with(chunk, [&name, &other])?,
+            Some(chunk) => self.sentence_with(chunk, [&one.name, &other.name])?,
             None => None,
         };
+        let Some([name, other]) = told_apart(one, other) else { return Ok(None) };
         let Decision { verdict, why, weight, chunk, .. } = decision.clone();
         let weight = f64::from(weight) / 1000.0;
         Ok(Some(Link { name, other, verdict, why, weight, chunk, sentence }))
     }
 
-    fn name_of(&self, node: NodeId) -> Result<Option<String>> {
+    fn name_of(&self, node: NodeId) -> Result<Option<Called>> {
         self.bring_nodes(&[node])?;
-        let mut statement = self.connection().prepare_cached("SELECT name FROM node WHERE node = ?1")?;
-        Ok(statement.query_row([node.as_bytes()], |row| row.get(0)).optional()?)
+        self.called_by_id(node)
     }
 
     /// The first sentence of a chunk that holds both names, whatever their case.
@@ -125,4 +128,17 @@ impl State {
         let found = sentences(&text).into_iter().find(holds).map(str::trim);
         found.map(|sentence| with_names(self.connection(), sentence)).transpose()
     }
+}
+
+/// Two names as they are told; where both are written alike, with what sets them apart, and none where nothing does.
+fn told_apart(one: Called, other: Called) -> Option<[String; 2]> {
+    if one.name != other.name {
+        return Some([one.name, other.name]);
+    }
+    let told = [&one, &other].map(|called| {
+        let space = called.space.as_ref().map(|key| format!(" in {key}")).unwrap_or_default();
+        let by = called.by.as_ref().map(|by| format!(", by its {by}")).unwrap_or_default();
+        format!("{} ({}{space}{by})", called.name, called.kind)
+    });
+    Some(told).filter(|[one, other]| one != other)
 }

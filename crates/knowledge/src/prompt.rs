@@ -80,9 +80,41 @@ impl Usage {
     }
 }
 
+/// Things that a model is to answer one by one.
+pub(crate) struct Listed<'a> {
+    /// What they are called in the prompt; the fences around them bear this name.
+    pub name: &'a str,
+    /// What their seal is for: never that of another kind of prompt.
+    pub context: &'a str,
+    /// One line of JSON each, numbered from 1.
+    pub lines: &'a [String],
+    /// What is to be done with them. It stands behind them, where no line can.
+    pub task: &'a str,
+}
+
+impl Listed<'_> {
+    /// The text of a prompt: the things between their fences, what is to be done, and last what was wrong with an
+    /// earlier answer, so that the beginning stays the same.
+    pub(crate) fn text(&self, fault: Option<&str>) -> String {
+        let Self { name, context, lines, task } = self;
+        let seal = seal(context, lines);
+        let mut text = format!("<{name} {seal}>\n{}\n</{name} {seal}>\n{task}", lines.join("\n"));
+        if let Some(fault) = fault {
+            text.push_str(&format!("\nAn earlier answer could not be used: {fault}. Take care of that."));
+        }
+        text
+    }
+
+    /// Tokens that the answer may have: so many for each, and what stands around them.
+    pub(crate) fn tokens(&self, each: u32, around: u32) -> u32 {
+        let count = u32::try_from(self.lines.len()).unwrap_or(u32::MAX);
+        count.saturating_mul(each).saturating_add(around)
+    }
+}
+
 /// A code made of all the texts, which whoever writes one of them cannot know beforehand: it fences what is data in a
 /// prompt.
-pub(crate) fn seal(context: &str, lines: &[String]) -> String {
+fn seal(context: &str, lines: &[String]) -> String {
     let mut hasher = blake3::Hasher::new_derive_key(context);
     for line in lines {
         hasher.update(&(line.len() as u64).to_le_bytes());

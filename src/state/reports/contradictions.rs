@@ -12,8 +12,9 @@ use super::{Listing, Voice};
 use crate::error::Result;
 use knowledge::graph::Likeness;
 use knowledge::id::{EntityId, FactId, NodeId};
+use knowledge::resolve;
 use knowledge::time::{Timestamp, parse};
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -141,7 +142,7 @@ impl State {
             let Some((newest, older)) = sides.split_first() else { continue };
             for side in older.iter().filter(|side| side.disagrees_with(newest)) {
                 let found = pair(newest.statement.fact, side.statement.fact);
-                if !self.is_judged_otherwise(found)? {
+                if !self.is_judged_otherwise(found)? && !self.says_more(found)? {
                     pairs.insert(found);
                 }
             }
@@ -195,6 +196,15 @@ impl State {
             }
         }
         Ok(false)
+    }
+
+    /// Whether both are texts, and one says what the other says and more: names are things, of which `Payments` and
+    /// `Payments Platform` are two.
+    fn says_more(&self, (one, other): (FactId, FactId)) -> Result<bool> {
+        let mut statement = self.connection().prepare_cached("SELECT value FROM fact WHERE fact = ?1")?;
+        let mut value = |fact: FactId| statement.query_row([fact.as_bytes()], |row| row.get(0)).optional();
+        let texts: [Option<Option<String>>; 2] = [value(one)?, value(other)?];
+        Ok(matches!(&texts, [Some(Some(one)), Some(Some(other))] if resolve::includes(one, other)))
     }
 
     /// Whether a model found the two to say the same, or to have nothing to do with each other.

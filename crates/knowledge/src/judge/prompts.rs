@@ -3,7 +3,7 @@
 //! fences that no page can know.
 
 use crate::judge::{Pair, Question, Side};
-use crate::prompt::{Prompt, seal};
+use crate::prompt::{Listed, Prompt};
 use serde_json::{Map, Value, json};
 
 /// Most characters of a quote: one sentence; a longer one is a paragraph or a row of a wide table.
@@ -36,25 +36,17 @@ other makes no difference to the verdict.
 pub fn prompt(questions: &[Question], fault: Option<&str>) -> Prompt {
     let lines: Vec<String> =
         questions.iter().enumerate().map(|(at, question)| line(at + 1, question)).collect();
-    let seal = seal("highwater question fence 1", &lines);
-    let mut text = format!("<questions {seal}>\n");
-    lines.iter().for_each(|line| {
-        text.push_str(line);
-        text.push('\n');
-    });
     let count = questions.len();
-    text.push_str(&format!("</questions {seal}>\nAnswer the {count} questions above, 1 to {count}."));
-    if let Some(fault) = fault {
-        let fault = shortened(fault, FAULT_CHARS);
-        text.push_str(&format!("\nAn earlier answer could not be used: {fault}. Take care of that."));
-    }
-    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    let task = format!("Answer the {count} questions above, 1 to {count}.");
+    let listed =
+        Listed { name: "questions", context: "highwater question fence 1", lines: &lines, task: &task };
+    let fault = fault.map(|fault| shortened(fault, FAULT_CHARS));
     Prompt {
         system: SYSTEM.to_owned(),
-        text,
+        text: listed.text(fault.as_deref()),
         schema_name: "verdicts".to_owned(),
         schema: schema(),
-        max_output_tokens: count.saturating_mul(VERDICT_TOKENS).saturating_add(FRAME_TOKENS),
+        max_output_tokens: listed.tokens(VERDICT_TOKENS, FRAME_TOKENS),
     }
 }
 

@@ -2,7 +2,7 @@
 //! words of a page stand only inside JSON strings, one line a community, between fences that no page can know.
 
 use crate::portrait::{MEMBER_CHARS, NAME_CHARS, SUMMARY_CHARS, Sitter, Sitting, shortened};
-use crate::prompt::{Prompt, seal};
+use crate::prompt::{Listed, Prompt};
 use serde_json::{Value, json};
 
 /// Tokens of a name and a summary of the longest kind, in any script, with what stands around them.
@@ -29,20 +29,16 @@ written.
 /// The prompt for these communities. On a second ask `fault` says what was wrong; it stands last.
 pub fn prompt(sittings: &[Sitting], fault: Option<&str>) -> Prompt {
     let lines: Vec<String> = sittings.iter().enumerate().map(|(at, sitting)| line(at + 1, sitting)).collect();
-    let seal = seal("highwater portrait fence 1", &lines);
-    let mut text = format!("<communities {seal}>\n{}\n</communities {seal}>\n", lines.join("\n"));
     let count = lines.len();
-    text.push_str(&format!("Write the names and summaries of the {count} communities above, 1 to {count}."));
-    if let Some(fault) = fault {
-        text.push_str(&format!("\nAn earlier answer could not be used: {fault}. Take care of that."));
-    }
-    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    let task = format!("Write the names and summaries of the {count} communities above, 1 to {count}.");
+    let context = "highwater portrait fence 1";
+    let listed = Listed { name: "communities", context, lines: &lines, task: &task };
     Prompt {
         system: system(),
-        text,
+        text: listed.text(fault),
         schema_name: "portraits".to_owned(),
         schema: schema(),
-        max_output_tokens: count.saturating_mul(PORTRAIT_TOKENS).saturating_add(FRAME_TOKENS),
+        max_output_tokens: listed.tokens(PORTRAIT_TOKENS, FRAME_TOKENS),
     }
 }
 

@@ -13,6 +13,7 @@ mod doubts;
 mod facts;
 mod fold;
 mod groups;
+mod inclusion;
 #[cfg(test)]
 mod laws;
 pub mod memory;
@@ -27,6 +28,8 @@ mod slots;
 mod spelling;
 mod times;
 
+pub use inclusion::includes;
+pub(crate) use names::telling_word;
 pub use names::{distinctive, normalise, shown};
 pub use pairs::bands;
 pub use part::{
@@ -47,7 +50,7 @@ use groups::regroup;
 use std::collections::BTreeMap;
 
 /// The version of these rules. A newer one leaves finished epochs as they are, until a re-index is asked for.
-pub const RESOLVER: u32 = 3;
+pub const RESOLVER: u32 = 4;
 
 /// What an epoch comes to, given what a model has found so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,8 +96,8 @@ pub fn plain_names(pages: &[PageSaid]) -> Vec<Node> {
 }
 
 /// Characters of a name that means something by itself: a shorter one is an abbreviation of many things, a longer one a
-/// sentence.
-const PLAIN: std::ops::RangeInclusive<usize> = 4..=60;
+/// sentence. Whoever looks for plain names among stored ones asks for the same.
+pub const PLAIN: std::ops::RangeInclusive<usize> = 4..=60;
 
 /// A page as it must stand in the graph after its epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]

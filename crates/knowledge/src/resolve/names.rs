@@ -274,6 +274,15 @@ pub(super) fn several_words(normal: &str) -> bool {
     parts.len() > 1 && parts.iter().any(|part| !is_everyday(part))
 }
 
+/// Letters of a word that says something by itself: fewer are an abbreviation of many things.
+const TELLING_CHARS: usize = 4;
+
+/// Whether one word says more than everyday words do: `Ledger` does, `Backup` does not.
+pub(crate) fn telling_word(word: &str) -> bool {
+    let letters = word.chars().count() >= TELLING_CHARS && word.chars().all(char::is_alphabetic);
+    letters && !is_everyday(&word.to_lowercase())
+}
+
 /// Words between separators and at humps, in lower case; digits stay with the letters they follow.
 fn parts_of(name: &str) -> Vec<String> {
     let mut parts = vec![String::new()];

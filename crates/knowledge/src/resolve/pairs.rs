@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const WEIGHT_ISSUE: u16 = 950;
 /// A name that is a page's whole title, in the page's space.
 const WEIGHT_TITLE: u16 = 900;
+/// A name that is a page's whole title and one word: all 10 such pairs in the texts of five wikis are one thing.
+const WEIGHT_TITLE_WORD: u16 = 790;
 /// Names with the same letters and digits: all 18 such pairs among 200 labelled ones are one thing.
 const WEIGHT_RESPELLED: u16 = 850;
 /// A name of several words and its plural: all 12 such pairs are one thing.
@@ -232,7 +234,7 @@ pub(super) fn decisions<H: Held>(entering: &[Node], held: &H) -> Result<Vec<Deci
 /// Held nodes worth comparing with this one.
 fn candidates<H: Held>(node: &Node, sought: &[Band], held: &H) -> Result<Vec<Node>, H::Error> {
     let mut others = Vec::new();
-    let tell = names::several_words(&node.normal);
+    let tell = names::several_words(&node.normal) || names::telling_word(&node.normal);
     match (&node.key, &node.space) {
         (Some(Key::Title(space, title)), _) => {
             let ordinary = tell.then(|| names::id_in_space(Class::Thing, space.as_str(), title));
@@ -356,8 +358,8 @@ fn decide(one: &Node, other: &Node) -> Option<Decision> {
 /// A plain name that is a page's title or an issue's key.
 ///
 /// A title counts where titles are unique, in its own space, and only when it says more than everyday words
-/// do: the thing `Payment Gateway` is what the page of that title is about, while `Overview` or `Release
-/// Notes` in a sentence rarely means the page. A name that is distinctive by form is the same in every space,
+/// do: the things `Payment Gateway` and `Ledger` are what the pages of these titles are about, while `Overview` or
+/// `Release Notes` in a sentence rarely means the page. A name that is distinctive by form is the same in every space,
 /// and so joins wherever such a page is.
 fn named_by_key(key: &Key, name: &Node) -> Option<(u16, &'static str)> {
     if Class::of(&name.kind, None) != Class::Thing {
@@ -365,8 +367,10 @@ fn named_by_key(key: &Key, name: &Node) -> Option<(u16, &'static str)> {
     }
     match key {
         Key::Title(space, title) if *title == name.normal => {
-            let here = name.space.as_ref() == Some(space) && names::several_words(title);
-            (here || name.space.is_none()).then_some((WEIGHT_TITLE, "the name is the page's title"))
+            let (several, word) = (names::several_words(title), names::telling_word(title));
+            let here = name.space.as_ref() == Some(space) && (several || word);
+            let weight = if word && name.space.is_some() { WEIGHT_TITLE_WORD } else { WEIGHT_TITLE };
+            (here || name.space.is_none()).then_some((weight, "the name is the page's title"))
         }
         Key::Issue(issue) if name.space.is_none() && names::normalise(issue) == name.normal => {
             Some((WEIGHT_ISSUE, "the name is the issue's key"))
@@ -504,6 +508,19 @@ mod tests {
         assert!(!one("Configuration", "Configurations") && !one("Traffic over HTTP", "Traffic over HTTPS"));
         let elsewhere = Node { space: Some(SpaceKey::new("B")), ..node("mimeType") };
         assert_eq!(why(&node("Mime Type"), &elsewhere), None);
+    }
+
+    #[test]
+    fn a_name_that_is_a_title_is_the_page_unless_it_is_an_everyday_word() {
+        let titled = Some("the name is the page's title".to_owned());
+        for name in ["Payment Gateway", "Ledger", "Pingdom", "CodeQL"] {
+            assert_eq!(why(&title(name), &node(name)), titled, "{name}");
+        }
+        for name in ["Overview", "Services", "Release Notes", "OTP", "V2", "Release-5.1.0"] {
+            assert_eq!(why(&title(name), &node(name)), None, "{name}");
+        }
+        let elsewhere = Node { space: Some(SpaceKey::new("B")), ..node("Ledger") };
+        assert_eq!(why(&title("Ledger"), &elsewhere), None);
     }
 
     #[test]

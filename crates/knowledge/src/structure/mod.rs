@@ -26,7 +26,7 @@ use crate::graph::Reading;
 use crate::page::RawPage;
 
 /// The version of the structural rules. A new one reads again only when asked to.
-pub const STRUCTURE: u32 = 2;
+pub const STRUCTURE: u32 = 3;
 
 /// A page version as chunks with what rules read in them: the cards first, then the text in reading order.
 pub fn pieces(page: &RawPage, document: &Document, chunk_chars: usize) -> Vec<(Chunk, Reading)> {

@@ -2,6 +2,7 @@
 //! ones, so each rule names what it keeps out.
 
 use crate::graph::{Key, Kind, Mention};
+use crate::resolve::telling_word;
 
 /// Longest name worth keeping; longer runs are sentences.
 const NAME_CHARS: usize = 80;
@@ -234,6 +235,15 @@ pub(super) fn is_proper(phrase: &str) -> bool {
     };
     let strong = words.iter().filter(|word| capital(word)).count();
     strong >= 2 && capital(last) && words.iter().all(|word| capital(word) || small(word))
+}
+
+/// Relations of a thing to whoever answers for it: what has one is a thing with a name.
+pub(super) const OWNING: &[&str] = &["owned_by", "maintained_by"];
+
+/// One word with a capital that is no everyday word. Any sentence may begin with one, so what stands beside it must say
+/// that it is a name.
+pub(super) fn is_telling(word: &str) -> bool {
+    word.starts_with(char::is_uppercase) && !is_opener(word) && telling_word(word)
 }
 
 /// A word that begins sentences and names nothing.

@@ -113,9 +113,12 @@ pub(super) fn sentence(
     }
     let words = without_fillers(words);
     let Some(turn) = turn(&words) else { return };
-    let Some(subject) = subject(place, &words[..turn.subject_end], known, saying) else { return };
     let rest = words[turn.rest..].trim();
-    let objects: Vec<Object<Said>> = match (turn.want, names_of(rest, turn.want, known)) {
+    let (before, names) = (&words[..turn.subject_end], names_of(rest, turn.want, known));
+    let owned = || owned(before, &turn.relation).filter(|_| is_whole_name(rest, known));
+    let subject = subject(place, before, known, saying).or_else(|| owned().map(|name| saying.mention(name)));
+    let Some(subject) = subject else { return };
+    let objects: Vec<Object<Said>> = match (turn.want, names) {
         (Want::Nothing(value), _) => deprecated(rest, value).into_iter().map(Object::Value).collect(),
         (_, names) if !names.is_empty() => {
             names.into_iter().map(|name| Object::Named(saying.mention(name))).collect()
@@ -127,6 +130,21 @@ pub(super) fn sentence(
         let claim = Stated::new(subject, &turn.relation, object, sentence).since(dates::since(&words));
         saying.claim(Stated { single, invalid_at: dates::until(&words), ..claim });
     }
+}
+
+/// What somebody owns or maintains is a thing with a name, also where that is one word: `Ledger is owned by Team Blue`.
+fn owned(before: &str, relation: &str) -> Option<Mention> {
+    let before = before.trim();
+    let bare = before.strip_prefix("The ").unwrap_or(before);
+    (names::OWNING.contains(&relation) && names::is_telling(bare)).then(|| names::thing(bare))
+}
+
+/// Whether all behind a phrase is a name, but for since or until when: `Office for National Statistics` is one, and cut
+/// at `for` it would be another.
+fn is_whole_name(rest: &str, known: &Known<'_>) -> bool {
+    let end = [" since ", " until "].iter().filter_map(|stop| rest.find(stop)).min().unwrap_or(rest.len());
+    let article = ["the ", "an ", "a "].iter().find_map(|article| rest[..end].strip_prefix(article));
+    name(article.unwrap_or(&rest[..end]), known).is_some()
 }
 
 /// What a line such as `Logstash is responsible for:` says of the list below it: a subject and a relation.

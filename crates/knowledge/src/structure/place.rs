@@ -154,6 +154,18 @@ impl<'a> Place<'a> {
         names::qualified(name, &self.page.title)
     }
 
+    /// The name of a row in a column under `header`, in a table that says who owns what. Its rows mean the things
+    /// themselves, also those called by one word; elsewhere a page may tell of its own `Redis` and no other. Two people
+    /// may share a first name.
+    pub fn owned_row(&self, name: &str, header: &str) -> Mention {
+        match naming(header).filter(|kind| *kind != Kind::PERSON.as_str() && names::is_telling(name)) {
+            Some(kind) if !self.is_title(name) => {
+                Mention { name: name.to_owned(), kind: Kind::new(kind), key: None }
+            }
+            _ => self.row(name, header),
+        }
+    }
+
     /// The name of a row in a column under `header`.
     pub fn row(&self, name: &str, header: &str) -> Mention {
         let term = self.term(name);

@@ -153,12 +153,14 @@ fn entities(place: &Place<'_>, header: &Row<'_>, rows: &[Row<'_>], saying: &mut 
     if good * 3 < names.len() * 2 || dated {
         return;
     }
+    let owned = relations.iter().flatten().any(|relation| names::OWNING.contains(&relation.as_str()));
+    let naming = RowNames { place, head: &heads[key], owned };
     for (at, row) in rows.iter().enumerate() {
         if !names::can_be_name(&names[at]) {
             continue;
         }
         let unique = names.iter().filter(|name| **name == names[at]).count() == 1;
-        let Some(mention) = row_name(place, &row.cells[key], &names[at], &heads[key]) else { continue };
+        let Some(mention) = naming.of(&row.cells[key], &names[at]) else { continue };
         let subject = saying.mention(mention);
         let date_in = |wanted: &[&str]| {
             let column = relations
@@ -201,17 +203,30 @@ fn relation(heads: &[String], key: usize, column: usize) -> Option<String> {
     from_header(&heads[column])
 }
 
-/// What a row is about.
-fn row_name(place: &Place<'_>, cell: &Cell, name: &str, header: &str) -> Option<Mention> {
-    let alone = match cell.blocks.as_slice() {
-        [Block::Paragraph(inlines)] if inlines.len() == 1 => named(&inlines[0], place.page),
-        _ => None,
-    };
-    if alone.is_some() {
-        return alone;
+/// What rows are called: under which header, and whether their table says who owns what.
+struct RowNames<'a> {
+    place: &'a Place<'a>,
+    head: &'a str,
+    owned: bool,
+}
+
+impl RowNames<'_> {
+    /// What a row is about.
+    fn of(&self, cell: &Cell, name: &str) -> Option<Mention> {
+        let alone = match cell.blocks.as_slice() {
+            [Block::Paragraph(inlines)] if inlines.len() == 1 => named(&inlines[0], self.place.page),
+            _ => None,
+        };
+        if alone.is_some() {
+            return alone;
+        }
+        let words = name.split_whitespace().count();
+        let row = || match self.owned {
+            true => self.place.owned_row(name, self.head),
+            false => self.place.row(name, self.head),
+        };
+        (words <= 6 || names::is_proper(name)).then(row)
     }
-    let words = name.split_whitespace().count();
-    (words <= 6 || names::is_proper(name)).then(|| place.row(name, header))
 }
 
 /// A claim of a row without its object.

@@ -150,6 +150,36 @@ fn tables_that_are_not_understood_say_nothing() {
 }
 
 #[test]
+fn one_telling_word_is_a_name_where_something_beside_it_says_so() {
+    let body = "<p>Ledger is owned by Team Blue. Everything is owned by Team Blue. Backup is owned by Team Blue.</p>\
+        <p>Census is owned by the Office for Statistics and old.</p>\
+        <p>Ledger is a good idea. Ledger depends on luck.</p>\
+        <table><tr><th>Service</th><th>Owner</th></tr><tr><td>Ledger</td><td>Team Blue</td></tr>\
+        <tr><td>Backup</td><td>Team Red</td></tr></table>\
+        <table><tr><th>Step</th><th>Owner</th></tr><tr><td>Catalog</td><td>Team Red</td></tr>\
+        <tr><td>Rollout</td><td>Team Red</td></tr></table>\
+        <table><tr><th>Software</th><th>Version</th></tr><tr><td>Redis</td><td>5.0.7</td></tr>\
+        <tr><td>Kafka</td><td>2.11</td></tr></table>\
+        <table><tr><th>Person</th><th>Team</th></tr><tr><td>Anna</td><td>Team Red</td></tr>\
+        <tr><td>Otto</td><td>Team Red</td></tr></table>";
+    let said = texts("Handover", body);
+    let expected = [
+        // By the sentence, and by the row, which says what kind of thing it is.
+        "Ledger owned_by [Team Blue]",
+        "Ledger owned_by [Team Blue]",
+        "Backup (Handover) owned_by [Team Red]",
+        "Catalog (Handover) owned_by [Team Red]",
+        "Rollout (Handover) owned_by [Team Red]",
+        // A page may tell of its own.
+        "Redis (Handover) version 5.0.7",
+        "Kafka (Handover) version 2.11",
+        "Anna (Handover) team [Team Red]",
+        "Otto (Handover) team [Team Red]",
+    ];
+    assert_eq!(said, expected, "{said:#?}");
+}
+
+#[test]
 fn labels_and_terms_state_properties_and_meanings() {
     let body = "<p><strong>Owner:</strong> Team Blue</p><h2>Limits</h2><ul>
         <li><code>max_users</code> - the most users a group can have</li>

@@ -1,7 +1,7 @@
 //! What a model is told and shown. It must not know how answers are read. Invariants: what never changes stands first;
 //! words of a page stand only inside JSON strings, one line an entity, between fences that no page can know.
 
-use crate::prompt::{Prompt, seal};
+use crate::prompt::{Listed, Prompt};
 use crate::summary::{SUMMARY_CHARS, Subject};
 use serde_json::{Value, json};
 
@@ -28,20 +28,16 @@ names, numbers and dates as they are written; leave out what is said twice.
 /// The prompt for these entities. On a second ask `fault` says what was wrong; it stands last.
 pub fn prompt(subjects: &[Subject], fault: Option<&str>) -> Prompt {
     let lines: Vec<String> = subjects.iter().enumerate().map(|(at, subject)| line(at + 1, subject)).collect();
-    let seal = seal("highwater summary fence 1", &lines);
-    let mut text = format!("<entities {seal}>\n{}\n</entities {seal}>\n", lines.join("\n"));
     let count = lines.len();
-    text.push_str(&format!("Write the {count} summaries of the entities above, 1 to {count}."));
-    if let Some(fault) = fault {
-        text.push_str(&format!("\nAn earlier answer could not be used: {fault}. Take care of that."));
-    }
-    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    let task = format!("Write the {count} summaries of the entities above, 1 to {count}.");
+    let listed =
+        Listed { name: "entities", context: "highwater summary fence 1", lines: &lines, task: &task };
     Prompt {
         system: system(),
-        text,
+        text: listed.text(fault),
         schema_name: "summaries".to_owned(),
         schema: schema(),
-        max_output_tokens: count.saturating_mul(SUMMARY_TOKENS).saturating_add(FRAME_TOKENS),
+        max_output_tokens: listed.tokens(SUMMARY_TOKENS, FRAME_TOKENS),
     }
 }
 
