@@ -38,7 +38,9 @@ fn main() {
         _ => return println!("nothing measured: expected STATE [QUESTIONS]"),
     };
     let state = State::open_to_read(Path::new(state)).unwrap().expect("there is a state file");
-    println!("\n| asked for, {SHOWN} results shown | questions | answered | first | mean 1/place | facts, names, passages shown |");
+    println!(
+        "\n| asked for, {SHOWN} results shown | questions | answered | first | mean 1/place | facts, names, passages shown |"
+    );
     println!("|---|--:|--:|--:|--:|--:|");
     row("a fact, by its subject and relation", &state, facts(&state, "subject"));
     row("a fact, by its relation and object", &state, facts(&state, "object"));

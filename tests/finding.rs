@@ -295,3 +295,45 @@ fn a_state_at_rest_answers_as_a_new_one_does() {
         assert!(kept.resume(&held.state(), Some(&ann)).unwrap());
     }
 }
+
+#[test]
+fn of_those_with_all_words_the_one_with_no_others_comes_first() {
+    let services = ["kube-old-api", "kube-aggregated-api", "kube-api", "kube-extended-api", "kube-inner-api"];
+    let told = |service: &&str| {
+        page(&format!("About {service}"), &format!("<code>{service}</code> depends on <code>etcd</code>."))
+    };
+    let held = brought_in(services.iter().map(told).collect());
+    let hits = held.state().search(&query("kube api depends on etcd")).unwrap();
+    assert_eq!(facts(&hits)[0], "kube-api depends on etcd");
+}
+
+#[test]
+fn a_name_is_found_by_itself_and_beside_facts_where_the_question_has_it_whole() {
+    let held = brought_in(crowd());
+    let state = held.state();
+    let named = |hits: &[Hit]| -> Vec<String> {
+        let name = |hit: &Hit| match &hit.found {
+            Found::Entity { card, .. } => Some(card.name.clone()),
+            _ => None,
+        };
+        hits.iter().filter_map(name).collect()
+    };
+    let hits = state.search(&query("Ledger-Service")).unwrap();
+    assert_eq!(named(&hits[..1]), ["ledger-service"], "whoever types a name wants what has it: {hits:?}");
+    let hits = state.search(&query("what depends on ledger service")).unwrap();
+    assert_eq!(named(&hits), ["ledger-service"], "no name is shown that holds other words: {hits:?}");
+    assert!(matches!(hits[0].found, Found::Fact { .. }), "a question is answered first: {hits:?}");
+}
+
+#[test]
+fn how_many_are_asked_for_changes_no_order() {
+    let held = brought_in(crowd());
+    let state = held.state();
+    for text in ["what depends on ledger service", "service 12", "note 7 service", "depends"] {
+        let ask = |limit| state.search(&Query { limit, ..query(text) }).unwrap();
+        let all = ask(40);
+        for limit in [1, 3, 8, 20] {
+            assert_eq!(ask(limit), all[..limit.min(all.len())], "{text}, {limit} results");
+        }
+    }
+}

@@ -49,9 +49,9 @@ impl Lengths {
 /// Numbers of seven bits a byte, the high ones first; the last byte of each has no high bit. Lengths of a column never
 /// come to the nine bytes at which SQLite's form is another.
 fn varints(bytes: &[u8]) -> impl Iterator<Item = u64> + '_ {
-    bytes.split_inclusive(|byte| byte & 0x80 == 0).map(|number| {
-        number.iter().take(8).fold(0, |value, byte| value << 7 | u64::from(byte & 0x7f))
-    })
+    bytes
+        .split_inclusive(|byte| byte & 0x80 == 0)
+        .map(|number| number.iter().take(8).fold(0, |value, byte| value << 7 | u64::from(byte & 0x7f)))
 }
 
 #[cfg(test)]

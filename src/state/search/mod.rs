@@ -207,6 +207,8 @@ enum Row {
 const PROPOSALS: usize = 40;
 /// Names that are looked at for one that the question holds whole: such a one is among the first.
 const NAMES: usize = 8;
+/// Of these, those that are looked at for one that the question is and nothing else: it comes before all results.
+const ALONE: usize = 3;
 /// Passages whose facts are results as well.
 const ANSWERING: usize = 10;
 
@@ -260,11 +262,13 @@ impl State {
         let rankings = self.rankings((query, &scope), (&asked, &passages), watch)?;
         watch(Part::Results);
         let named = rank::terms(&query.text);
-        let mut hits = Vec::new();
-        let (mut seen, mut first) = (BTreeSet::new(), 0);
+        let mut hits: Vec<Hit> = Vec::new();
+        let (mut seen, mut names, mut first) = (BTreeSet::new(), 0, 0);
         for (row, score) in mixed(&rankings, &scope) {
-            if hits.len() >= query.limit {
-                break;
+            let is_name = row.sort() == Sort::Entities;
+            names += usize::from(is_name);
+            if hits.len() >= query.limit && !(is_name && names <= ALONE) {
+                continue;
             }
             if query.filter.wants(row.sort())
                 && let Some((identity, found)) = self.show(row, (query, &scope))?
@@ -273,10 +277,12 @@ impl State {
             {
                 let why = if query.explain { self.why(row, &rankings, &passages)? } else { Vec::new() };
                 let is_it = found.is_named_alone(&named);
-                hits.insert(if is_it { first } else { hits.len() }, Hit { score, found, why });
+                let (place, more) = if is_it { (first, OF_FACTS) } else { (hits.len(), 0.0) };
+                hits.insert(place, Hit { score: score + more, found, why });
                 first += usize::from(is_it);
             }
         }
+        hits.truncate(query.limit);
         Ok(hits)
     }
 
@@ -386,11 +392,8 @@ fn mixed(rankings: &[Ranking], scope: &Scope) -> Vec<(Row, f64)> {
             rankings.map(|ranking| (ranking.weight, ranking.rows.iter().map(keyed).collect())).collect();
         rank::fuse(&lists, WITHIN).into_iter().map(|(keyed, _)| keyed).collect()
     };
-    let sorts = [
-        (OF_FACTS, of(Sort::Facts)),
-        (OF_ENTITIES, of(Sort::Entities)),
-        (OF_PASSAGES, of(Sort::Passages)),
-    ];
+    let sorts =
+        [(OF_FACTS, of(Sort::Facts)), (OF_ENTITIES, of(Sort::Entities)), (OF_PASSAGES, of(Sort::Passages))];
     rank::fuse(&sorts, BETWEEN).into_iter().map(|((_, _, row), score)| (row, score)).collect()
 }
 

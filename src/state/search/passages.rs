@@ -203,9 +203,7 @@ impl State {
         let mut all = self.entities_of_passage(anchor, scope)?;
         all.retain(|named| named.passages.len() <= COMMON);
         // How a name is written may be seen from pages that are hidden, where that makes no difference to its words.
-        all.sort_by_cached_key(|named| {
-            (Reverse(named.passages.len()), normalise(&named.name), named.entity)
-        });
+        all.sort_by_cached_key(|named| (Reverse(named.passages.len()), normalise(&named.name), named.entity));
         let mut found = Vec::with_capacity(all.len());
         for (at, named) in all.into_iter().enumerate() {
             let Named { entity, name, mut passages } = named;

@@ -153,7 +153,8 @@ impl State {
             more.retain(|row| known.insert(*row));
             let most = |row: RowNumber| may_be_worth(row, 0, (&words, scope));
             promises.extend(more.into_iter().filter_map(|row| promise(scope, row, most(row), true)));
-            let whole = words.iter().map(|word| word.weight).sum::<f64>() * IN_STATEMENT * share(LEAST, HALF_A_FACT);
+            let whole =
+                words.iter().map(|word| word.weight).sum::<f64>() * IN_STATEMENT * share(LEAST, HALF_A_FACT);
             let mut more = self.facts_renamed(proposing, scope)?;
             more.retain(|row| known.insert(*row));
             promises.extend(more.into_iter().filter_map(|row| promise(scope, row, whole, true)));

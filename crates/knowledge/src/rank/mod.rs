@@ -121,9 +121,14 @@ mod tests {
     #[test]
     fn what_two_rankings_hold_comes_before_what_one_holds() {
         let rankings = [(1.0, vec!["a", "x", "y", "b"]), (1.0, vec!["c", "z", "w", "b"])];
-        let order = |constant| fuse(&rankings, constant).into_iter().map(|(item, _)| item).collect::<Vec<_>>();
+        let order =
+            |constant| fuse(&rankings, constant).into_iter().map(|(item, _)| item).collect::<Vec<_>>();
         assert_eq!(order(60.0)[..3], ["b", "a", "c"]);
-        assert_eq!(order(1.0)[..3], ["a", "c", "b"], "the smaller the constant, the more a first place counts");
+        assert_eq!(
+            order(1.0)[..3],
+            ["a", "c", "b"],
+            "the smaller the constant, the more a first place counts"
+        );
     }
 
     #[test]
