@@ -195,8 +195,8 @@ pub async fn state_to_read(settings: &Settings, vaulted: &Vaulted, tell: &dyn Fn
     })
 }
 
-/// Whether a state that was opened to be read still shows all that the vault holds, or the moment of the past that it was
-/// restored to: no other file took its place, and nothing was written since.
+/// Whether a state that was opened to be read still shows all that the vault holds, or the moment of the past that it
+/// was restored to: no other file took its place, and nothing was written since.
 pub async fn is_current(state: &State, vaulted: &Vaulted) -> Result<bool> {
     if !state.is_in_place() {
         return Ok(false);

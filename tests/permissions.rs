@@ -203,8 +203,8 @@ fn viewer(state: &State, user: &str) -> Option<Viewer> {
     state.viewer(user, now(), SignedDuration::from_hours(24)).ok()
 }
 
-/// The results without what only their order means.
-fn plain(hits: &Value) -> BTreeSet<String> {
+/// The results in their order, which is all that their scores mean.
+fn plain(hits: &Value) -> Vec<String> {
     let plain = |hit: &Value| {
         let mut hit = hit.clone();
         hit.as_object_mut().unwrap().remove("score");
@@ -213,7 +213,7 @@ fn plain(hits: &Value) -> BTreeSet<String> {
     hits.as_array().unwrap().iter().map(plain).collect()
 }
 
-fn found(state: &State, query: &Query) -> (BTreeSet<String>, String) {
+fn found(state: &State, query: &Query) -> (Vec<String>, String) {
     let hits = serde_json::to_value(state.search(query).unwrap()).unwrap();
     (plain(&hits), hits.to_string())
 }
@@ -394,12 +394,15 @@ fn ask_all(first_seed: u64, enough: usize) -> usize {
                 let leaked: Vec<&String> =
                     hidden.iter().filter(|word| text.contains(word.as_str())).collect();
                 assert!(leaked.is_empty(), "seed {seed}, {user}, {query:?}: {leaked:?} in {text}");
-                let missing: Vec<_> = expected.difference(&got).collect();
-                let more: Vec<_> = got.difference(&expected).collect();
+                let sets: [BTreeSet<&String>; 2] = [got.iter().collect(), expected.iter().collect()];
+                let missing: Vec<_> = sets[1].difference(&sets[0]).collect();
+                let more: Vec<_> = sets[0].difference(&sets[1]).collect();
                 assert!(
                     missing.is_empty() && more.is_empty(),
                     "seed {seed}, {user}, {query:?}:\nmissing {missing:#?}\nmore {more:#?}"
                 );
+                let differs = got.iter().zip(&expected).position(|(got, expected)| got != expected);
+                assert_eq!(differs, None, "seed {seed}, {user}, {query:?}: {got:#?} and {expected:#?}");
                 pairs += 1;
                 results += got.len();
             }

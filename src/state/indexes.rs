@@ -1,7 +1,7 @@
 //! The full-text indexes as files: how many pieces each is in. Must not know what stands in them.
 //!
-//! Source: SQLite's documentation of FTS5, "The 'optimize' Command" and "FTS5 Data Structures": every transaction adds a
-//! segment, and a word is looked for in each of them.
+//! Source: SQLite's documentation of FTS5, "The 'optimize' Command" and "FTS5 Data Structures": every transaction adds
+//! a segment, and a word is looked for in each of them.
 
 use super::State;
 use crate::error::Result;

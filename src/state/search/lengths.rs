@@ -1,5 +1,5 @@
-//! How many words a row of an index has: the sizes that the index itself keeps, so that what all see and what is derived
-//! for one are counted alike. Must not know what a length is for.
+//! How many words a row of an index has: the sizes that the index itself keeps, so that what all see and what is
+//! derived for one are counted alike. Must not know what a length is for.
 //!
 //! Source: SQLite's documentation of FTS5, "External Content and Contentless Tables" and "FTS5 Data Structures": the
 //! table `%_docsize` has a row for each row of the index, with a varint for each column: its tokens.

@@ -47,8 +47,8 @@ pub struct Query {
     pub between: Option<(Timestamp, Timestamp)>,
     /// Only what the wiki said then.
     pub wiki_at: Option<Timestamp>,
-    /// How like the question a text must be that is found by its meaning, where no word of the question stands anywhere:
-    /// what has nothing to do with it is like it to some degree.
+    /// How like the question a text must be that is found by its meaning, where no word of the question stands
+    /// anywhere: what has nothing to do with it is like it to some degree.
     pub least: Option<f64>,
     /// The time now: without an asked time, what has ended by now does not hold.
     pub now: Option<Timestamp>,
@@ -203,7 +203,8 @@ enum Row {
     Chunk(i64),
 }
 
-/// Rows that each ranking proposes, or as many as are asked for: up to here the order does not hang on how many that is.
+/// Rows that each ranking proposes, or as many as are asked for: up to here the order does not hang on how many that
+/// is.
 const PROPOSALS: usize = 40;
 /// Names that are looked at for one that the question holds whole: such a one is among the first.
 const NAMES: usize = 8;
@@ -212,10 +213,11 @@ const ALONE: usize = 3;
 /// Passages whose facts are results as well.
 const ANSWERING: usize = 10;
 
-/// What the rankings of facts count beside each other, and the constant by which they are fused: a small one, since what
-/// is first by its words or its meaning is what was asked for more often than what is somewhere in all of them
-/// (docs/benchmarks.md). That a fact stands on a passage which answers says little about it among the others there.
-const BY_WORDS: f64 = 1.0;
+/// What the rankings of facts count beside each other, and the constant by which they are fused: a small one, since
+/// what is first by its words or its meaning is what was asked for more often than what is somewhere in all of them
+/// (docs/benchmarks.md). Whoever writes the words of a fact wants that one. That a fact stands on a passage which
+/// answers says little about it among the others there.
+const BY_WORDS: f64 = 1.2;
 const BY_MEANING: f64 = 1.0;
 const BY_PASSAGE: f64 = 0.1;
 const WITHIN: f64 = 3.0;
@@ -305,7 +307,7 @@ impl State {
             let admits = |row: RowNumber| self.admits_node(row, (query, scope));
             let wanted = if query.filter.wants_only(Sort::Entities) { wanted } else { NAMES };
             let rows = self.nodes_by_words(asked, (scope, wanted), &admits)?;
-            rankings.push(Ranking { way: Way::Words, sort: Sort::Entities, weight: BY_WORDS, rows });
+            rankings.push(Ranking { way: Way::Words, sort: Sort::Entities, weight: 1.0, rows });
         }
         if facts {
             watch(Part::Meaning);
@@ -316,7 +318,7 @@ impl State {
             rankings.push(Ranking { way: Way::Answering, sort: Sort::Facts, weight: BY_PASSAGE, rows });
         }
         let rows = passages.iter().map(|placed| Row::Chunk(placed.passage)).collect();
-        rankings.push(Ranking { way: Way::Passages, sort: Sort::Passages, weight: BY_WORDS, rows });
+        rankings.push(Ranking { way: Way::Passages, sort: Sort::Passages, weight: 1.0, rows });
         Ok(rankings)
     }
 

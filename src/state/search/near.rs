@@ -38,9 +38,9 @@ struct Signs {
     is_large: bool,
 }
 
-/// What is kept in memory to compare questions with: of a vector the signs, an eighth of a byte for each of its numbers,
-/// and the vector itself, a byte for each, 43 MB for 100,000 facts. It is made by the first question, and stands for
-/// one moment of one file.
+/// What is kept in memory to compare questions with: of a vector the signs, an eighth of a byte for each of its
+/// numbers, and the vector itself, a byte for each, 43 MB for 100,000 facts. It is made by the first question, and
+/// stands for one moment of one file.
 pub(super) struct Codes {
     /// The moment.
     stamp: String,

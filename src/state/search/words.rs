@@ -25,7 +25,7 @@ const ON_CARD: f64 = 0.2;
 /// Words at which a row's weight is halved: what has the words that are asked for and no others comes before what has
 /// them among many. A name is short, so each word counts more.
 const HALF_A_NAME: f64 = 3.0;
-const HALF_A_FACT: f64 = 24.0;
+const HALF_A_FACT: f64 = 100.0;
 /// The least words of a statement: its subject's and its relation's.
 const LEAST: u16 = 2;
 /// Promises that are kept at once: what was derived is read again after each turn.
@@ -43,7 +43,8 @@ const RENAMED: usize = 1_000;
 struct Weighed<'a> {
     asked: &'a Asked,
     weight: f64,
-    /// Whether what has it may be found: it is among the rarest. A commoner one only counts for what has a rarer one too.
+    /// Whether what has it may be found: it is among the rarest. A commoner one only counts for what has a rarer one
+    /// too.
     proposes: bool,
 }
 
@@ -108,8 +109,8 @@ fn keep(mut promises: Vec<Promise>, wanted: usize, keeping: &Keeping<'_>) -> Res
     Ok(Vec::new())
 }
 
-/// The words that are looked up, with their weights: the rarest, which propose rows, and then the commoner ones as far as
-/// they are not in too much; those first that propose.
+/// The words that are looked up, with their weights: the rarest, which propose rows, and then the commoner ones as far
+/// as they are not in too much; those first that propose.
 fn weighed<'a>(asked: &'a [Asked], scope: &Scope) -> Vec<Weighed<'a>> {
     let passages = scope.passages();
     let common = pairs::frequent(passages);
@@ -368,8 +369,8 @@ fn retitled<'a>(word: &'a Weighed<'_>, scope: &'a Scope) -> impl Iterator<Item =
     spoken.filter(has_title).filter(move |row| !scope.is_named_as_all_see(*row))
 }
 
-/// The most that a name may be worth which is another for whoever looks: `known` are the words that it has for all; what
-/// pages call otherwise has the words of a passage that speaks of it, and what is joined with others any.
+/// The most that a name may be worth which is another for whoever looks: `known` are the words that it has for all;
+/// what pages call otherwise has the words of a passage that speaks of it, and what is joined with others any.
 fn may_be_called(row: RowNumber, known: u32, (words, scope): (&[Weighed<'_>], &Scope)) -> f64 {
     let joined = scope.grounds.node(row).is_none_or(|named| named.is_joined);
     let has = |(at, word): &(usize, &Weighed<'_>)| {

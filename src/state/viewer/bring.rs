@@ -82,7 +82,8 @@ impl State {
             return Ok(Vec::new());
         }
         let mut statement = self.connection().prepare_cached(
-            "SELECT node, row FROM temp.node WHERE entity = (SELECT entity FROM temp.node WHERE node = ?1) ORDER BY node",
+            "SELECT node, row FROM temp.node
+             WHERE entity = (SELECT entity FROM temp.node WHERE node = ?1) ORDER BY node",
         )?;
         let members = collect(statement.query([node.as_bytes()])?, |row| {
             Ok((NodeId::from_bytes(row.get(0)?), row.get(1)?))

@@ -89,9 +89,9 @@ pub fn is_idle(terms: &[String]) -> bool {
     terms.iter().all(|term| STOP_WORDS.contains(&term.as_str()))
 }
 
-/// Reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009): each ranking gives `weight / (constant + place)` to
-/// what it holds, places counted from 1. The larger the constant, the more it counts to be in several rankings, and the
-/// less to be first in one. Ties are broken by the order of the items themselves.
+/// Reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009): each ranking gives `weight / (constant + place)`
+/// to what it holds, places counted from 1. The larger the constant, the more it counts to be in several rankings, and
+/// the less to be first in one. Ties are broken by the order of the items themselves.
 pub fn fuse<T: Ord + Clone>(rankings: &[(f64, Vec<T>)], constant: f64) -> Vec<(T, f64)> {
     let mut scores: BTreeMap<&T, f64> = BTreeMap::new();
     for (weight, ranking) in rankings {

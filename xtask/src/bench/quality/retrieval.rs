@@ -30,7 +30,12 @@ pub fn bench(words: &[String]) -> Done {
     bench.run(&["pipeline", &source], &settings)?;
     let state = bench.state().display().to_string();
     let questions = questions.display().to_string();
-    run(cargo(&["bench", "--locked", "--bench", "retrieval", "--", &state, &questions]))
+    run(cargo(&["bench", "--locked", "--bench", "retrieval", "--", &state, &questions]))?;
+    run(cargo(&["bench", "--locked", "--bench", "answers", "--", &state, &questions]))?;
+    println!("\nthe same of `samples/`:");
+    let bench = Bench { binary: &binary, folder: folder.0.join("samples") };
+    bench.run(&["pipeline", &root().join("samples").display().to_string()], &[])?;
+    run(cargo(&["bench", "--locked", "--bench", "answers", "--", &bench.state().display().to_string()]))
 }
 
 /// A page for each passage.
