@@ -321,8 +321,15 @@ impl Graph {
 
     /// Finds facts, entities and passages.
     pub async fn search(&self, mut query: Query, tell: Tell<'_>) -> Result<Vec<Hit>> {
-        let fresh = self.fresh(tell).await?;
-        let state = self.resumed(&fresh)?;
+        let mut fresh = self.fresh(tell).await?;
+        let state = match self.resumed(&fresh) {
+            // Another file has just taken its place.
+            Err(error) if error.kind() == Kind::Later => {
+                fresh = wire::state_to_read(&self.settings, &self.vaulted, tell).await?;
+                self.resumed(&fresh)?
+            }
+            resumed => resumed?,
+        };
         *lock(&self.latest) = Some(fresh);
         query.vector = self.vector_of(&query.text, &state, tell).await?;
         query.least = query.vector.as_ref().filter(|(model, _)| model == Builtin.name()).map(|_| UNLIKE);

@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 
 /// Bytes of a message: a question is a line of text. A longer line is passed over without being kept.
 const MESSAGE: usize = 1 << 20;
-/// Calls answered at once; more wait. Each opens the state for itself.
+/// Calls answered at once; more wait. Each has a state for itself.
 const AT_ONCE: usize = 4;
 
 /// What an assistant is told of all this before it asks.

@@ -322,7 +322,7 @@ fn read_passages(connection: &Connection, pages: &[String]) -> Result<(Vec<Optio
     })?;
     let said = "SELECT chunk, valid_at, ended IS NULL, coalesce(end_at, noticed_at) FROM main.episode";
     each(connection, said, |row| {
-        let found = rows.get(&row.get::<_, Id>(0)?).and_then(|at| passages[*at as usize].as_mut());
+        let found = rows.get(&row.get::<_, Id>(0)?).and_then(|at| passages.get_mut(*at as usize)?.as_mut());
         let Some(passage) = found else { return Ok(()) };
         let time = |column| -> Result<Option<Timestamp>> {
             Ok(row.get_ref(column)?.as_str_or_null().ok().flatten().and_then(parse))

@@ -254,6 +254,9 @@ impl State {
     /// The same, telling of each part as it begins.
     pub fn search_watched(&self, query: &Query, watch: Watch<'_>) -> Result<Vec<Hit>> {
         watch(Part::Scope);
+        // A viewer's state is of one moment already.
+        let is_of_a_moment = self.has_viewer() || !self.connection().is_autocommit();
+        let _moment = if is_of_a_moment { None } else { Some(self.reading()?) };
         self.forget()?;
         let scope = self.scope(query)?;
         watch(Part::Words);
@@ -268,17 +271,19 @@ impl State {
         let (mut seen, mut names, mut first) = (BTreeSet::new(), 0, 0);
         for (row, score) in mixed(&rankings, &scope) {
             let is_name = row.sort() == Sort::Entities;
-            names += usize::from(is_name);
-            if hits.len() >= query.limit && !(is_name && names <= ALONE) {
+            if hits.len() >= query.limit && !(is_name && names < ALONE) {
                 continue;
             }
             if query.filter.wants(row.sort())
                 && let Some((identity, found)) = self.show(row, (query, &scope))?
-                && (query.filter.wants_only(Sort::Entities) || found.is_asked_for(&named))
                 && seen.insert(identity)
             {
+                names += usize::from(is_name);
+                if !query.filter.wants_only(Sort::Entities) && !found.is_asked_for(&named) {
+                    continue;
+                }
                 let why = if query.explain { self.why(row, &rankings, &passages)? } else { Vec::new() };
-                let is_it = found.is_named_alone(&named);
+                let is_it = names <= ALONE && found.is_named_alone(&named);
                 let (place, more) = if is_it { (first, OF_FACTS) } else { (hits.len(), 0.0) };
                 hits.insert(place, Hit { score: score + more, found, why });
                 first += usize::from(is_it);
@@ -404,14 +409,17 @@ impl Found {
     /// and passages are results for what they say.
     fn is_asked_for(&self, words: &[String]) -> bool {
         let Found::Entity { card, .. } = self else { return true };
-        let is_held = |terms: Vec<String>| !terms.is_empty() && terms.iter().all(|term| words.contains(term));
-        card.names().any(|name| is_held(rank::terms(name)))
+        card.names().any(|name| rank::holds(words, name))
     }
 
     /// Whether the question is nothing but a name of this entity: then it is what was asked for.
     fn is_named_alone(&self, words: &[String]) -> bool {
         let Found::Entity { card, .. } = self else { return false };
-        card.names().any(|name| rank::terms(name) == words)
+        let is_all = |name: &str| {
+            let terms = rank::terms(name);
+            rank::holds(words, name) && words.iter().all(|word| terms.contains(word))
+        };
+        card.names().any(is_all)
     }
 }
 

@@ -34,7 +34,7 @@ const AT_ONCE: usize = 40;
 const LOOKED_AT: usize = 2_000;
 /// Passages in which the words that are looked up may stand, all together, even in a small wiki.
 const LOOKED_UP: usize = 1_000;
-/// Rows of an index that are read for one word: only a question of nothing but common words comes to so many.
+/// Rows of an index that are read for one word: in a large graph a common one is in more, and weighs what comes first.
 const READ: usize = 20_000;
 /// Facts of an entity, and names of one word, that others may read under another name and that are looked at for that.
 const RENAMED: usize = 1_000;
@@ -89,7 +89,10 @@ fn keep(mut promises: Vec<Promise>, wanted: usize, keeping: &Keeping<'_>) -> Res
         let next = promises.get(end).map(|promise| promise.worth);
         let certain = |worth: &Worth| next.is_none_or(|next| order(worth, &next).is_lt());
         let mut kept = Vec::new();
-        for (_, _, row) in all.into_iter().take_while(certain) {
+        for (place, (_, _, row)) in all.into_iter().take_while(certain).enumerate() {
+            if place == LOOKED_AT {
+                return Ok(kept);
+            }
             let passes = match admitted.get(&row) {
                 Some(passes) => *passes,
                 None => (keeping.admits)(row)?,
@@ -102,7 +105,7 @@ fn keep(mut promises: Vec<Promise>, wanted: usize, keeping: &Keeping<'_>) -> Res
                 break;
             }
         }
-        if kept.len() == wanted || end == promises.len() || admitted.len() > LOOKED_AT {
+        if kept.len() == wanted || end == promises.len() {
             return Ok(kept);
         }
     }
@@ -149,10 +152,11 @@ impl State {
             promises.extend(promise(scope, row, most, derive));
         }
         if self.has_viewer() {
-            let proposing = &words[..words.iter().filter(|word| word.proposes).count()];
+            let proposing = &words[..proposing(&words)];
             let mut more = read_otherwise(proposing, scope);
             more.retain(|row| known.insert(*row));
-            let most = |row: RowNumber| may_be_worth(row, 0, (&words, scope));
+            // What has no word that proposes was not looked at for the others: its statement may have them all.
+            let most = |row: RowNumber| may_be_worth(row, common(&words), (&words, scope));
             promises.extend(more.into_iter().filter_map(|row| promise(scope, row, most(row), true)));
             let whole =
                 words.iter().map(|word| word.weight).sum::<f64>() * IN_STATEMENT * share(LEAST, HALF_A_FACT);
@@ -297,7 +301,7 @@ impl State {
             let named = scope.grounds.node(row)?;
             let derive = !scope.is_named_as_all_see(row);
             let most = match derive {
-                true => may_be_called(row, has, (&words, scope)) * share(1, HALF_A_NAME),
+                true => may_be_called(row, has | common(&words), (&words, scope)) * share(1, HALF_A_NAME),
                 false => worth * share(named.words, HALF_A_NAME),
             };
             Some(Promise { worth: (most, *named.id.as_bytes(), row), derive })
@@ -332,6 +336,16 @@ impl State {
         }
         Ok(found)
     }
+}
+
+/// How many words propose; they stand before the others.
+fn proposing(words: &[Weighed<'_>]) -> usize {
+    words.iter().filter(|word| word.proposes).count()
+}
+
+/// The places of the words that only weigh, as bits. A question has far fewer words than bits (`rank::QUERY_TERMS`).
+fn common(words: &[Weighed<'_>]) -> u32 {
+    (proposing(words)..words.len()).fold(0, |bits, at| bits | 1 << at)
 }
 
 /// The words of a question that a row has: what they are worth together, and which.

@@ -455,7 +455,7 @@ fn no_word_of_a_hidden_page_finds_what_can_be_seen() {
     assert!(!ask(&ann, "phoenix").is_empty());
     assert!(ask(&bob, "phoenix").is_empty());
     // By its own name it is found, which the whole does not show.
-    let found = ask(&bob, "ledger");
+    let found = ask(&bob, "ledger service");
     let facts = found.iter().filter(|hit| matches!(&hit.found, Found::Fact { .. })).count();
     let entities = found.iter().filter(|hit| matches!(&hit.found, Found::Entity { facts: 1, .. })).count();
     assert_eq!((facts, entities), (1, 1), "{found:?}");

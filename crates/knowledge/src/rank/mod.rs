@@ -38,6 +38,20 @@ pub fn terms(question: &str) -> Vec<String> {
     kept
 }
 
+/// Whether the terms of a question hold a name whole: each word of it that means something, as it stands or in its parts.
+pub fn holds(question: &[String], name: &str) -> bool {
+    let has = |word: &str| question.contains(&word.to_lowercase());
+    let is_held = |word: &&str| {
+        let parts = humps(word);
+        has(word) || (!parts.is_empty() && parts.into_iter().all(has))
+    };
+    let means = |word: &&str| !STOP_WORDS.contains(&word.to_lowercase().as_str());
+    match words(name).any(|word| means(&word)) {
+        true => words(name).filter(means).all(|word| is_held(&word)),
+        false => words(name).next().is_some() && words(name).all(|word| is_held(&word)),
+    }
+}
+
 /// The words of a text.
 pub fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
@@ -116,6 +130,18 @@ mod tests {
         assert_eq!(terms("OPS Übung"), ["ops", "übung"]);
         assert_eq!(terms("C++ a:b NEAR("), ["c", "b", "near"]);
         assert_eq!(terms(" \"' "), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_question_holds_a_name_however_it_is_written() {
+        let asked = |question: &str, name: &str| holds(&terms(question), name);
+        assert!(asked("what is pagerduty used for", "PagerDuty"));
+        assert!(asked("who is on call with Pager Duty", "PagerDuty"));
+        assert!(asked("PagerDuty", "Pager Duty"));
+        assert!(asked("the hub of all", "The Hub"));
+        assert!(!asked("ledger", "ledger-service"));
+        assert!(!asked("ledger", "+++"));
+        assert!(asked("who", "Who"));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 /// Words in a row that are a statement by themselves: fewer (`is active`) may be turned by the words beside them.
 const STATEMENT: usize = 3;
 /// Words that turn or weaken what stands beside them.
-const TURNING: [&str; 18] = [
+const TURNING: [&str; 23] = [
     "almost",
     "barely",
     "cannot",
@@ -13,6 +13,7 @@ const TURNING: [&str; 18] = [
     "former",
     "formerly",
     "hardly",
+    "instead",
     "nearly",
     "neither",
     "never",
@@ -20,9 +21,13 @@ const TURNING: [&str; 18] = [
     "non",
     "nor",
     "not",
+    "once",
+    "only",
     "partially",
     "partly",
+    "previously",
     "unless",
+    "until",
     "without",
 ];
 
@@ -70,8 +75,9 @@ fn words(text: &str) -> Vec<Word> {
     for written in text.split_whitespace() {
         let inner = written.trim_matches(MARKS);
         if inner.is_empty() || inner == "-" {
-            // A dash between words sets them apart.
-            words.last_mut().into_iter().for_each(|before| before.closes = true);
+            // A dash between words sets them apart; behind a number it may make a range of it.
+            let words = words.last_mut().filter(|before| !before.text.ends_with(|c: char| c.is_numeric()));
+            words.into_iter().for_each(|before| before.closes = true);
             continue;
         }
         let (opens, closes) = (written.starts_with(MARKS), written.ends_with(MARKS));
@@ -112,6 +118,10 @@ mod tests {
             ("Every page is read", "Every page is read, except those that nobody may see"),
             ("99.9", "99.95"),
             ("C", "C++"),
+            ("5", "5 - 10"),
+            ("5", "5 – 10 a minute"),
+            ("Runs in two regions", "Previously runs in two regions"),
+            ("Runs in two regions", "Runs in two regions until March"),
             ("10", "<10"),
             ("", "anything"),
         ] {
