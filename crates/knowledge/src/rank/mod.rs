@@ -38,7 +38,8 @@ pub fn terms(question: &str) -> Vec<String> {
     kept
 }
 
-/// Whether the terms of a question hold a name whole: each word of it that means something, as it stands or in its parts.
+/// Whether the terms of a question hold a name whole: each word of it that means something, as it stands or in its
+/// parts.
 pub fn holds(question: &[String], name: &str) -> bool {
     let has = |word: &str| question.contains(&word.to_lowercase());
     let is_held = |word: &&str| {
