@@ -3,6 +3,7 @@
 //! and `aliases` each) whether the answer stands in what is shown. `cargo xtask bench quality retrieval` starts this.
 
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
+#![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
 #![allow(clippy::unwrap_used, reason = "what is wrong with its input ends a bench")]
 
 use highwater::embedders::{Embedder, builtin::Builtin};

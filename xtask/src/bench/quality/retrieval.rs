@@ -2,7 +2,7 @@
 //! are asked of it. The data is in `benches/multihop/`, with its licences; the measuring is `benches/retrieval.rs`.
 
 use crate::bench::{Bench, Folder, built, machine};
-use crate::tools::{Done, cargo, root, run};
+use crate::tools::{Done, cargo, root, run, say};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -32,7 +32,7 @@ pub fn bench(words: &[String]) -> Done {
     let questions = questions.display().to_string();
     run(cargo(&["bench", "--locked", "--bench", "retrieval", "--", &state, &questions]))?;
     run(cargo(&["bench", "--locked", "--bench", "answers", "--", &state, &questions]))?;
-    println!("\nthe same of `samples/`:");
+    say("\nthe same of `samples/`:");
     let bench = Bench { binary: &binary, folder: folder.0.join("samples") };
     bench.run(&["pipeline", &root().join("samples").display().to_string()], &[])?;
     run(cargo(&["bench", "--locked", "--bench", "answers", "--", &bench.state().display().to_string()]))
