@@ -5,7 +5,7 @@
 //! Invariant: what is answered here for a viewer follows from the pages he may see. A row that looks to him as it does
 //! to all is told from one that may not (`is_as_all_see`), and the latter is derived before it is used.
 
-use super::grounds::{Grounds, Held, Named, RowNumber};
+use super::grounds::{Grounds, Held, Named, Passage, RowNumber};
 use super::{Query, Row};
 use crate::error::Result;
 use crate::state::State;
@@ -103,9 +103,11 @@ impl Scope {
 
     /// Whether a passage counts: it is text that may be seen and that the wiki said then.
     pub fn counts(&self, passage: RowNumber) -> bool {
-        self.grounds.passage(passage).is_some_and(|passage| {
-            passage.is_text && passage.is_said(self.between) && self.sees_page(passage.page)
-        })
+        self.grounds.passage(passage).is_some_and(|passage| self.is_counted(passage))
+    }
+
+    fn is_counted(&self, passage: &Passage) -> bool {
+        passage.is_text && passage.is_said(self.between) && self.sees_page(passage.page)
     }
 
     /// Whether a passage may be a result. A passage is true at no date of its own.
@@ -118,10 +120,8 @@ impl Scope {
 
     /// How many passages count.
     pub fn passages(&self) -> usize {
-        let counts = |passage: &&super::grounds::Passage| {
-            passage.is_text && passage.is_said(self.between) && self.sees_page(passage.page)
-        };
-        *self.passages.get_or_init(|| self.grounds.passages().filter(counts).count())
+        let count = || self.grounds.passages().filter(|passage| self.is_counted(passage)).count();
+        *self.passages.get_or_init(count)
     }
 
     /// Whether a fact, or one that is shown by it, may stand on something that is wanted. Without a time, on something
