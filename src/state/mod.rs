@@ -38,7 +38,7 @@ pub mod why;
 use crate::error::{Error, Kind, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
-use search::Recalled;
+use search::{Recalled, View};
 use seen::Seen;
 use snapshots::Hold;
 use std::cell::{Cell, RefCell};
@@ -70,6 +70,8 @@ pub struct State {
     sight: Option<Sight>,
     /// What was read into memory to answer, since the first question.
     recalled: RefCell<Recalled>,
+    /// Which rows whoever looks may see, since his first question.
+    view: RefCell<Option<Arc<View>>>,
     hold: Hold,
     /// Which file it was that was opened to be read.
     opened: Option<FileId>,
@@ -160,6 +162,7 @@ impl State {
             seen: Seen::default(),
             sight: None,
             recalled: RefCell::default(),
+            view: RefCell::default(),
             hold: Hold::default(),
             opened: None,
             main: None,

@@ -4,7 +4,7 @@
 //!
 //! Invariant: rows, and nothing that is derived for one viewer, are all that is kept: `scope.rs` judges by them.
 
-use super::lengths;
+use super::{kin, lengths};
 use crate::error::Result;
 use crate::state::State;
 use knowledge::id::{FactId, NodeId};
@@ -18,7 +18,7 @@ pub(in crate::state) type RowNumber = u32;
 
 /// Lists of rows, each the list of a row.
 #[derive(Default)]
-struct Lists {
+pub(super) struct Lists {
     ends: Vec<u32>,
     items: Vec<RowNumber>,
 }
@@ -66,8 +66,9 @@ pub(in crate::state) struct Held {
 #[derive(Clone, Copy)]
 pub(in crate::state) struct Named {
     pub id: NodeId,
-    /// It was joined with another name, or may be by what somebody sees.
-    pub is_joined: bool,
+    /// The names that it was joined with, or may be by what somebody sees, as a place among all such; none when there
+    /// are none.
+    pub kin: Option<u32>,
     /// It is what it is by a key, such as the id of a page, so that pages may call it otherwise. A label is its name.
     pub has_titles: bool,
     pub is_person: bool,
@@ -96,6 +97,9 @@ pub(in crate::state) struct Grounds {
     /// Of a name the passages that speak of it, and the reverse.
     spoken: Lists,
     speaks: Lists,
+    /// Names that may be one thing, and of each such lot whether nothing but what it stands on decides about that.
+    kin: Lists,
+    decided: Vec<bool>,
 }
 
 /// Marks a passage that says a fact no more.
@@ -162,6 +166,30 @@ impl Grounds {
     pub fn speaks(&self, passage: RowNumber) -> &[RowNumber] {
         self.speaks.of(passage)
     }
+
+    /// One more than the last row of a name, and of a fact.
+    pub fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub fn facts(&self) -> usize {
+        self.facts.len()
+    }
+
+    /// How many lots of names there are that may be one thing.
+    pub fn lots(&self) -> u32 {
+        self.decided.len() as u32
+    }
+
+    /// The names of such a lot.
+    pub fn kin(&self, lot: u32) -> &[RowNumber] {
+        self.kin.of(lot)
+    }
+
+    /// Whether they are one to whoever sees all that speaks of them, if they are to all.
+    pub fn is_decided(&self, lot: u32) -> bool {
+        self.decided[lot as usize]
+    }
 }
 
 impl Passage {
@@ -180,7 +208,7 @@ impl Passage {
 
 impl Lists {
     /// Of pairs of a row and an item.
-    fn new(mut pairs: Vec<(RowNumber, RowNumber)>) -> Self {
+    pub fn new(mut pairs: Vec<(RowNumber, RowNumber)>) -> Self {
         pairs.sort_unstable();
         pairs.dedup();
         let rows = pairs.last().map_or(0, |(row, _)| *row as usize + 1);
@@ -206,14 +234,20 @@ impl Lists {
 /// What others were found to be to each other changes nothing about them.
 const JUDGED: &str = "SELECT a, b FROM main.judgement WHERE likeness IN ('duplicate', 'contradicts')";
 
-type Id = [u8; 16];
-type Rows = HashMap<Id, RowNumber>;
+pub(super) type Id = [u8; 16];
+/// Rows by their ids.
+pub(super) type Rows = HashMap<Id, RowNumber>;
 
 fn read(connection: &Connection, stamp: String) -> Result<Grounds> {
     let pages = read_pages(connection)?;
     let (passages, chunk_rows) = read_passages(connection, &pages)?;
     let (mut nodes, node_rows) = read_nodes(connection)?;
-    join_nodes(connection, &mut nodes, &node_rows)?;
+    let kin = kin::read(connection, &node_rows)?;
+    for (lot, row) in &kin.members {
+        if let Some(named) = nodes.get_mut(*row as usize).and_then(Option::as_mut) {
+            named.kin = Some(*lot);
+        }
+    }
     let (mut facts, fact_rows) = read_facts(connection, &node_rows)?;
     let mut stands = Vec::new();
     // What a page replaces from a later day on still holds until then.
@@ -263,11 +297,17 @@ fn read(connection: &Connection, stamp: String) -> Result<Grounds> {
         folded: Lists::new(folded),
         speaks: Lists::new(turned(&spoken)),
         spoken: Lists::new(spoken),
+        kin: Lists::new(kin.members),
+        decided: kin.decided,
         facts,
     })
 }
 
-fn each(connection: &Connection, sql: &str, mut take: impl FnMut(&Row<'_>) -> Result<()>) -> Result<()> {
+pub(super) fn each(
+    connection: &Connection,
+    sql: &str,
+    mut take: impl FnMut(&Row<'_>) -> Result<()>,
+) -> Result<()> {
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -340,16 +380,15 @@ fn read_passages(connection: &Connection, pages: &[String]) -> Result<(Vec<Optio
 
 fn read_nodes(connection: &Connection) -> Result<(Vec<Option<Named>>, Rows)> {
     let (mut nodes, mut rows) = (Vec::new(), Rows::new());
-    let sql = "SELECT row, node, name, kind = 'Person', key IS NOT NULL AND kind <> 'Label', unsaid,
-                      entity IS NOT NULL AND entity <> node FROM main.node";
-    let mut joined = Vec::new();
+    let sql =
+        "SELECT row, node, name, kind = 'Person', key IS NOT NULL AND kind <> 'Label', unsaid FROM main.node";
     each(connection, sql, |row| {
         let (at, id) = (place(row, 0)?, row.get::<_, Id>(1)?);
         let name = row.get_ref(2)?.as_str().unwrap_or_default();
         let is_person: bool = row.get(3)?;
         let named = Named {
             id: NodeId::from_bytes(id),
-            is_joined: row.get(6)?,
+            kin: None,
             has_titles: row.get::<_, bool>(4)? && !is_person,
             is_person,
             was_unsaid: row.get(5)?,
@@ -360,35 +399,12 @@ fn read_nodes(connection: &Connection) -> Result<(Vec<Option<Named>>, Rows)> {
         rows.insert(id, at);
         Ok(())
     })?;
-    // The name that an entity is called by has its id, and is joined with the others.
-    each(connection, "SELECT entity FROM main.node WHERE entity <> node", |row| {
-        joined.extend(rows.get(&row.get::<_, Id>(0)?).copied());
-        Ok(())
-    })?;
-    for at in joined {
-        if let Some(named) = nodes[at as usize].as_mut() {
-            named.is_joined = true;
-        }
-    }
     lengths::NAMES.each(connection, |at, words| {
         if let Some(named) = nodes.get_mut(at as usize).and_then(Option::as_mut) {
             named.words = words;
         }
     })?;
     Ok((nodes, rows))
-}
-
-/// Whoever sees another part may find names joined that are not, or apart that are.
-fn join_nodes(connection: &Connection, nodes: &mut [Option<Named>], rows: &Rows) -> Result<()> {
-    each(connection, "SELECT a, b FROM main.decision WHERE verdict = 'same'", |row| {
-        for column in 0..2 {
-            let at = rows.get(&row.get::<_, Id>(column)?);
-            if let Some(named) = at.and_then(|at| nodes[*at as usize].as_mut()) {
-                named.is_joined = true;
-            }
-        }
-        Ok(())
-    })
 }
 
 fn read_facts(connection: &Connection, nodes: &Rows) -> Result<(Vec<Option<Held>>, Rows)> {

@@ -7,16 +7,19 @@
 
 mod filter;
 mod grounds;
+mod kin;
 mod lengths;
 mod near;
 mod passages;
 mod scope;
 mod shown;
+mod view;
 mod words;
 
 pub use filter::{Filter, Reader, Sort};
 pub use near::Recalled;
 pub use passages::Through;
+pub(in crate::state) use view::View;
 
 use super::State;
 use super::candidates::collect;

@@ -225,7 +225,7 @@ impl State {
         let mut found: BTreeMap<EntityId, Named> = BTreeMap::new();
         for row in scope.grounds.speaks(anchor) {
             let Some(node) = scope.grounds.node(*row) else { continue };
-            let is_own = !node.is_joined && scope.is_named_as_all_see(*row);
+            let is_own = node.kin.is_none() && scope.is_named_as_all_see(*row);
             let (named, members) = match is_own {
                 true if scope.is_live(*row) => {
                     (Some((EntityId(node.id), self.name_of_all(*row)?)), vec![*row])

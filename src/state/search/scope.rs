@@ -1,11 +1,11 @@
-//! Which rows a search is about: what whoever looks may see, on the pages that he wants, at the time that he asks
-//! about. Judged from what is in memory (`search/grounds.rs`), for every row that an index or a vector proposes, before
-//! any is counted or cut. It must not know what proposes rows.
+//! Which rows a search is about: what whoever looks may see (`search/view.rs`), on the pages that he wants, at the time
+//! that he asks about. Judged from what is in memory (`search/grounds.rs`), for every row that an index or a vector
+//! proposes, before any is counted or cut. It must not know what proposes rows.
 //!
-//! Invariant: what is answered here for a viewer follows from the pages he may see. A row that looks to him as it does
-//! to all is told from one that may not (`is_as_all_see`), and the latter is derived before it is used.
+//! Invariant: what is answered here for a viewer follows from the pages he may see.
 
-use super::grounds::{Grounds, Held, Named, Passage, RowNumber};
+use super::grounds::{Held, Passage, RowNumber};
+use super::view::{View, among};
 use super::{Query, Row};
 use crate::error::Result;
 use crate::state::State;
@@ -13,15 +13,13 @@ use knowledge::resolve::normalise;
 use knowledge::time::Timestamp;
 use rusqlite::params;
 use std::cell::OnceCell;
+use std::ops::Deref;
 use std::sync::Arc;
 
-/// What a search is about.
+/// What a search is about: a view, and what is wanted of it.
 pub(in crate::state) struct Scope {
-    pub grounds: Arc<Grounds>,
-    /// Whether somebody looks who may not see everything.
-    is_limited: bool,
-    /// Pages that may be seen, and those that are wanted as well, by their places.
-    seen: Arc<[bool]>,
+    view: Arc<View>,
+    /// Pages that are wanted, by their places.
     wanted: Option<Vec<bool>>,
     /// When the wiki said it; none for now.
     between: Option<(Timestamp, Timestamp)>,
@@ -29,38 +27,24 @@ pub(in crate::state) struct Scope {
     passages: OnceCell<usize>,
 }
 
+impl Deref for Scope {
+    type Target = View;
+
+    fn deref(&self) -> &View {
+        &self.view
+    }
+}
+
 impl State {
     /// What a query is about, for whoever looks.
     pub(super) fn scope(&self, query: &Query) -> Result<Scope> {
-        let grounds = self.grounds()?;
-        let seen = match self.pages_seen() {
-            Some(pages) => Self::among(&grounds.pages, &pages).into(),
-            None => vec![true; grounds.pages.len()].into(),
-        };
+        let view = self.view()?;
         let wanted = match query.filter.is_of_pages() {
-            true => Some(self.pages_wanted(&grounds.pages, query)?),
+            true => Some(self.pages_wanted(&view.grounds.pages, query)?),
             false => None,
         };
         let (from, to) = query.said_between();
-        Ok(Scope {
-            grounds,
-            is_limited: self.has_viewer(),
-            seen,
-            wanted,
-            between: from.zip(to),
-            now: query.now,
-            passages: OnceCell::new(),
-        })
-    }
-
-    /// Which of all pages are among some, both sorted.
-    fn among(all: &[String], some: &[String]) -> Vec<bool> {
-        let mut some = some.iter().peekable();
-        let is_there = |page: &String| {
-            while some.next_if(|other| *other < page).is_some() {}
-            some.peek() == Some(&page)
-        };
-        all.iter().map(is_there).collect()
+        Ok(Scope { view, wanted, between: from.zip(to), now: query.now, passages: OnceCell::new() })
     }
 
     /// Which pages are in one of the spaces and have one of the labels.
@@ -82,23 +66,14 @@ impl State {
         )?;
         let found = statement.query_map(params![spaces, labels], |row| row.get(0))?;
         let found = found.collect::<rusqlite::Result<Vec<String>>>()?;
-        Ok(Self::among(all, &found))
+        Ok(among(all, &found))
     }
 }
 
 impl Scope {
-    fn sees_page(&self, page: Option<u32>) -> bool {
-        page.map_or(!self.is_limited, |at| self.seen[at as usize])
-    }
-
     fn wants_page(&self, page: Option<u32>) -> bool {
         let Some(wanted) = &self.wanted else { return true };
         page.is_some_and(|at| wanted[at as usize])
-    }
-
-    /// Whether a passage may be seen, whatever it is and whenever it was said.
-    pub fn sees(&self, passage: RowNumber) -> bool {
-        self.grounds.passage(passage).is_some_and(|passage| self.sees_page(passage.page))
     }
 
     /// Whether a passage counts: it is text that may be seen and that the wiki said then.
@@ -120,6 +95,9 @@ impl Scope {
 
     /// How many passages count.
     pub fn passages(&self) -> usize {
+        if self.between.is_none() {
+            return self.view.passages;
+        }
         let count = || self.grounds.passages().filter(|passage| self.is_counted(passage)).count();
         *self.passages.get_or_init(count)
     }
@@ -127,7 +105,18 @@ impl Scope {
     /// Whether a fact, or one that is shown by it, may stand on something that is wanted. Without a time, on something
     /// that is still said; whether it holds then, its dates say.
     pub fn wants_fact(&self, fact: RowNumber) -> bool {
+        if self.is_plain() {
+            return self.tells(fact);
+        }
         self.stands(fact) || self.grounds.folded(fact).iter().any(|folded| self.stands(*folded))
+    }
+
+    /// The same of the fact that is shown in its place.
+    pub fn wants_shown(&self, fact: RowNumber) -> bool {
+        match self.is_plain() {
+            true => self.tells_shown(fact),
+            false => self.grounds.fact(fact).is_some_and(|held| self.wants_fact(held.shown)),
+        }
     }
 
     /// The same of a fact by itself.
@@ -136,11 +125,6 @@ impl Scope {
             let page = self.grounds.passage(passage).and_then(|passage| passage.page);
             (self.between.is_some() || !ended) && self.sees_page(page) && self.wants_page(page)
         })
-    }
-
-    /// Whether a fact stands on anything that may be seen.
-    pub fn sees_fact(&self, fact: RowNumber) -> bool {
-        !self.is_limited || self.grounds.stands(fact).any(|(passage, _)| self.sees(passage))
     }
 
     /// Whether a page is wanted.
@@ -158,56 +142,9 @@ impl Scope {
         self.is_live(node) && (self.wanted.is_none() || self.grounds.spoken(node).iter().any(wants))
     }
 
-    /// Whether something that may be seen speaks of a name now.
-    pub fn is_live(&self, node: RowNumber) -> bool {
-        self.grounds.spoken(node).iter().any(|passage| {
-            let passage = self.grounds.passage(*passage);
-            passage.is_some_and(|passage| passage.is_said(None) && self.sees_page(passage.page))
-        })
-    }
-
     /// The passages that count and speak of a name.
     pub fn spoken(&self, node: RowNumber) -> impl Iterator<Item = RowNumber> + '_ {
         self.grounds.spoken(node).iter().copied().filter(move |passage| self.counts(*passage))
-    }
-
-    /// Whether a name has the words for whoever looks that it has for all, and is an entity of its own.
-    pub fn is_named_as_all_see(&self, node: RowNumber) -> bool {
-        !self.is_limited || self.grounds.node(node).is_some_and(|named| self.is_simple(node, named))
-    }
-
-    fn is_simple(&self, node: RowNumber, named: &Named) -> bool {
-        let whole =
-            || self.grounds.spoken(node).iter().all(|passage| self.sees(*passage)) && !named.was_unsaid;
-        // A name without a key is one however it is written, so its words are the same wherever it stands; what has a
-        // key may be called otherwise elsewhere, and a person goes by the name of the account while anything speaks of
-        // him.
-        !named.is_joined
-            && match (named.has_titles, named.is_person) {
-                (true, _) => whole(),
-                (false, true) => self.is_live(node),
-                (false, false) => named.is_plain || whole(),
-            }
-    }
-
-    /// Whether a fact reads for whoever looks as it does for all, and is shown by itself.
-    pub fn is_as_all_see(&self, fact: RowNumber) -> bool {
-        if !self.is_limited {
-            return true;
-        }
-        let Some(held) = self.grounds.fact(fact) else { return false };
-        held.shown == fact
-            && !held.judged
-            && self.grounds.folded(fact).is_empty()
-            && self.grounds.stands(fact).all(|(passage, _)| self.sees(passage))
-            && held.ends.iter().flatten().all(|end| self.is_named_as_all_see(*end))
-    }
-
-    /// Whether a fact stands on a page's text that may be seen, and not only on a card of what the wiki knows anyway.
-    pub fn is_on_text(&self, fact: RowNumber) -> bool {
-        let is_text =
-            |passage: RowNumber| self.grounds.passage(passage).is_some_and(|passage| passage.is_text);
-        self.grounds.stands(fact).any(|(passage, _)| is_text(passage) && self.sees(passage))
     }
 
     /// The id by which equals are ordered: rows are numbered as they came, hidden ones among them, but for passages,
@@ -225,6 +162,11 @@ impl Scope {
     /// Whether a moment is asked about that is not now.
     pub fn is_dated(&self) -> bool {
         self.between.is_some()
+    }
+
+    /// Whether all that may be seen is wanted, as it is said now.
+    fn is_plain(&self) -> bool {
+        self.wanted.is_none() && self.between.is_none()
     }
 
     /// Whether only some pages are wanted.

@@ -140,9 +140,8 @@ impl State {
     ) -> Result<Vec<Row>> {
         let words = weighed(asked, scope);
         let worths = counted(&words, |asked| self.facts_with(asked, ("main", scope)))?;
-        let mut known: HashSet<RowNumber> = worths.keys().copied().collect();
         let mut promises = Vec::new();
-        for (row, Counted { worth, has }) in worths {
+        for Counted { row, worth, has } in worths.iter().copied() {
             let derive = !scope.is_as_all_see(row);
             let length = || scope.grounds.fact(row).map_or(LEAST, |held| held.words);
             let most = match derive {
@@ -153,15 +152,17 @@ impl State {
         }
         if self.has_viewer() {
             let proposing = &words[..proposing(&words)];
+            let mut known = HashSet::new();
+            let mut is_new = |row: &RowNumber| find(&worths, *row).is_err() && known.insert(*row);
             let mut more = read_otherwise(proposing, scope);
-            more.retain(|row| known.insert(*row));
+            more.retain(&mut is_new);
             // What has no word that proposes was not looked at for the others: its statement may have them all.
             let most = |row: RowNumber| may_be_worth(row, common(&words), (&words, scope));
             promises.extend(more.into_iter().filter_map(|row| promise(scope, row, most(row), true)));
             let whole =
                 words.iter().map(|word| word.weight).sum::<f64>() * IN_STATEMENT * share(LEAST, HALF_A_FACT);
             let mut more = self.facts_renamed(proposing, scope)?;
-            more.retain(|row| known.insert(*row));
+            more.retain(&mut is_new);
             promises.extend(more.into_iter().filter_map(|row| promise(scope, row, whole, true)));
         }
         let derive = |rows: &[RowNumber]| {
@@ -181,22 +182,24 @@ impl State {
     fn facts_with(&self, asked: &Asked, (whose, scope): (&str, &Scope)) -> Result<Vec<(RowNumber, f64)>> {
         let find = |expression: &str| -> Result<Vec<RowNumber>> {
             let sql = format!("SELECT rowid FROM {whose}.fact_text WHERE fact_text MATCH ?1");
-            self.places(&sql, expression, |row| {
-                scope.grounds.fact(row).is_some_and(|held| scope.wants_fact(held.shown))
-            })
+            self.places(&sql, expression, |row| scope.wants_shown(row))
         };
         let word = rank::phrase(&asked.term);
         let all = find(&word)?;
-        let stated: HashSet<RowNumber> = find(&format!("statement : {word}"))?.into_iter().collect();
-        let part = |row: RowNumber| match stated.contains(&row) {
-            true => IN_STATEMENT,
-            false if scope.is_on_text(row) => 1.0,
-            false => ON_CARD,
+        let stated = find(&format!("statement : {word}"))?;
+        let mut next = stated.iter().copied().peekable();
+        let part = |row: RowNumber| {
+            while next.next_if(|stated| *stated < row).is_some() {}
+            match next.peek() == Some(&row) {
+                true => IN_STATEMENT,
+                false if scope.is_on_text(row) => 1.0,
+                false => ON_CARD,
+            }
         };
-        Ok(all.into_iter().map(|row| (row, part(row))).collect())
+        Ok(all.iter().copied().zip(all.iter().copied().map(part)).collect())
     }
 
-    /// The rows that an index has for an expression, as far as they are wanted.
+    /// The rows that an index has for an expression, as far as they are wanted, in their order.
     fn places(
         &self,
         sql: &str,
@@ -222,7 +225,9 @@ impl State {
     fn facts_read(&self, words: &[Weighed<'_>], scope: &Scope) -> Result<Vec<Worth>> {
         let worths = counted(words, |asked| self.facts_with(asked, ("temp", scope)))?;
         let mut found = Vec::with_capacity(worths.len());
-        for (row, Counted { worth, .. }) in worths.into_iter().filter(|(row, _)| !scope.is_as_all_see(*row)) {
+        for Counted { row, worth, .. } in
+            worths.into_iter().filter(|counted| !scope.is_as_all_see(counted.row))
+        {
             let Some(held) = scope.grounds.fact(row) else { continue };
             if self.fact_stands_as_seen(row, scope)? {
                 let worth = worth * share(lengths::FACTS.derived(self, row)?, HALF_A_FACT);
@@ -292,12 +297,14 @@ impl State {
     ) -> Result<Vec<Row>> {
         let words = weighed(asked, scope);
         let mut worths = counted(&words, |asked| self.nodes_with(asked, ("main", scope)))?;
-        for word in words.iter().filter(|word| self.has_viewer() && word.proposes) {
-            for row in retitled(word, scope) {
-                worths.entry(row).or_default();
-            }
+        if self.has_viewer() {
+            let proposing = words.iter().filter(|word| word.proposes);
+            let retitled: BTreeSet<RowNumber> = proposing.flat_map(|word| retitled(word, scope)).collect();
+            let more = retitled.into_iter().filter(|row| find(&worths, *row).is_err());
+            let more: Vec<Counted> = more.map(|row| Counted { row, worth: 0.0, has: 0 }).collect();
+            worths.extend(more);
         }
-        let promise = |(row, Counted { worth, has })| {
+        let promise = |Counted { row, worth, has }| {
             let named = scope.grounds.node(row)?;
             let derive = !scope.is_named_as_all_see(row);
             let most = match derive {
@@ -327,7 +334,7 @@ impl State {
     fn nodes_read(&self, words: &[Weighed<'_>], scope: &Scope) -> Result<Vec<Worth>> {
         let worths = counted(words, |asked| self.nodes_with(asked, ("temp", scope)))?;
         let mut found = Vec::with_capacity(worths.len());
-        for (row, Counted { worth, .. }) in worths {
+        for Counted { row, worth, .. } in worths {
             let Some(named) = scope.grounds.node(row).filter(|_| !scope.is_named_as_all_see(row)) else {
                 continue;
             };
@@ -348,32 +355,45 @@ fn common(words: &[Weighed<'_>]) -> u32 {
     (proposing(words)..words.len()).fold(0, |bits, at| bits | 1 << at)
 }
 
-/// The words of a question that a row has: what they are worth together, and which.
-#[derive(Default)]
+/// A row with the words of a question that it has: what they are worth together, and which.
+#[derive(Clone, Copy)]
 struct Counted {
+    row: RowNumber,
     worth: f64,
     has: u32,
 }
 
-/// The rows that have any of the words that propose, by what `with` finds for each and what the word counts there.
+/// The rows that have any of the words that propose, in their order, by what `with` finds for each and what the word
+/// counts there.
 fn counted(
     words: &[Weighed<'_>],
     with: impl Fn(&Asked) -> Result<Vec<(RowNumber, f64)>>,
-) -> Result<HashMap<RowNumber, Counted>> {
-    let mut rows: HashMap<RowNumber, Counted> = HashMap::new();
+) -> Result<Vec<Counted>> {
+    let mut rows: Vec<Counted> = Vec::new();
     for (at, word) in words.iter().enumerate() {
+        let known = rows.len();
+        let mut from = 0;
         for (row, part) in with(word.asked)? {
-            let counted = match word.proposes {
-                true => Some(rows.entry(row).or_default()),
-                false => rows.get_mut(&row),
-            };
-            if let Some(counted) = counted {
-                counted.worth += word.weight * part;
-                counted.has |= 1 << at;
+            let (worth, has) = (word.weight * part, 1 << at);
+            while from < known && rows[from].row < row {
+                from += 1;
+            }
+            match rows[..known].get_mut(from).filter(|counted| counted.row == row) {
+                Some(counted) => {
+                    counted.worth += worth;
+                    counted.has |= has;
+                }
+                None if word.proposes => rows.push(Counted { row, worth, has }),
+                None => {}
             }
         }
+        rows.sort_by_key(|counted| counted.row);
     }
     Ok(rows)
+}
+
+fn find(rows: &[Counted], row: RowNumber) -> std::result::Result<usize, usize> {
+    rows.binary_search_by_key(&row, |counted| counted.row)
 }
 
 /// What a passage with a word speaks of and what has a title: it may have another one for whoever looks.
@@ -386,7 +406,7 @@ fn retitled<'a>(word: &'a Weighed<'_>, scope: &'a Scope) -> impl Iterator<Item =
 /// The most that a name may be worth which is another for whoever looks: `known` are the words that it has for all;
 /// what pages call otherwise has the words of a passage that speaks of it, and what is joined with others any.
 fn may_be_called(row: RowNumber, known: u32, (words, scope): (&[Weighed<'_>], &Scope)) -> f64 {
-    let joined = scope.grounds.node(row).is_none_or(|named| named.is_joined);
+    let joined = scope.grounds.node(row).is_none_or(|named| named.kin.is_some());
     let has = |(at, word): &(usize, &Weighed<'_>)| {
         let mut spoken = scope.grounds.spoken(row).iter();
         joined || known & (1 << at) != 0 || spoken.any(|passage| word.asked.may_stand_in(*passage))
@@ -411,7 +431,8 @@ fn may_be_worth(row: RowNumber, known: u32, (words, scope): (&[Weighed<'_>], &Sc
     let Some(held) = scope.grounds.fact(row) else { return 0.0 };
     let members = || std::iter::once(row).chain(scope.grounds.folded(row).iter().copied());
     let mut ends = members().filter_map(|row| scope.grounds.fact(row)).flat_map(|held| held.ends).flatten();
-    let joined = held.judged || ends.any(|end| scope.grounds.node(end).is_some_and(|named| named.is_joined));
+    let joined =
+        held.judged || ends.any(|end| scope.grounds.node(end).is_some_and(|named| named.kin.is_some()));
     let has = |(at, word): &(usize, &Weighed<'_>)| {
         let mut stands = members().flat_map(|row| scope.grounds.stands(row));
         joined || known & (1 << at) != 0 || stands.any(|(passage, _)| word.asked.may_stand_in(passage))

@@ -56,7 +56,11 @@ impl State {
                 continue;
             }
             let part = Part { state: self, known: Known::Nothing };
-            for group in resolve::groups_around(&[*node], &part)? {
+            let groups = match self.stands_alone(*node)? {
+                true => self.group_of_one(*node, &part)?.into_iter().collect(),
+                false => resolve::groups_around(&[*node], &part)?,
+            };
+            for group in groups {
                 self.place_group(sight, &part, group)?;
             }
             if sight.nodes.borrow_mut().insert(*node) {
@@ -65,6 +69,27 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// Whether nothing has ever said that a node is one with another. The resolver would find the same, after it has
+    /// asked for all that was ever said about it.
+    fn stands_alone(&self, node: NodeId) -> Result<bool> {
+        let mut statement = self.connection().prepare_cached(
+            "SELECT 1 FROM main.decision WHERE a = ?1 AND verdict = 'same'
+             UNION ALL SELECT 1 FROM main.decision WHERE b = ?1 AND verdict = 'same'
+             UNION ALL SELECT 1 FROM main.ruling WHERE (a = ?1 OR b = ?1) AND verdict = 'same' LIMIT 1",
+        )?;
+        Ok(!statement.exists([node.as_bytes()])?)
+    }
+
+    /// The entity of such a node, while anything live speaks of it.
+    fn group_of_one(&self, node: NodeId, part: &Part<'_>) -> Result<Option<Group>> {
+        if part.live_mentions(node, 1)?.is_empty() {
+            return Ok(None);
+        }
+        let Some(named) = part.node(node)? else { return Ok(None) };
+        let (name, kind) = resolve::shown(&[named]);
+        Ok(Some(Group { entity: EntityId(node), nodes: vec![node], name, kind }))
     }
 
     fn place_group(&self, sight: &Sight, part: &Part<'_>, group: Group) -> Result<()> {

@@ -11,7 +11,7 @@ use crate::resolve::pairs::{self, Doubts};
 
 /// A model judged two names: below every rule, since it has seen less than a text that says so, and above no other
 /// link.
-pub(super) const WEIGHT_JUDGED: u16 = 600;
+pub const WEIGHT_JUDGED: u16 = 600;
 
 /// Decisions about pairs in doubt of which one enters, and about those that were left in doubt before and have a
 /// finding now.

@@ -28,6 +28,7 @@ mod slots;
 mod spelling;
 mod times;
 
+pub use doubts::WEIGHT_JUDGED;
 pub use inclusion::includes;
 pub(crate) use names::telling_word;
 pub use names::{distinctive, normalise, shown};
