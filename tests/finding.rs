@@ -278,6 +278,21 @@ fn hidden_pages_change_neither_what_is_found_nor_its_order() {
 }
 
 #[test]
+fn a_fact_found_by_a_passage_names_the_one_it_stands_on() {
+    let held = brought_in(crowd());
+    let asked = Query { explain: true, ..query("what does service-12 depend on") };
+    let mut named = 0;
+    for hit in held.as_ann().search(&asked).unwrap() {
+        let Found::Fact { sources, .. } = &hit.found else { continue };
+        for passage in hit.why.iter().filter_map(|reason| reason.passage.as_ref()) {
+            assert!(sources.iter().any(|source| source.chunk == passage.chunk), "{hit:?}");
+            named += 1;
+        }
+    }
+    assert!(named > 0, "no fact was found by its passage");
+}
+
+#[test]
 fn a_state_at_rest_answers_as_a_new_one_does() {
     let mut pages = crowd();
     pages.push(Page {

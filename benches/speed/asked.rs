@@ -21,6 +21,7 @@ const WARM: usize = 10;
 /// Asks all questions, as everybody and as the viewer, and prints rows.
 pub fn measure(wiki: Wiki, folder: &Path, questions: usize) {
     let questions: Vec<String> = (0..questions + WARM).map(|number| wiki.question(number)).collect();
+    std::fs::write(folder.join("questions.txt"), questions.join("\n")).unwrap();
     println!("\n{} questions such as “{}”", questions.len() - WARM, questions[0]);
     println!("\n| ms | p50 | p95 | processor p50 | processor p95 |\n|---|--:|--:|--:|--:|");
     for viewer in [None, Some(VIEWER)] {

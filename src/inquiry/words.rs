@@ -164,14 +164,15 @@ fn because(reason: &Reason) -> String {
         Way::Words => "the question's words",
         Way::Meaning => "what the question means",
         Way::Passages => "passages that answer",
-        Way::Answering => "facts of those passages",
+        Way::Answering => "a passage that answers",
     };
+    let headings = |headings: &[String]| one_line(&headings.join(" › "));
+    let on = reason.passage.as_ref().map(|passage| format!(" (“{}”)", headings(&passage.headings)));
     let path = reason.path.as_ref().map(|path| {
-        let headings = |headings: &[String]| one_line(&headings.join(" › "));
         let (from, to) = (headings(&path.from.headings), headings(&path.to.headings));
         format!(": “{from}” → {} → “{to}”", one_line(&path.through.name))
     });
-    format!("because: {by}, place {}{}", reason.place, path.unwrap_or_default())
+    format!("because: {by}{}, place {}{}", on.unwrap_or_default(), reason.place, path.unwrap_or_default())
 }
 
 /// When a fact holds, as a suffix.

@@ -82,3 +82,66 @@ pub(super) fn read(connection: &Connection, rows: &Rows) -> Result<Kin> {
         lots.into_values().zip(0..).flat_map(|(rows, lot)| rows.into_iter().map(move |row| (lot, row)));
     Ok(Kin { members: members.collect(), decided })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A graph of names, those in `entities` one to all, with what was said of pairs: a verdict, its weight, and whether
+    /// a passage says so.
+    fn lots(
+        names: u8,
+        said: &[(u8, u8, &str, u16, bool)],
+        ruled: &[(u8, u8)],
+    ) -> Vec<(Vec<RowNumber>, bool)> {
+        let connection = Connection::open_in_memory().unwrap();
+        let tables = "CREATE TABLE node (node, entity); CREATE TABLE ruling (a, b, verdict);
+            CREATE TABLE decision (a, b, verdict, weight, chunk)";
+        connection.execute_batch(tables).unwrap();
+        let id = |name: u8| [name; 16];
+        for (a, b, verdict, weight, by_passage) in said {
+            let chunk: &[u8] = if *by_passage { &[9; 16] } else { &[] };
+            let values = params![id(*a), id(*b), verdict, weight, chunk];
+            connection.execute("INSERT INTO decision VALUES (?1, ?2, ?3, ?4, ?5)", values).unwrap();
+        }
+        for (a, b) in ruled {
+            connection
+                .execute("INSERT INTO ruling VALUES (?1, ?2, 'same')", params![id(*a), id(*b)])
+                .unwrap();
+        }
+        let rows = (0..names).map(|name| (id(name), RowNumber::from(name))).collect();
+        let kin = read(&connection, &rows).unwrap();
+        let mut found = vec![(Vec::new(), true); kin.decided.len()];
+        for (lot, row) in kin.members {
+            found[lot as usize].0.push(row);
+        }
+        for (lot, decided) in found.iter_mut().zip(kin.decided) {
+            lot.0.sort_unstable();
+            lot.1 = decided;
+        }
+        found
+    }
+
+    #[test]
+    fn what_anything_ever_joined_is_one_lot() {
+        let said = [(0, 5, "same", 850, false), (5, 3, "same", 900, true), (7, 8, "apart", 0, true)];
+        assert_eq!(lots(9, &said, &[]), [(vec![0, 3, 5], true)]);
+        // A chain that is told in any order.
+        let chain: Vec<_> = [4, 0, 2, 6, 1, 5, 3].map(|at| (at, at + 1, "same", 850, false)).to_vec();
+        assert_eq!(lots(9, &chain, &[]), [((0..8).collect(), true)]);
+    }
+
+    #[test]
+    fn what_somebody_said_who_looked_counts_for_one_and_not_for_another() {
+        let named = (0, 1, "same", 850, false);
+        let judged = (1, 2, "same", WEIGHT_JUDGED, false);
+        assert_eq!(lots(4, &[named, judged], &[]), [(vec![0, 1, 2], false)]);
+        // He parts two that names join.
+        assert_eq!(lots(4, &[named, (0, 1, "apart", WEIGHT_JUDGED, false)], &[]), [(vec![0, 1], false)]);
+        // What is said of names of two lots changes neither.
+        let other = (2, 3, "same", 850, false);
+        let apart = (1, 2, "apart", WEIGHT_JUDGED, false);
+        assert_eq!(lots(4, &[named, other, apart], &[]), [(vec![0, 1], true), (vec![2, 3], true)]);
+        assert_eq!(lots(4, &[named], &[(0, 1)]), [(vec![0, 1], false)], "a user's word is such a one too");
+    }
+}

@@ -112,7 +112,10 @@ pub struct Reason {
     pub by: Way,
     /// At which place of its ranking, from 1.
     pub place: usize,
-    /// The passage it answers with, where two passages answer together.
+    /// The passage that answers and that it stands on, where that is why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passage: Option<Place>,
+    /// The passage that this one answers with, where two passages answer together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<Path>,
 }
@@ -161,6 +164,8 @@ struct Ranking {
     sort: Sort,
     weight: f64,
     rows: Vec<Row>,
+    /// Of each fact that was found by a passage, the place of that one among all.
+    on: Vec<usize>,
 }
 
 /// What was found.
@@ -309,24 +314,25 @@ impl State {
         watch(Part::Words);
         if facts {
             let rows = self.facts_by_words(asked, (scope, wanted), &admits)?;
-            rankings.push(Ranking { way: Way::Words, sort: Sort::Facts, weight: BY_WORDS, rows });
+            rankings.push(Ranking::new(Way::Words, Sort::Facts, BY_WORDS, rows));
         }
         if entities {
             let admits = |row: RowNumber| self.admits_node(row, (query, scope));
             let wanted = if query.filter.wants_only(Sort::Entities) { wanted } else { NAMES };
             let rows = self.nodes_by_words(asked, (scope, wanted), &admits)?;
-            rankings.push(Ranking { way: Way::Words, sort: Sort::Entities, weight: 1.0, rows });
+            rankings.push(Ranking::new(Way::Words, Sort::Entities, 1.0, rows));
         }
         if facts {
             watch(Part::Meaning);
             rankings.extend(self.by_meaning((query, scope), wanted, &admits)?);
             watch(Part::Graph);
             let answering = &passages[..passages.len().min(ANSWERING)];
-            let rows = self.facts_on(answering, (query, scope))?;
-            rankings.push(Ranking { way: Way::Answering, sort: Sort::Facts, weight: BY_PASSAGE, rows });
+            let (rows, on) = self.facts_on(answering, (query, scope))?.into_iter().unzip();
+            let ranking = Ranking::new(Way::Answering, Sort::Facts, BY_PASSAGE, rows);
+            rankings.push(Ranking { on, ..ranking });
         }
         let rows = passages.iter().map(|placed| Row::Chunk(placed.passage)).collect();
-        rankings.push(Ranking { way: Way::Passages, sort: Sort::Passages, weight: 1.0, rows });
+        rankings.push(Ranking::new(Way::Passages, Sort::Passages, 1.0, rows));
         Ok(rankings)
     }
 
@@ -351,7 +357,7 @@ impl State {
             .collect();
         found.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
         let rows = found.into_iter().take(wanted).map(|(_, _, row)| row).collect();
-        Ok(Some(Ranking { way: Way::Meaning, sort: Sort::Facts, weight: BY_MEANING, rows }))
+        Ok(Some(Ranking::new(Way::Meaning, Sort::Facts, BY_MEANING, rows)))
     }
 
     /// Where a row stands in each ranking, and how a passage was reached.
@@ -359,15 +365,20 @@ impl State {
         let mut reasons = Vec::new();
         for ranking in rankings {
             let Some(at) = ranking.rows.iter().position(|ranked| *ranked == row) else { continue };
-            let pair = match ranking.way {
-                Way::Passages => passages.get(at).and_then(|placed| placed.pair.as_ref()),
-                _ => None,
+            let placed = match ranking.way {
+                Way::Passages => passages.get(at),
+                Way::Answering => ranking.on.get(at).and_then(|on| passages.get(*on)),
+                Way::Words | Way::Meaning => None,
             };
-            let path = match pair {
+            let passage = match placed.filter(|_| ranking.way == Way::Answering) {
+                Some(placed) => self.place(placed.passage)?,
+                None => None,
+            };
+            let path = match placed.and_then(|placed| placed.pair.as_ref()) {
                 Some(link) => self.path_of(link)?,
                 None => None,
             };
-            reasons.push(Reason { by: ranking.way, place: at + 1, path });
+            reasons.push(Reason { by: ranking.way, place: at + 1, passage, path });
         }
         Ok(reasons)
     }
@@ -405,6 +416,12 @@ fn mixed(rankings: &[Ranking], scope: &Scope) -> Vec<(Row, f64)> {
     let sorts =
         [(OF_FACTS, of(Sort::Facts)), (OF_ENTITIES, of(Sort::Entities)), (OF_PASSAGES, of(Sort::Passages))];
     rank::fuse(&sorts, BETWEEN).into_iter().map(|((_, _, row), score)| (row, score)).collect()
+}
+
+impl Ranking {
+    fn new(way: Way, sort: Sort, weight: f64, rows: Vec<Row>) -> Self {
+        Ranking { way, sort, weight, rows, on: Vec::new() }
+    }
 }
 
 impl Found {

@@ -291,15 +291,15 @@ impl State {
         Ok(found)
     }
 
-    /// Facts that stand on these passages, best passage first; in a passage those first that are nearest to the
-    /// question.
+    /// Facts that stand on these passages, each with the place of its passage, best passage first; in a passage those
+    /// first that are nearest to the question.
     pub(super) fn facts_on(
         &self,
         placed: &[Placed<EntityId>],
         (query, scope): (&Query, &Scope),
-    ) -> Result<Vec<Row>> {
-        let mut ranked: Vec<(f64, FactId, RowNumber)> = Vec::new();
-        for placed in placed {
+    ) -> Result<Vec<(Row, usize)>> {
+        let mut ranked: Vec<(f64, FactId, RowNumber, usize)> = Vec::new();
+        for (at_passage, placed) in placed.iter().enumerate() {
             for row in self.facts_shown_on(placed.passage, scope)? {
                 let at = i64::from(row);
                 let near = match &query.vector {
@@ -309,13 +309,13 @@ impl State {
                     _ => None,
                 };
                 let Some(held) = scope.grounds.fact(row) else { continue };
-                ranked.push((placed.worth + near.unwrap_or(0.0), held.id, row));
+                ranked.push((placed.worth + near.unwrap_or(0.0), held.id, row, at_passage));
             }
         }
         ranked.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
         let mut seen = BTreeSet::new();
-        let rows = ranked.into_iter().map(|(_, _, row)| row).filter(|row| seen.insert(*row));
-        Ok(rows.map(|row| Row::Fact(i64::from(row))).collect())
+        let first = ranked.into_iter().filter(|(_, _, row, _)| seen.insert(*row));
+        Ok(first.map(|(_, _, row, on)| (Row::Fact(i64::from(row)), on)).collect())
     }
 
     /// The rows of the facts that stand on a passage, or of what is shown in their places.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""How long graphiti-core's own search takes on FalkorDB over many facts: synthetic sentences in its schema.
+"""How long graphiti-core's own search takes on FalkorDB over many facts: synthetic sentences in its schema, or with
+`--from` the very facts that `bench quality speed --folder` has made, which Highwater is asked about as well.
 
 Nobody feeds a hundred thousand facts through a model to time a search, so they are loaded with graphiti-core's own
 statements, indexes first, as it would have left them: entities, an episode for ten facts, facts with vectors. A topic
@@ -19,8 +20,10 @@ import uuid
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 import asked  # noqa: E402
+import exported  # noqa: E402
 import minilm  # noqa: E402
 import numpy as np  # noqa: E402
+import ours  # noqa: E402
 import peer  # noqa: E402
 
 GROUP = 'many'
@@ -98,6 +101,12 @@ class Wiki:
         return facts, dict(uuid=one, name=f'page {at}', group_id=GROUP, source_description='wiki', source='text',
                            content=text, entity_edges=[fact['uuid'] for fact in facts], created_at=NOW, valid_at=NOW)
 
+    def parts(self, count):
+        """Facts, about so many at a time, with their episodes."""
+        for at in range(0, self.facts // IN_EPISODE, count // IN_EPISODE):
+            episodes = [self.episode(one) for one in range(at, at + count // IN_EPISODE)]
+            yield [fact for of, _ in episodes for fact in of], [one for _, one in episodes]
+
     def questions(self, count):
         """Questions with their vectors."""
         for at in range(count):
@@ -132,17 +141,18 @@ async def load(g, wiki):
     for part in at_once(wiki.entities(), AT_ONCE):
         statement = nodes.get_entity_node_save_bulk_query(falkor, [dict(part[0], labels=['Entity'])])[0][0]
         await run(statement, nodes=part)
-    for at in range(0, wiki.facts // IN_EPISODE, AT_ONCE // IN_EPISODE):
-        episodes = [wiki.episode(one) for one in range(at, at + AT_ONCE // IN_EPISODE)]
-        facts = [fact for of, _ in episodes for fact in of]
-        await run(nodes.get_episode_node_save_bulk_query(falkor), episodes=[one for _, one in episodes])
+    loaded = 0
+    for facts, episodes in wiki.parts(AT_ONCE):
+        if episodes:
+            await run(nodes.get_episode_node_save_bulk_query(falkor), episodes=episodes)
         await run(edges.get_entity_edge_save_bulk_query(falkor), entity_edges=facts)
         mentions = [dict(uuid=wiki.id(), source_node_uuid=fact['episodes'][0], target_node_uuid=fact[end],
                          group_id=GROUP, created_at=NOW) for fact in facts
                     for end in ('source_node_uuid', 'target_node_uuid')]
         await run(edges.get_episodic_edge_save_bulk_query(falkor), episodic_edges=mentions)
-        if at % 1_000 == 0:
-            print(f'{at * IN_EPISODE + AT_ONCE} facts, {time.perf_counter() - begun:.0f} s', file=sys.stderr)
+        loaded += len(facts)
+        if loaded % (20 * AT_ONCE) == 0:
+            print(f'{loaded} facts, {time.perf_counter() - begun:.0f} s', file=sys.stderr)
     return time.perf_counter() - begun
 
 
@@ -169,15 +179,33 @@ async def sharing(g, questions):
     return sum(found) / len(found)
 
 
+def of_ours(binary, folder, questions):
+    """How long `highwater mcp` takes over the same facts, for the same questions, after one that warms."""
+    os.environ.update(HIGHWATER_VAULT=str(folder / 'vault'), HIGHWATER_STATE=str(folder / 'state.db'))
+    assistant, took = ours.Assistant(binary, folder), []
+    try:
+        assistant.search(questions[0][0])
+        spent = peer.cpu(assistant.process.pid)
+        for words, _ in questions:
+            start = time.perf_counter()
+            assistant.search(words)
+            took.append(time.perf_counter() - start)
+        return took, (peer.cpu(assistant.process.pid) - spent) / len(questions) * 1e3
+    finally:
+        assistant.close()
+
+
 async def measured(a):
-    wiki = Wiki(a.facts, a.seed)
+    wiki = exported.Exported(a.folder, GROUP, NOW) if a.folder else Wiki(a.facts, a.seed)
     with peer.database() as (server, port):
         g = await peer.graph('http://127.0.0.1:9/v1', port, GROUP)
         took = await load(g, wiki)
         count = (await g.driver.execute_query('MATCH ()-[e:RELATES_TO]->() RETURN count(e) AS n'))[0][0]['n']
         held = pathlib.Path(f'/proc/{server.pid}/status').read_text().split('VmRSS:')[1].split()[0]
         questions = list(wiki.questions(a.questions))
-        print(f'{count:,} facts, {wiki.topics * IN_TOPIC:,} entities, {a.facts // IN_EPISODE:,} episodes, loaded in '
+        things = [(await g.driver.execute_query(f'MATCH (n:{label}) RETURN count(n) AS n'))[0][0]['n']
+                  for label in ('Entity', 'Episodic')]
+        print(f'{count:,} facts, {things[0]:,} entities, {things[1]:,} episodes, loaded in '
               f'{took:.0f} s; {int(held) / 1024:,.0f} MB in the database; {await sharing(g, questions):,.0f} facts '
               f'share a word with a question; load {os.getloadavg()[0]:.1f}')
         print('\n| a question | p50 ms | p95 ms | questions | processor ms (+ database) |\n|---|--:|--:|--:|--:|')
@@ -190,6 +218,10 @@ async def measured(a):
             row = [f'{median:.1f}', f'{late:.1f}', len(times), f'{spent[0]:.0f} + {spent[1]:.0f}']
             print(f"| {title} | {' | '.join(map(str, row))} |", flush=True)
         await g.close()
+    if a.folder:
+        times, spent = of_ours(a.highwater, a.folder, questions)
+        median, late = asked.quantiles(times)
+        print(f'| Highwater, through `highwater mcp`, 8 results | {median:.1f} | {late:.1f} | {len(times)} | {spent:.0f} |')
 
 
 def main():
@@ -198,6 +230,8 @@ def main():
     ap.add_argument('--questions', type=int, default=50)
     ap.add_argument('--seconds', type=float, default=180, help='for a recipe, at most')
     ap.add_argument('--seed', type=int, default=7)
+    ap.add_argument('--from', dest='folder', type=pathlib.Path, help='what `bench quality speed --folder` has made')
+    ap.add_argument('--highwater', help='the binary that is asked about it')
     asyncio.run(measured(ap.parse_args()))
 
 
