@@ -29,7 +29,7 @@ use crate::error::Result;
 use grounds::RowNumber;
 use knowledge::id::{ChunkId, EntityId};
 use knowledge::rank;
-use knowledge::rank::pairs::Placed;
+use knowledge::rank::pairs::{Placed, Weights};
 use knowledge::time::Timestamp;
 use near::Kind;
 use passages::Asked;
@@ -63,6 +63,8 @@ pub struct Query {
     pub explain: bool,
     /// What passages are not looked for by: for measuring what each part gives.
     pub without: Without,
+    /// What counts how much among passages: as it is, but for measuring.
+    pub weights: Weights,
 }
 
 /// Parts that are left out; meaning is left out with the vector.

@@ -134,7 +134,7 @@ impl State {
             true => Vec::new(),
             false => asked.iter().map(|asked| asked.word.clone()).collect(),
         };
-        let cover = Cover::of(&words, passages);
+        let cover = Cover::weighed(&words, passages, query.weights);
         let mut proposed: BTreeSet<i64> = cover.ranking().into_iter().take(PROPOSALS).collect();
         watch(Part::Meaning);
         let mut near = BTreeMap::new();
@@ -343,7 +343,7 @@ impl State {
 }
 
 fn best_alone(proposed: &BTreeSet<i64>, (cover, near): (&Cover, &BTreeMap<i64, f64>)) -> Vec<i64> {
-    let worth = |passage: i64| pairs::alone(near.get(&passage).copied().unwrap_or(0.0), cover.by(passage));
+    let worth = |passage: i64| cover.alone(passage, near.get(&passage).copied().unwrap_or(0.0));
     let mut ranked: Vec<(f64, i64)> = proposed.iter().map(|passage| (worth(*passage), *passage)).collect();
     ranked.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
     ranked.into_iter().take(ANCHORS).map(|(_, passage)| passage).collect()

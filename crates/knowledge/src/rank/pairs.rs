@@ -9,10 +9,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The weight of the question's words, as a share of what they could give, against a cosine. Flat from 1 to 2.
-const WORDS: f64 = 1.5;
-/// The weight of the entity that two passages share. Flat from 0.3 to 0.8; none costs 0.07 of recall.
-const LINK: f64 = 0.5;
+/// What counts how much against a cosine. The default is what is used; others are for measuring
+/// (`benches/retrieval/validation.rs`).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weights {
+    /// The question's words, as a share of what they could give.
+    pub words: f64,
+    /// The entity that two passages share.
+    pub link: f64,
+    /// What a word counts more where it stands in a heading.
+    pub in_heading: f64,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self { words: 1.5, link: 0.5, in_heading: 0.5 }
+    }
+}
+
 /// Passages from which pairs are made. 2 to 20 give the same within 0.02: it bounds the work.
 pub const ANCHORS: usize = 5;
 /// An entity in more passages than this links nothing, and a word in more tells nothing unless the wiki is large. 100
@@ -22,9 +36,6 @@ pub const COMMON: usize = 200;
 const FREQUENT: f64 = 0.1;
 /// Passages that words, and meaning, each propose as anchors. 20 to 200 give the same.
 pub const PROPOSALS: usize = 100;
-
-/// What a word counts more where it stands in a heading. Flat from a quarter to one; none costs 0.06 of recall.
-const IN_HEADING: f64 = 0.5;
 
 /// In how many passages a word may stand, of so many.
 pub fn frequent(passages: usize) -> usize {
@@ -51,17 +62,23 @@ pub struct Cover {
     passages: BTreeMap<i64, Vec<f64>>,
     /// What all words are worth together, each where it is worth most.
     whole: f64,
+    weights: Weights,
 }
 
 impl Cover {
     /// From where each word stands, among so many passages. Words in more than [`frequent`] are left out, unless all
     /// words are.
     pub fn of(words: &[Word], passages: usize) -> Self {
+        Self::weighed(words, passages, Weights::default())
+    }
+
+    /// The same with other weights.
+    pub fn weighed(words: &[Word], passages: usize, weights: Weights) -> Self {
         let found = words.iter().filter(|word| !word.passages.is_empty());
         let telling = found.clone().filter(|word| word.among <= frequent(passages));
-        let mut kept: Vec<BTreeMap<i64, f64>> = telling.map(|word| word.worths(passages)).collect();
+        let mut kept: Vec<BTreeMap<i64, f64>> = telling.map(|word| word.worths(passages, weights)).collect();
         if kept.is_empty() {
-            kept = found.map(|word| word.worths(passages)).collect();
+            kept = found.map(|word| word.worths(passages, weights)).collect();
         }
         let best = |found: &BTreeMap<i64, f64>| found.values().copied().fold(0.0, f64::max);
         let whole = kept.iter().map(best).sum();
@@ -71,7 +88,12 @@ impl Cover {
                 passages.entry(*passage).or_insert_with(|| vec![0.0; kept.len()])[at] = *worth;
             }
         }
-        Self { passages, whole }
+        Self { passages, whole, weights }
+    }
+
+    /// What a passage is worth alone that is so near to the question.
+    pub fn alone(&self, passage: i64, near: f64) -> f64 {
+        near + self.weights.words * self.by(passage)
     }
 
     /// The share of the question's weight that a passage has, 0 to 1.
@@ -112,10 +134,10 @@ pub fn rarity(with: usize, passages: usize) -> f64 {
 
 impl Word {
     /// What the word is worth in each of its passages: its rarity, and more in a heading.
-    fn worths(&self, passages: usize) -> BTreeMap<i64, f64> {
+    fn worths(&self, passages: usize, weights: Weights) -> BTreeMap<i64, f64> {
         let rarity = rarity(self.among.max(self.passages.len()), passages);
         let worth = |passage: &i64| match self.headings.contains(passage) {
-            true => rarity * (1.0 + IN_HEADING),
+            true => rarity * (1.0 + weights.in_heading),
             false => rarity,
         };
         self.passages.iter().map(|passage| (*passage, worth(passage))).collect()
@@ -151,11 +173,6 @@ pub struct Placed<E> {
     pub pair: Option<Link<E>>,
 }
 
-/// What a passage is worth alone.
-pub fn alone(near: f64, cover: f64) -> f64 {
-    near + WORDS * cover
-}
-
 /// Ranks passages alone and in pairs. `near` holds the cosine with the question of every passage that is named in
 /// `proposed` or in a link; who has none is near nothing.
 pub fn rank_pairs<E: Clone>(
@@ -164,14 +181,15 @@ pub fn rank_pairs<E: Clone>(
     (cover, near): (&Cover, &BTreeMap<i64, f64>),
 ) -> Vec<Placed<E>> {
     let near = |passage: i64| near.get(&passage).copied().unwrap_or(0.0);
-    let own = |passage: i64| alone(near(passage), cover.by(passage));
+    let own = |passage: i64| cover.alone(passage, near(passage));
+    let Weights { words, link: shared, .. } = cover.weights;
     let mut placed: BTreeMap<i64, Placed<E>> = BTreeMap::new();
     for passage in proposed {
         placed.insert(*passage, Placed { passage: *passage, worth: own(*passage), pair: None });
     }
     for link in links {
         let both = (near(link.anchor) + near(link.partner)) / 2.0;
-        let worth = both + WORDS * cover.by_both(link.anchor, link.partner) + LINK * link.telling;
+        let worth = both + words * cover.by_both(link.anchor, link.partner) + shared * link.telling;
         for passage in [link.anchor, link.partner] {
             let better = placed.get(&passage).is_none_or(|known| worth > known.worth);
             if better {

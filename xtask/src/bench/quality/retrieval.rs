@@ -7,13 +7,15 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 
-/// Measures; `--questions FILE` asks others over the same passages.
+/// Measures; `--questions FILE` asks others over the same passages, `--validate` only measures what remains where the
+/// weights are chosen on other questions.
 pub fn bench(words: &[String]) -> Done {
     let data = root().join("benches/multihop");
-    let questions = match words {
-        [] => data.join("questions.jsonl"),
-        [flag, file] if flag == "--questions" => file.into(),
-        _ => return Err("expected `[--questions FILE]`".to_owned()),
+    let (questions, validate) = match words {
+        [] => (data.join("questions.jsonl"), false),
+        [flag] if flag == "--validate" => (data.join("questions.jsonl"), true),
+        [flag, file] if flag == "--questions" => (file.into(), false),
+        _ => return Err("expected `[--questions FILE]` or `--validate`".to_owned()),
     };
     let folder = Folder::new("bench-retrieval")?;
     let binary = built(&folder)?;
@@ -30,6 +32,10 @@ pub fn bench(words: &[String]) -> Done {
     bench.run(&["pipeline", &source], &settings)?;
     let state = bench.state().display().to_string();
     let questions = questions.display().to_string();
+    if validate {
+        let validated = ["--bench", "retrieval", "--", &state, &questions, "--validate"];
+        return run(cargo(&[&["bench", "--locked"], &validated[..]].concat()));
+    }
     run(cargo(&["bench", "--locked", "--bench", "retrieval", "--", &state, &questions]))?;
     run(cargo(&["bench", "--locked", "--bench", "answers", "--", &state, &questions]))?;
     say("\nthe same of `samples/`:");

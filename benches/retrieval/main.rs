@@ -1,10 +1,12 @@
 //! Recall of the passages that support a question, and what each part of the search gives: `cargo bench --bench retrieval
-//! -- STATE QUESTIONS`. The state is that of a wiki whose pages are passages; a question is a line of JSON with
+//! -- STATE QUESTIONS [--validate]`. The state is that of a wiki whose pages are passages; a question is a line of JSON with
 //! `question` and `supporting`, the ids of pages. `cargo xtask bench quality retrieval` makes both and starts this.
 
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 #![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
 #![allow(clippy::unwrap_used, reason = "what is wrong with its input ends a bench")]
+
+mod validation;
 
 use highwater::embedders::{Embedder, builtin::Builtin};
 use highwater::state::State;
@@ -43,7 +45,9 @@ const WAYS: [Way; 6] = [
 ];
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let mut arguments: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let validate = arguments.last().is_some_and(|word| word == "--validate");
+    arguments.truncate(arguments.len() - usize::from(validate));
     let [state, questions] = arguments.as_slice() else {
         println!("nothing measured: expected STATE QUESTIONS");
         return;
@@ -51,6 +55,9 @@ fn main() {
     let state = State::open_to_read(Path::new(state)).unwrap().expect("there is a state file");
     let text = std::fs::read_to_string(questions).unwrap();
     let questions: Vec<Question> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    if validate {
+        return measure_weights(&state, &questions);
+    }
     println!("{} questions\n\n| ranked by | R@2 | R@5 | R@10 |\n|---|--:|--:|--:|", questions.len());
     let mut found: BTreeMap<&str, Vec<Vec<u64>>> = BTreeMap::new();
     for way in &WAYS {
@@ -77,10 +84,24 @@ fn query(question: &Question, way: &Way) -> Query {
     }
 }
 
-/// The pages of the passages found, best first.
+/// What remains of recall where the weights are chosen on other questions.
+fn measure_weights(state: &State, questions: &[Question]) {
+    let asked: BTreeMap<&str, Query> = (questions.iter())
+        .map(|question| (question.question.as_str(), query(question, &WAYS[WAYS.len() - 1])))
+        .collect();
+    validation::validate(questions, &|question, weights| {
+        pages(state, &Query { weights, ..asked[question.question.as_str()].clone() })
+    });
+}
+
 fn look(state: &State, question: &Question, way: &Way) -> Vec<u64> {
+    pages(state, &query(question, way))
+}
+
+/// The pages of the passages found, best first.
+fn pages(state: &State, query: &Query) -> Vec<u64> {
     let mut pages = Vec::new();
-    for hit in state.search(&query(question, way)).unwrap() {
+    for hit in state.search(query).unwrap() {
         if let Found::Passage { page, .. } = hit.found {
             let page = page.parse().unwrap();
             if !pages.contains(&page) {
