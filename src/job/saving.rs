@@ -15,7 +15,7 @@ use vault::snapshot::{self, Snapshot, Snapshots};
 use vault::{ObjectStore, Vault};
 
 /// Snapshots that are always kept: the newest may prove damaged.
-const KEPT: usize = 2;
+const SNAPSHOTS_KEPT: usize = 2;
 /// A run that ends leaves a tail of at most this part of the last snapshot, so that the next one starts soon; and an
 /// incremental run over a hundredth of a wiki does not upload all of it again.
 const TAIL_AT_END: u64 = 8;
@@ -141,7 +141,7 @@ impl Saving {
         let (store, nonce) = (vault.store().clone(), vault.nonce());
         self.task = Some(tokio::spawn(async move {
             let saved = snapshot::save(&store, (base, nonce), bytes, frozen).await?;
-            Ok((saved, snapshot::rotate(&store, base.fold, KEPT).await.err()))
+            Ok((saved, snapshot::rotate(&store, base.fold, SNAPSHOTS_KEPT).await.err()))
         }));
         Ok(())
     }

@@ -45,7 +45,7 @@ enum Until {
 
 /// What is known of a fact beside its words.
 #[derive(Clone, Copy)]
-pub(in crate::state) struct Held {
+pub(in crate::state) struct FactRow {
     pub id: FactId,
     /// The fact that is shown in its place; itself when it is.
     pub shown: RowNumber,
@@ -64,7 +64,7 @@ pub(in crate::state) struct Held {
 
 /// What is known of a name beside its letters.
 #[derive(Clone, Copy)]
-pub(in crate::state) struct Named {
+pub(in crate::state) struct NodeRow {
     pub id: NodeId,
     /// The names that it was joined with, or may be by what somebody sees, as a place among all such; none when there
     /// are none.
@@ -86,8 +86,8 @@ pub(in crate::state) struct Grounds {
     /// Ids of pages, sorted.
     pub pages: Vec<String>,
     passages: Vec<Option<Passage>>,
-    facts: Vec<Option<Held>>,
-    nodes: Vec<Option<Named>>,
+    facts: Vec<Option<FactRow>>,
+    nodes: Vec<Option<NodeRow>>,
     /// Of a fact the passages it stands on; those that say it no more are marked.
     stands: Lists,
     /// Of a passage the facts that stand on it.
@@ -138,11 +138,11 @@ impl Grounds {
         self.passages.iter().flatten()
     }
 
-    pub fn fact(&self, row: RowNumber) -> Option<&Held> {
+    pub fn fact(&self, row: RowNumber) -> Option<&FactRow> {
         self.facts.get(row as usize)?.as_ref()
     }
 
-    pub fn node(&self, row: RowNumber) -> Option<&Named> {
+    pub fn node(&self, row: RowNumber) -> Option<&NodeRow> {
         self.nodes.get(row as usize)?.as_ref()
     }
 
@@ -378,7 +378,7 @@ fn read_passages(connection: &Connection, pages: &[String]) -> Result<(Vec<Optio
     Ok((passages, rows))
 }
 
-fn read_nodes(connection: &Connection) -> Result<(Vec<Option<Named>>, Rows)> {
+fn read_nodes(connection: &Connection) -> Result<(Vec<Option<NodeRow>>, Rows)> {
     let (mut nodes, mut rows) = (Vec::new(), Rows::new());
     let sql =
         "SELECT row, node, name, kind = 'Person', key IS NOT NULL AND kind <> 'Label', unsaid FROM main.node";
@@ -386,7 +386,7 @@ fn read_nodes(connection: &Connection) -> Result<(Vec<Option<Named>>, Rows)> {
         let (at, id) = (place(row, 0)?, row.get::<_, Id>(1)?);
         let name = row.get_ref(2)?.as_str().unwrap_or_default();
         let is_person: bool = row.get(3)?;
-        let named = Named {
+        let named = NodeRow {
             id: NodeId::from_bytes(id),
             kin: None,
             has_titles: row.get::<_, bool>(4)? && !is_person,
@@ -407,12 +407,12 @@ fn read_nodes(connection: &Connection) -> Result<(Vec<Option<Named>>, Rows)> {
     Ok((nodes, rows))
 }
 
-fn read_facts(connection: &Connection, nodes: &Rows) -> Result<(Vec<Option<Held>>, Rows)> {
+fn read_facts(connection: &Connection, nodes: &Rows) -> Result<(Vec<Option<FactRow>>, Rows)> {
     let (mut facts, mut rows, mut folds) = (Vec::new(), Rows::new(), Vec::new());
     each(connection, "SELECT row, fact, subject, object, folded_into FROM main.fact", |row| {
         let (at, id) = (place(row, 0)?, row.get::<_, Id>(1)?);
         let end = |id: Option<Id>| id.and_then(|id| nodes.get(&id).copied());
-        let held = Held {
+        let held = FactRow {
             id: FactId::from_bytes(id),
             shown: at,
             says_nothing: false,

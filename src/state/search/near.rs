@@ -58,9 +58,9 @@ pub struct Recalled {
 }
 
 /// Bytes of the vectors of one kind up to which they are kept: those of some 170,000 facts.
-const KEPT: usize = 64 << 20;
+const VECTOR_BYTES: usize = 64 << 20;
 /// Rows whose vectors are looked at, for one that is wanted: signs misjudge a cosine by a few hundredths.
-const LOOKED_AT: usize = 4;
+const RESCORED: usize = 4;
 
 impl State {
     /// What questions in this model's vectors are compared with, made anew where the file has changed.
@@ -139,7 +139,7 @@ impl State {
         let mut last = 0;
         for (row, distance) in signs.by_distance(&question.1.signs()) {
             // Of equals all: which of them has the smaller row hangs on when it came.
-            if found.len() >= wanted * LOOKED_AT && distance > last {
+            if found.len() >= wanted * RESCORED && distance > last {
                 break;
             }
             last = distance;
@@ -190,7 +190,7 @@ impl Signs {
     fn add(&mut self, row: i64, vector: &Quantised, bytes: &[u8]) {
         self.rows.push(row);
         self.words.extend(vector.signs());
-        self.is_large |= self.vectors.len() + bytes.len() > KEPT;
+        self.is_large |= self.vectors.len() + bytes.len() > VECTOR_BYTES;
         if self.is_large {
             self.vectors = Vec::new();
         } else {

@@ -64,7 +64,7 @@ type Titled = (EntityId, String);
 type Reach = BTreeMap<EntityId, BTreeSet<RowNumber>>;
 
 /// An entity of a passage, with its names and where it leads to.
-struct Named {
+struct Bridge {
     entity: EntityId,
     name: String,
     passages: BTreeSet<RowNumber>,
@@ -206,7 +206,7 @@ impl State {
         all.sort_by_cached_key(|named| (Reverse(named.passages.len()), normalise(&named.name), named.entity));
         let mut found = Vec::with_capacity(all.len());
         for (at, named) in all.into_iter().enumerate() {
-            let Named { entity, name, mut passages } = named;
+            let Bridge { entity, name, mut passages } = named;
             if let Some(known) = reach.get(&entity) {
                 passages.clone_from(known);
             } else if at < NAMES_LOOKED_FOR {
@@ -220,9 +220,9 @@ impl State {
     }
 
     /// The entities a passage speaks of, each once.
-    fn entities_of_passage(&self, anchor: i64, scope: &Scope) -> Result<Vec<Named>> {
+    fn entities_of_passage(&self, anchor: i64, scope: &Scope) -> Result<Vec<Bridge>> {
         let anchor = RowNumber::try_from(anchor).unwrap_or_default();
-        let mut found: BTreeMap<EntityId, Named> = BTreeMap::new();
+        let mut found: BTreeMap<EntityId, Bridge> = BTreeMap::new();
         for row in scope.grounds.speaks(anchor) {
             let Some(node) = scope.grounds.node(*row) else { continue };
             let is_own = node.kin.is_none() && scope.is_named_as_all_see(*row);
@@ -244,7 +244,7 @@ impl State {
                     break;
                 }
             }
-            found.insert(entity, Named { entity, name, passages });
+            found.insert(entity, Bridge { entity, name, passages });
         }
         Ok(found.into_values().collect())
     }

@@ -4,7 +4,7 @@
 //!
 //! Invariant: what is answered here for a viewer follows from the pages he may see.
 
-use super::grounds::{Held, Passage, RowNumber};
+use super::grounds::{FactRow, Passage, RowNumber};
 use super::view::{View, among};
 use super::{Query, Row};
 use crate::error::Result;
@@ -176,7 +176,7 @@ impl Scope {
 
     /// Whether a fact holds now, as a look tells: nothing dates it, nobody has judged it, and it is said.
     pub fn surely_holds(&self, fact: RowNumber) -> bool {
-        let told = |held: &Held| {
+        let told = |held: &FactRow| {
             let begun = self.now.is_none_or(|now| held.said_since.is_none_or(|since| since <= now));
             held.shown == fact
                 && !held.says_nothing

@@ -2,7 +2,7 @@
 //! worked out once. A row that looks to him as it does to all is told from one that may not (`is_as_all_see`), and the
 //! latter is derived before it is used. It must not know what is asked.
 
-use super::grounds::{Grounds, Named, Passage, RowNumber};
+use super::grounds::{Grounds, NodeRow, Passage, RowNumber};
 use crate::error::Result;
 use crate::state::State;
 use std::sync::Arc;
@@ -170,7 +170,7 @@ impl View {
     }
 
     /// Whether all that speaks of a name may be seen.
-    fn is_whole(&self, node: RowNumber, named: &Named) -> bool {
+    fn is_whole(&self, node: RowNumber, named: &NodeRow) -> bool {
         let spoken = self.grounds.spoken(node);
         !named.was_unsaid && !spoken.is_empty() && spoken.iter().all(|passage| self.sees(*passage))
     }

@@ -31,7 +31,7 @@ const LEAST: u16 = 2;
 /// Promises that are kept at once: what was derived is read again after each turn.
 const AT_ONCE: usize = 40;
 /// Rows that are looked at for one that passes a filter.
-const LOOKED_AT: usize = 2_000;
+const FILTERED: usize = 2_000;
 /// Passages in which the words that are looked up may stand, all together, even in a small wiki.
 const LOOKED_UP: usize = 1_000;
 /// Rows of an index that are read for one word: in a large graph a common one is in more, and weighs what comes first.
@@ -90,7 +90,7 @@ fn keep(mut promises: Vec<Promise>, wanted: usize, keeping: &Keeping<'_>) -> Res
         let certain = |worth: &Worth| next.is_none_or(|next| order(worth, &next).is_lt());
         let mut kept = Vec::new();
         for (place, (_, _, row)) in all.into_iter().take_while(certain).enumerate() {
-            if place == LOOKED_AT {
+            if place == FILTERED {
                 return Ok(kept);
             }
             let passes = match admitted.get(&row) {

@@ -51,7 +51,7 @@ pub(super) struct Sight {
 }
 
 /// Names and facts that are kept derived between two questions: some 50 MB of tables in memory.
-const KEPT: usize = 100_000;
+const DERIVED: usize = 100_000;
 
 impl State {
     /// The state as this viewer may see it, at this moment: what is recorded later is not seen. While it is kept, the
@@ -73,7 +73,7 @@ impl State {
     /// was derived is kept, unless it is much; `resume` says whether it still counts.
     pub fn rest(&self) -> Result<()> {
         let Some(sight) = &self.sight else { return Ok(()) };
-        if sight.nodes.borrow().len() + sight.placed.borrow().len() > KEPT {
+        if sight.nodes.borrow().len() + sight.placed.borrow().len() > DERIVED {
             self.forget_all()?;
         }
         Ok(self.connection.execute_batch("COMMIT")?)

@@ -9,7 +9,7 @@ use crate::sources::{Get, Kind, SourceError};
 use std::time::Duration;
 
 /// How much of a page for people is looked at: its head, and the form on it.
-const LOOKED_AT: usize = 256 << 10;
+const LEADING_BYTES: usize = 256 << 10;
 /// How much of its title is repeated.
 const TITLE_CHARS: usize = 80;
 /// What stands on pages that want somebody to log in, or to show that he is no program.
@@ -122,7 +122,7 @@ pub(super) fn meaning(get: &Get, response: &Response) -> Meaning {
     if !is_html || (is_file && is_named) || !matches!(status, 200..300 | 403 | 404) {
         return Meaning::Said;
     }
-    let text = String::from_utf8_lossy(&response.body[..response.body.len().min(LOOKED_AT)]);
+    let text = String::from_utf8_lossy(&response.body[..response.body.len().min(LEADING_BYTES)]);
     let (lower, title) = (text.to_ascii_lowercase(), title(&text));
     match DOORS.iter().any(|sign| lower.contains(sign)) {
         true => Meaning::Trouble(Trouble::Door(status, format!("it shows a page to log in at (`{title}`)"))),
