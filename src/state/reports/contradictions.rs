@@ -219,6 +219,7 @@ impl State {
         };
         let (ones, others) = (members(one, &mut statement)?, members(other, &mut statement)?);
         for fact in ones {
+            self.bring_all_judgements(fact)?;
             let found = judged::judgements(self.connection(), fact)?;
             let meets = |other: &FactId| others.contains(other);
             if found.iter().any(|found| {

@@ -231,7 +231,7 @@ impl State {
                     (Some((EntityId(node.id), self.name_of_all(*row)?)), vec![*row])
                 }
                 true => (None, Vec::new()),
-                false => self.entity_with_members(node.id)?,
+                false => self.entity_with_members(node.id, scope.is_named_as_all_see(*row))?,
             };
             let Some((entity, name)) = named.filter(|(entity, _)| !found.contains_key(entity)) else {
                 continue;
@@ -258,16 +258,28 @@ impl State {
         Ok(statement.query_row([row], |row| row.get(0))?)
     }
 
-    /// The entity of a name as whoever looks sees it, with all its names.
-    fn entity_with_members(&self, node: NodeId) -> Result<(Option<Titled>, Vec<RowNumber>)> {
-        self.place_nodes(&[node])?;
-        let mut statement = self.connection().prepare_cached(
-            "SELECT e.entity, e.name FROM node n JOIN entity e ON e.entity = n.entity WHERE n.node = ?1",
-        )?;
+    /// The entity of a name as whoever looks sees it, with all its names: read as all see it where that is the same.
+    fn entity_with_members(
+        &self,
+        node: NodeId,
+        is_as_all_see: bool,
+    ) -> Result<(Option<Titled>, Vec<RowNumber>)> {
+        let whose = match self.has_viewer() && !is_as_all_see {
+            true => "temp",
+            false => "main",
+        };
+        if !is_as_all_see {
+            self.place_nodes(&[node])?;
+        }
+        let mut statement = self.connection().prepare_cached(&format!(
+            "SELECT e.entity, e.name FROM {whose}.node n JOIN {whose}.entity e ON e.entity = n.entity
+             WHERE n.node = ?1"
+        ))?;
         let read = |row: &rusqlite::Row<'_>| Ok((EntityId(NodeId::from_bytes(row.get(0)?)), row.get(1)?));
         let found = statement.query_row([node.as_bytes()], read).optional()?;
         let Some((entity, name)) = found else { return Ok((None, Vec::new())) };
-        let mut statement = self.connection().prepare_cached("SELECT row FROM node WHERE entity = ?1")?;
+        let mut statement =
+            self.connection().prepare_cached(&format!("SELECT row FROM {whose}.node WHERE entity = ?1"))?;
         let members = collect(statement.query([entity.0.as_bytes()])?, |row| Ok(row.get(0)?))?;
         Ok((Some((entity, name)), members))
     }

@@ -431,8 +431,10 @@ fn may_be_worth(row: RowNumber, known: u32, (words, scope): (&[Weighed<'_>], &Sc
     let Some(held) = scope.grounds.fact(row) else { return 0.0 };
     let members = || std::iter::once(row).chain(scope.grounds.folded(row).iter().copied());
     let mut ends = members().filter_map(|row| scope.grounds.fact(row)).flat_map(|held| held.ends).flatten();
-    let joined =
-        held.judged || ends.any(|end| scope.grounds.node(end).is_some_and(|named| named.kin.is_some()));
+    let may_be_joined = |end: RowNumber| {
+        !scope.is_named_as_all_see(end) && scope.grounds.node(end).is_some_and(|named| named.kin.is_some())
+    };
+    let joined = held.judged || ends.any(may_be_joined);
     let has = |(at, word): &(usize, &Weighed<'_>)| {
         let mut stands = members().flat_map(|row| scope.grounds.stands(row));
         joined || known & (1 << at) != 0 || stands.any(|(passage, _)| word.asked.may_stand_in(passage))
@@ -446,18 +448,14 @@ fn may_be_worth(row: RowNumber, known: u32, (words, scope): (&[Weighed<'_>], &Sc
     weights * part * share(if is_worded_so { held.words.max(LEAST) } else { LEAST }, HALF_A_FACT)
 }
 
-/// Facts that stand on a passage with one of the words and may read otherwise for whoever looks.
+/// Facts that stand on a passage with one of the words and may read otherwise for whoever looks, in their order.
 fn read_otherwise(words: &[Weighed<'_>], scope: &Scope) -> Vec<RowNumber> {
-    let mut looked_at = HashSet::new();
-    let mut found = Vec::new();
-    for passage in words.iter().flat_map(|word| &word.asked.seen) {
-        for fact in scope.grounds.told(*passage) {
-            let Some(held) = scope.grounds.fact(*fact) else { continue };
-            let may = |row: RowNumber| !scope.is_as_all_see(row) && scope.wants_fact(row);
-            if looked_at.insert(held.shown) && may(held.shown) {
-                found.push(held.shown);
-            }
-        }
-    }
+    let passages = words.iter().flat_map(|word| &word.asked.seen);
+    let told = passages.flat_map(|passage| scope.grounds.told(*passage));
+    let shown = told.filter_map(|fact| Some(scope.grounds.fact(*fact)?.shown));
+    let may = |row: &RowNumber| !scope.is_as_all_see(*row) && scope.wants_fact(*row);
+    let mut found: Vec<RowNumber> = shown.filter(may).collect();
+    found.sort_unstable();
+    found.dedup();
     found
 }

@@ -8,7 +8,7 @@ use crate::state::apply::Step;
 use crate::state::candidates::collect;
 use crate::state::changes::{PUT_NODE, apply_group, date_fact, fact_text};
 use crate::state::judged;
-use knowledge::graph::{Extractor, Likeness, Object};
+use knowledge::graph::{Extractor, Judgement, Likeness, Object};
 use knowledge::id::{EntityId, FactId, NodeId, PageId};
 use knowledge::resolve::{self, Group, Held};
 use rusqlite::params;
@@ -209,10 +209,26 @@ impl State {
         Ok(())
     }
 
-    /// Brings the judgements about a fact, and whether they hold among what the viewer may see.
+    /// Brings the judgements about a fact that fold facts or end them, and whether they hold among what the viewer may
+    /// see. Most say that two facts have nothing to do with each other, and change nothing about them.
     pub(super) fn bring_judgements(&self, fact: FactId) -> Result<()> {
         let Some(sight) = &self.sight else { return Ok(()) };
         if !sight.judged.borrow_mut().insert(fact) {
+            return Ok(());
+        }
+        let part = Part { state: self, known: Known::Groups };
+        let tells =
+            |judgement: &Judgement| matches!(judgement.likeness, Likeness::Duplicate | Likeness::Contradicts);
+        match part.judgements(fact)?.iter().any(tells) {
+            true => self.bring_all_judgements(fact),
+            false => Ok(()),
+        }
+    }
+
+    /// Brings all judgements about a fact.
+    pub(in crate::state) fn bring_all_judgements(&self, fact: FactId) -> Result<()> {
+        let Some(sight) = &self.sight else { return Ok(()) };
+        if !sight.judged_all.borrow_mut().insert(fact) {
             return Ok(());
         }
         let part = Part { state: self, known: Known::Groups };

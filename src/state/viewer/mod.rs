@@ -42,8 +42,9 @@ pub(super) struct Sight {
     /// What can be found by words, since it was last forgotten.
     nodes_found: RefCell<BTreeSet<NodeId>>,
     facts_found: RefCell<BTreeSet<FactId>>,
-    /// Facts whose judgements are known by now.
+    /// Facts of which the judgements that fold or end are known by now, and those of which all are.
     judged: RefCell<BTreeSet<FactId>>,
+    judged_all: RefCell<BTreeSet<FactId>>,
     /// Nodes as he may see them named.
     viewed: RefCell<BTreeMap<NodeId, Option<Node>>>,
     /// What chunks call the nodes they speak of.
@@ -105,6 +106,7 @@ impl State {
         sight.placed.borrow_mut().clear();
         sight.dated.borrow_mut().clear();
         sight.judged.borrow_mut().clear();
+        sight.judged_all.borrow_mut().clear();
         sight.viewed.borrow_mut().clear();
         sight.names.borrow_mut().clear();
         Ok(())
