@@ -13,7 +13,7 @@ use highwater::world::{Task, World};
 use jiff::SignedDuration;
 use knowledge::audience::{Group, Layer, LayerId, Rule};
 use knowledge::id::{PageId, PersonKey, SpaceKey, Version};
-use knowledge::page::{BodyFormat, PageKind, PageRef, RawPage};
+use knowledge::page::{BodyFormat, PageKind, PageRef, Person, RawPage};
 use knowledge::record::{Listed, Record};
 use knowledge::time::{Timestamp, parse};
 use std::collections::BTreeSet;
@@ -81,6 +81,11 @@ impl Wiki {
             pages: all().map(listed).collect(),
             layers: closed.collect(),
             groups: vec![Group { name: "staff".to_owned(), members: [PersonKey::new("ann")].into() }],
+            people: vec![Person {
+                key: PersonKey::new("u3"),
+                name: "Robert Smith".to_owned(),
+                also: Vec::new(),
+            }],
             ..Listed::default()
         }
     }
@@ -274,6 +279,58 @@ fn hidden_pages_change_neither_what_is_found_nor_its_order() {
             assert!(!expected.is_empty(), "{text}");
             assert_eq!(found, expected, "{text}, {limit} results");
         }
+    }
+}
+
+#[test]
+fn what_hidden_pages_call_a_thing_makes_no_difference() {
+    let user = |body: &str| format!("<ac:link><ri:user ri:account-id=\"u3\" />{body}</ac:link>");
+    let link = |body: &str| {
+        format!(
+            "See <ac:link><ri:page ri:content-title=\"Alpha Plan\" /><ac:link-body>{body}</ac:link-body></ac:link>."
+        )
+    };
+    let hidden = |title: &str, body: &str| Page { hidden: true, ..page(title, body) };
+    let open = vec![
+        page("Duty", &format!("{} is on duty, and reviews the plan.", user(""))),
+        page("One", &link("old runbook")),
+        page("Two", &link("Bazaar guide")),
+    ];
+    let mut both = open.clone();
+    both.push(hidden("Alpha Plan", "The plan."));
+    both.push(hidden("Secret", &format!("{} wrote it.", user("<ac:link-body>Bobby</ac:link-body>"))));
+    let (open, both) = (brought_in(open), brought_in(both));
+    let (open, both) = (open.as_ann(), both.as_ann());
+    let entities = Filter { results: vec![Sort::Entities], ..Filter::default() };
+    for text in
+        ["bobby", "robert smith", "bazaar", "bazaar guide", "old runbook", "alpha plan", "who is on duty"]
+    {
+        for filter in [Filter::default(), entities.clone()] {
+            let asked = Query { filter, ..query(text) };
+            let plain = |state: &State| {
+                let hits = state.search(&asked).unwrap().into_iter();
+                hits.map(|hit| serde_json::to_string(&hit.found).unwrap()).collect::<Vec<_>>()
+            };
+            assert_eq!(plain(&both), plain(&open), "{text}");
+        }
+    }
+}
+
+#[test]
+fn who_looks_may_change_between_two_questions() {
+    let mut pages = vec![page("Open", "<code>ledger-service</code> depends on <code>gateway</code>.")];
+    pages.push(Page { hidden: true, ..page("Closed", "The zephyr project replaces <code>gateway</code>.") });
+    let held = brought_in(pages);
+    let (state, now) = (held.state(), parse("2026-01-01T10:00:00Z").unwrap());
+    assert!(!state.search(&query("zephyr")).unwrap().is_empty());
+    let ann = state.viewer("ann", now, SignedDuration::from_hours(24)).unwrap();
+    let state = state.seen_by(&ann).unwrap();
+    for text in ["zephyr", "what replaces gateway", "gateway project"] {
+        assert_eq!(
+            state.search(&query(text)).unwrap(),
+            held.as_ann().search(&query(text)).unwrap(),
+            "{text}"
+        );
     }
 }
 

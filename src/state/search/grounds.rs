@@ -72,6 +72,8 @@ pub(in crate::state) struct NodeRow {
     /// It is what it is by a key, such as the id of a page, so that pages may call it otherwise. A label is its name.
     pub has_titles: bool,
     pub is_person: bool,
+    /// A person whose account has a name, which facts call him by whatever a page does.
+    pub has_account: bool,
     /// A page spoke of it that does not any more.
     pub was_unsaid: bool,
     /// All of its letters are of ASCII: whoever writes it otherwise changes case and punctuation alone.
@@ -381,7 +383,9 @@ fn read_passages(connection: &Connection, pages: &[String]) -> Result<(Vec<Optio
 fn read_nodes(connection: &Connection) -> Result<(Vec<Option<NodeRow>>, Rows)> {
     let (mut nodes, mut rows) = (Vec::new(), Rows::new());
     let sql =
-        "SELECT row, node, name, kind = 'Person', key IS NOT NULL AND kind <> 'Label', unsaid FROM main.node";
+        "SELECT row, node, name, kind = 'Person', key IS NOT NULL AND kind <> 'Label', unsaid,
+                      EXISTS (SELECT 1 FROM main.person WHERE person.person = json_extract(node.key, '$.person'))
+               FROM main.node";
     each(connection, sql, |row| {
         let (at, id) = (place(row, 0)?, row.get::<_, Id>(1)?);
         let name = row.get_ref(2)?.as_str().unwrap_or_default();
@@ -391,6 +395,7 @@ fn read_nodes(connection: &Connection) -> Result<(Vec<Option<NodeRow>>, Rows)> {
             kin: None,
             has_titles: row.get::<_, bool>(4)? && !is_person,
             is_person,
+            has_account: row.get(6)?,
             was_unsaid: row.get(5)?,
             is_plain: name.is_ascii(),
             words: 0,

@@ -348,9 +348,15 @@ impl State {
         let Some(question) = &query.vector else { return Ok(None) };
         let found = self.nearest((Kind::Fact, question), wanted, |at| {
             let Ok(row) = RowNumber::try_from(at) else { return Ok(false) };
-            let reads = scope.wants_fact(row)
-                && (scope.is_as_all_see(row)
-                    || (self.reads_as_all_do(at)? && self.fact_stands_as_seen(row, scope)?));
+            // Others may be folded into what he reads than are for all, so what stands on what is looked at anew.
+            let reads = match scope.is_as_all_see(row) {
+                true => scope.wants_fact(row),
+                false => {
+                    scope.sees_any_of(row)
+                        && self.reads_as_all_do(at)?
+                        && self.fact_stands_as_seen(row, scope)?
+                }
+            };
             Ok(reads && admits(row)?)
         })?;
         let mut found: Vec<(f64, [u8; 16], Row)> = (found.into_iter())

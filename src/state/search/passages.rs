@@ -225,7 +225,7 @@ impl State {
         let mut found: BTreeMap<EntityId, Bridge> = BTreeMap::new();
         for row in scope.grounds.speaks(anchor) {
             let Some(node) = scope.grounds.node(*row) else { continue };
-            let is_own = node.kin.is_none() && scope.is_named_as_all_see(*row);
+            let is_own = node.kin.is_none() && scope.is_called_as_all_see(*row);
             let (named, members) = match is_own {
                 true if scope.is_live(*row) => {
                     (Some((EntityId(node.id), self.name_of_all(*row)?)), vec![*row])
@@ -288,8 +288,10 @@ impl State {
     /// everyday words, and none for a description.
     fn passages_with_name(&self, name: &str, scope: &Scope) -> Result<Vec<RowNumber>> {
         let terms = rank::terms(name);
-        let words = name.split_whitespace().count();
-        let is_name = words <= NAME_WORDS && name.chars().count() >= NAME_CHARS;
+        // By its normal form: how it is written may be seen from pages that are hidden.
+        let normal = normalise(name);
+        let words = normal.split_whitespace().count();
+        let is_name = words <= NAME_WORDS && normal.chars().count() >= NAME_CHARS;
         let mut found = Vec::new();
         if !is_name || terms.is_empty() || rank::is_idle(&terms) {
             return Ok(found);

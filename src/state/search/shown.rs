@@ -13,7 +13,7 @@ use knowledge::graph::{Support, Times};
 use knowledge::id::{ChunkId, EntityId, FactId};
 use knowledge::resolve;
 use knowledge::time::{Timestamp, stored};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::OptionalExtension;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A fact at a time: its times as known then, and the chunks that said it.
@@ -26,7 +26,7 @@ pub(in crate::state) struct Moment {
 const FACTS_COUNTED: u32 = 100;
 /// Facts with an entity at either end. For a viewer its names are his, and facts are derived one by one.
 const FACTS_AT: &str = "SELECT f.row FROM node n JOIN main.fact f ON f.subject = n.node WHERE n.entity = ?1
-    UNION ALL SELECT f.row FROM node n JOIN main.fact f ON f.object = n.node WHERE n.entity = ?1 LIMIT ?2";
+    UNION ALL SELECT f.row FROM node n JOIN main.fact f ON f.object = n.node WHERE n.entity = ?1";
 
 impl State {
     /// A proposed row with its identity among results, if it holds at the asked time.
@@ -160,10 +160,11 @@ impl State {
     /// How many facts at an entity hold at the asked time, until there are so many.
     fn count_facts(&self, entity: EntityId, (query, scope): (&Query, &Scope), enough: u32) -> Result<u32> {
         let mut statement = self.connection().prepare_cached(FACTS_AT)?;
-        let looked_at = i64::try_from(FACTS_OF_HUB).unwrap_or(i64::MAX);
-        // All rows first: to derive a fact adds to the tables that are walked through.
-        let rows = statement.query_map(params![entity.0.as_bytes(), looked_at], |row| row.get(0))?;
-        let rows = rows.collect::<rusqlite::Result<Vec<RowNumber>>>()?;
+        let rows = statement.query_map([entity.0.as_bytes()], |row| row.get(0))?;
+        // How many others are hidden makes no difference. All rows first: to derive a fact adds to the tables that are
+        // walked through.
+        let rows = rows.filter(|row| row.as_ref().map_or(true, |row| scope.sees_fact(*row)));
+        let rows = rows.take(FACTS_OF_HUB).collect::<rusqlite::Result<Vec<RowNumber>>>()?;
         let mut holding: BTreeSet<FactId> = BTreeSet::new();
         for row in rows {
             let Some(held) = scope.grounds.fact(row) else { continue };

@@ -14,22 +14,24 @@ pub(in crate::state) struct View {
     pub is_limited: bool,
     /// Pages that may be seen, by their places.
     seen: Vec<bool>,
-    /// Of each name whether it reads to him as to all; empty where all is seen.
-    named: Vec<bool>,
+    /// Of each name what is told of it below; empty where all is seen.
+    named: Vec<u8>,
     /// Of each fact what is told of it below.
     facts: Vec<u8>,
     /// How many passages that may be seen are text, and said now.
     pub passages: usize,
 }
 
-/// A fact reads as it does for all.
+/// A fact, or a name by itself, reads as it does for all.
 const AS_ALL_SEE: u8 = 1;
+/// What facts call a thing by this name reads as it does for all: of a person the name of the account.
+const CALLED_SO: u8 = 2;
 /// A fact, or one that is shown by it, stands on something that is still said.
 const TOLD: u8 = 2;
 /// The fact that is shown in its place does.
 const SHOWN_TOLD: u8 = 4;
 
-/// Names of a lot up to which it is looked at whether all that speaks of them may be seen; of more, some is hidden.
+/// Names of a lot up to which it is looked at whether all that speaks of them may be seen; more are derived.
 const LOT: usize = 64;
 
 impl State {
@@ -70,13 +72,12 @@ impl View {
         if is_limited {
             let whole: Vec<bool> = (0..view.grounds.lots()).map(|lot| view.is_lot_whole(lot)).collect();
             let names = 0..view.grounds.nodes() as RowNumber;
-            view.named = names.map(|row| view.reads_so(row, &whole)).collect();
+            view.named = names.map(|row| view.flags_of_name(row, &whole)).collect();
         }
         let facts = 0..view.grounds.facts() as RowNumber;
         let told: Vec<bool> = facts.clone().map(|row| view.is_told(row)).collect();
         let flags = |row: RowNumber| {
             let shown = view.grounds.fact(row).is_some_and(|held| told[held.shown as usize]);
-            let flag = |is: bool, flag| if is { flag } else { 0 };
             flag(told[row as usize], TOLD)
                 | flag(shown, SHOWN_TOLD)
                 | flag(view.reads_as_all_see(row), AS_ALL_SEE)
@@ -97,6 +98,11 @@ impl View {
     /// Whether a fact stands on anything that may be seen.
     pub fn sees_fact(&self, fact: RowNumber) -> bool {
         !self.is_limited || self.grounds.stands(fact).any(|(passage, _)| self.sees(passage))
+    }
+
+    /// The same of a fact and those that are folded into it.
+    pub fn sees_any_of(&self, fact: RowNumber) -> bool {
+        self.sees_fact(fact) || self.grounds.folded(fact).iter().any(|folded| self.sees_fact(*folded))
     }
 
     /// Whether a fact, or one that is shown by it, stands on something that is still said.
@@ -120,7 +126,16 @@ impl View {
 
     /// Whether a name has the words for whoever looks that it has for all, and is one with the same names.
     pub fn is_named_as_all_see(&self, node: RowNumber) -> bool {
-        !self.is_limited || self.named.get(node as usize).is_some_and(|so| *so)
+        self.has_name_flag(node, AS_ALL_SEE)
+    }
+
+    /// Whether facts call what has a name by the same words for whoever looks as for all.
+    pub fn is_called_as_all_see(&self, node: RowNumber) -> bool {
+        self.has_name_flag(node, CALLED_SO)
+    }
+
+    fn has_name_flag(&self, node: RowNumber, flag: u8) -> bool {
+        !self.is_limited || self.named.get(node as usize).is_some_and(|flags| flags & flag != 0)
     }
 
     /// Whether something that may be seen speaks of a name now.
@@ -153,20 +168,22 @@ impl View {
             && !held.judged
             && self.grounds.folded(fact).is_empty()
             && self.grounds.stands(fact).all(|(passage, _)| self.sees(passage))
-            && held.ends.iter().flatten().all(|end| self.is_named_as_all_see(*end))
+            && held.ends.iter().flatten().all(|end| self.is_called_as_all_see(*end))
     }
 
-    fn reads_so(&self, node: RowNumber, whole: &[bool]) -> bool {
-        let Some(named) = self.grounds.node(node) else { return false };
+    fn flags_of_name(&self, node: RowNumber, whole: &[bool]) -> u8 {
+        let Some(named) = self.grounds.node(node) else { return 0 };
+        let is_whole = || self.is_whole(node, named);
         // A name without a key is one however it is written, so its words are the same wherever it stands; what has a
         // key may be called otherwise elsewhere, and a person goes by the name of the account while anything speaks of
         // him.
-        match (named.kin, named.has_titles, named.is_person) {
-            (Some(lot), ..) => whole[lot as usize],
-            (None, true, _) => self.is_whole(node, named),
-            (None, false, true) => self.is_live(node),
-            (None, false, false) => named.is_plain || self.is_whole(node, named),
-        }
+        let reads_so = match (named.kin, named.has_titles || named.is_person) {
+            (Some(lot), _) => whole[lot as usize],
+            (None, true) => is_whole(),
+            (None, false) => named.is_plain || is_whole(),
+        };
+        let by_account = named.kin.is_none() && named.has_account && self.is_live(node);
+        flag(reads_so, AS_ALL_SEE) | flag(reads_so || by_account, CALLED_SO)
     }
 
     /// Whether all that speaks of a name may be seen.
@@ -183,4 +200,8 @@ impl View {
             |row: &RowNumber| self.grounds.node(*row).is_some_and(|named| self.is_whole(*row, named));
         names.len() <= LOT && self.grounds.is_decided(lot) && names.iter().all(is_whole)
     }
+}
+
+fn flag(is: bool, flag: u8) -> u8 {
+    if is { flag } else { 0 }
 }

@@ -14,7 +14,6 @@ use crate::error::Result;
 use crate::state::State;
 use knowledge::id::{FactId, NodeId};
 use knowledge::rank::{self, pairs};
-use rusqlite::params;
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -178,11 +177,12 @@ impl State {
         Ok(kept.into_iter().map(|row| Row::Fact(i64::from(row))).collect())
     }
 
-    /// The facts that have a word in one of the two indexes, with what it counts there.
+    /// The facts that have a word in one of the two indexes, with what it counts there. Whether what was derived is
+    /// wanted is looked at where all of it is known: others may be folded into it than are for all.
     fn facts_with(&self, asked: &Asked, (whose, scope): (&str, &Scope)) -> Result<Vec<(RowNumber, f64)>> {
         let find = |expression: &str| -> Result<Vec<RowNumber>> {
             let sql = format!("SELECT rowid FROM {whose}.fact_text WHERE fact_text MATCH ?1");
-            self.places(&sql, expression, |row| scope.wants_shown(row))
+            self.places(&sql, expression, |row| whose == "temp" || scope.wants_shown(row))
         };
         let word = rank::phrase(&asked.term);
         let all = find(&word)?;
@@ -255,24 +255,25 @@ impl State {
         let mut entities = BTreeSet::new();
         let mut found = Vec::new();
         for word in words {
-            for (row, _) in self.nodes_with(word.asked, ("main", scope))?.into_iter().take(RENAMED) {
-                let Some(named) = scope.grounds.node(row).filter(|_| !scope.is_named_as_all_see(row)) else {
-                    continue;
-                };
+            // Those whose names have it for all, and those that a passage with it may call otherwise.
+            let known = self.nodes_with(word.asked, ("main", scope))?.into_iter().map(|(row, _)| row);
+            let known = known.chain(retitled(word, scope).collect::<BTreeSet<_>>());
+            for row in known.filter(|row| !scope.is_called_as_all_see(*row)).take(RENAMED) {
+                let Some(named) = scope.grounds.node(row) else { continue };
                 self.place_nodes(&[named.id])?;
                 match self.entity_of_node(named.id)? {
                     Some(entity) if entities.insert(entity) && self.is_named_otherwise(entity)? => {
                         found.extend(self.places_of_facts(
                             "SELECT f.row FROM temp.node n JOIN main.fact f ON f.subject = n.node OR f.object = n.node
-                             WHERE n.entity = ?1 LIMIT ?2",
-                            entity.0,
+                             WHERE n.entity = ?1",
+                            (entity.0, scope),
                         )?);
                     }
                     Some(_) => {}
                     // Nothing says it any more; for others it may go by another name.
                     None => found.extend(self.places_of_facts(
-                        "SELECT row FROM main.fact WHERE subject = ?1 OR object = ?1 LIMIT ?2",
-                        named.id,
+                        "SELECT row FROM main.fact WHERE subject = ?1 OR object = ?1",
+                        (named.id, scope),
                     )?),
                 }
             }
@@ -282,10 +283,12 @@ impl State {
         Ok(shown.collect::<BTreeSet<_>>().into_iter().collect())
     }
 
-    fn places_of_facts(&self, sql: &str, of: NodeId) -> Result<Vec<RowNumber>> {
+    /// Of these facts the first that may be seen: how many others are hidden makes no difference.
+    fn places_of_facts(&self, sql: &str, (of, scope): (NodeId, &Scope)) -> Result<Vec<RowNumber>> {
         let mut statement = self.connection().prepare_cached(sql)?;
-        let found = statement.query_map(params![of.as_bytes(), RENAMED as i64], |row| row.get(0))?;
-        Ok(found.collect::<rusqlite::Result<_>>()?)
+        let rows = statement.query_map([of.as_bytes()], |row| row.get(0))?;
+        let seen = rows.filter(|row| row.as_ref().map_or(true, |row| scope.sees_fact(*row)));
+        Ok(seen.take(RENAMED).collect::<rusqlite::Result<_>>()?)
     }
 
     /// The names that the words find and that `admits` lets pass, best first.
@@ -432,19 +435,29 @@ fn may_be_worth(row: RowNumber, known: u32, (words, scope): (&[Weighed<'_>], &Sc
     let members = || std::iter::once(row).chain(scope.grounds.folded(row).iter().copied());
     let mut ends = members().filter_map(|row| scope.grounds.fact(row)).flat_map(|held| held.ends).flatten();
     let may_be_joined = |end: RowNumber| {
-        !scope.is_named_as_all_see(end) && scope.grounds.node(end).is_some_and(|named| named.kin.is_some())
+        !scope.is_called_as_all_see(end) && scope.grounds.node(end).is_some_and(|named| named.kin.is_some())
     };
-    let joined = held.judged || ends.any(may_be_joined);
+    let judged = members().any(|row| scope.grounds.fact(row).is_some_and(|held| held.judged));
+    // A name that pages give otherwise has the words of whatever speaks of it, which need not be what the fact stands on.
+    let titled = |end: &RowNumber| {
+        !scope.is_called_as_all_see(*end) && scope.grounds.node(*end).is_some_and(|named| named.has_titles)
+    };
+    let titled: Vec<RowNumber> = ends.clone().filter(titled).collect();
+    let joined = judged || ends.any(may_be_joined);
     let has = |(at, word): &(usize, &Weighed<'_>)| {
         let mut stands = members().flat_map(|row| scope.grounds.stands(row));
-        joined || known & (1 << at) != 0 || stands.any(|(passage, _)| word.asked.may_stand_in(passage))
+        let mut spoken = titled.iter().flat_map(|end| scope.grounds.spoken(*end));
+        joined
+            || known & (1 << at) != 0
+            || stands.any(|(passage, _)| word.asked.may_stand_in(passage))
+            || spoken.any(|passage| word.asked.may_stand_in(*passage))
     };
     let weights = words.iter().enumerate().filter(has).map(|(_, word)| word.weight).sum::<f64>();
     // What stands on cards alone for all that he may see says nothing in a sentence.
-    let part = if held.judged || members().any(|row| scope.is_on_text(row)) { IN_STATEMENT } else { ON_CARD };
-    let is_worded_so = !held.judged
+    let part = if judged || members().any(|row| scope.is_on_text(row)) { IN_STATEMENT } else { ON_CARD };
+    let is_worded_so = !judged
         && scope.grounds.folded(row).is_empty()
-        && held.ends.iter().flatten().all(|end| scope.is_named_as_all_see(*end));
+        && held.ends.iter().flatten().all(|end| scope.is_called_as_all_see(*end));
     weights * part * share(if is_worded_so { held.words.max(LEAST) } else { LEAST }, HALF_A_FACT)
 }
 

@@ -65,6 +65,7 @@ impl State {
         // Whatever was looked up before was looked up in all of it.
         self.connection.flush_prepared_statement_cache();
         self.seen = Seen::default();
+        self.view = RefCell::default();
         let pages = self.place_pages(viewer)?.into();
         self.sight = Some(Sight { viewer: Some(viewer.clone()), pages, ..Sight::default() });
         Ok(self)
