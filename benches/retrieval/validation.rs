@@ -20,9 +20,10 @@ struct Point {
     recalls: Vec<f64>,
 }
 
-/// Prints how recall lies over the grid, and what remains of it where the weights are chosen on other questions. `ask`
-/// gives the pages found with some weights, best first.
-pub fn validate(questions: &[Question], ask: &dyn Fn(&Question, Weights) -> Vec<u64>) {
+/// Prints how recall lies over the grid, and what remains of it where the weights are chosen on other questions; gives
+/// the recall of each question with weights that were chosen on all others. `ask` gives the pages found with some
+/// weights, best first.
+pub fn validate(questions: &[Question], ask: &dyn Fn(&Question, Weights) -> Vec<u64>) -> Vec<f64> {
     let mut points = Vec::new();
     for words in WORDS {
         for link in LINK {
@@ -37,13 +38,14 @@ pub fn validate(questions: &[Question], ask: &dyn Fn(&Question, Weights) -> Vec<
     tell_grid(&points);
     let all: Vec<usize> = (0..questions.len()).collect();
     let singly: Vec<Vec<usize>> = all.iter().map(|at| vec![*at]).collect();
-    println!("\nchosen on the others, asked of one: R@{AT} {:.3}", held_out(&points, &singly));
+    let one_by_one = held_out(&points, &singly);
+    println!("\nchosen on the others, asked of one: R@{AT} {:.3}", mean(&one_by_one));
     let shuffled = (0..SHUFFLES).map(|seed| {
         let mut dealt: Vec<usize> = all.clone();
         dealt.sort_by_key(|at| mixed(seed as u64, *at as u64));
         let parts: Vec<Vec<usize>> =
             (0..PARTS).map(|part| dealt.iter().copied().skip(part).step_by(PARTS).collect()).collect();
-        held_out(&points, &parts)
+        mean(&held_out(&points, &parts))
     });
     let found: Vec<f64> = shuffled.collect();
     let (least, most) =
@@ -52,6 +54,7 @@ pub fn validate(questions: &[Question], ask: &dyn Fn(&Question, Weights) -> Vec<
         "chosen on four parts of five, asked of the fifth, {SHUFFLES} shuffles: R@{AT} {:.3} ({least:.3} to {most:.3})",
         mean(&found)
     );
+    one_by_one
 }
 
 fn tell_grid(points: &[Point]) {
@@ -75,9 +78,9 @@ fn tell_grid(points: &[Point]) {
     println!("the best of {} points: {best:.3}, at {}", points.len(), which.join(" and "));
 }
 
-/// The mean recall of all questions, each asked with the weights that are best for those outside its part. Of several
-/// that are equally good there the mean counts.
-fn held_out(points: &[Point], parts: &[Vec<usize>]) -> f64 {
+/// The recall of all questions, part by part, each asked with the weights that are best for those outside its part. Of
+/// several that are equally good there the mean counts.
+fn held_out(points: &[Point], parts: &[Vec<usize>]) -> Vec<f64> {
     let mut found = Vec::new();
     for part in parts {
         let trained = |point: &Point| {
@@ -97,7 +100,7 @@ fn held_out(points: &[Point], parts: &[Vec<usize>]) -> f64 {
             mean(&recalls)
         }));
     }
-    mean(&found)
+    found
 }
 
 fn mean(values: &[f64]) -> f64 {

@@ -11,6 +11,7 @@ use knowledge::id::{FactId, NodeId};
 use knowledge::time::{Timestamp, parse};
 use rusqlite::{Connection, Row};
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 /// A row of a table: more than four thousand million of one kind are not expected on one machine.
@@ -238,7 +239,27 @@ const JUDGED: &str = "SELECT a, b FROM main.judgement WHERE likeness IN ('duplic
 
 pub(super) type Id = [u8; 16];
 /// Rows by their ids.
-pub(super) type Rows = HashMap<Id, RowNumber>;
+pub(super) type Rows = HashMap<Id, RowNumber, BuildHasherDefault<OfId>>;
+
+/// An id is a digest, so its first bytes scatter as well as any hash of it would; there are millions to be looked up
+/// before the first question is answered.
+#[derive(Default)]
+pub(super) struct OfId(u64);
+
+impl Hasher for OfId {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    // How long an id is, which is the same for all.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 fn read(connection: &Connection, stamp: String) -> Result<Grounds> {
     let pages = read_pages(connection)?;
@@ -343,7 +364,7 @@ fn read_pages(connection: &Connection) -> Result<Vec<String>> {
 
 /// From indexes alone, each in its own order: the texts themselves are a hundred times as much.
 fn read_passages(connection: &Connection, pages: &[String]) -> Result<(Vec<Option<Passage>>, Rows)> {
-    let (mut passages, mut rows) = (Vec::new(), Rows::new());
+    let (mut passages, mut rows) = (Vec::new(), Rows::default());
     each(connection, "SELECT page, row FROM main.chunk INDEXED BY chunk_page", |row| {
         let page = row.get_ref(0)?.as_str().unwrap_or_default();
         let page = pages.binary_search_by(|held| held.as_str().cmp(page)).ok().map(|at| at as u32);
@@ -381,7 +402,7 @@ fn read_passages(connection: &Connection, pages: &[String]) -> Result<(Vec<Optio
 }
 
 fn read_nodes(connection: &Connection) -> Result<(Vec<Option<NodeRow>>, Rows)> {
-    let (mut nodes, mut rows) = (Vec::new(), Rows::new());
+    let (mut nodes, mut rows) = (Vec::new(), Rows::default());
     let sql =
         "SELECT row, node, name, kind = 'Person', key IS NOT NULL AND kind <> 'Label', unsaid,
                       EXISTS (SELECT 1 FROM main.person WHERE person.person = json_extract(node.key, '$.person'))
@@ -413,7 +434,7 @@ fn read_nodes(connection: &Connection) -> Result<(Vec<Option<NodeRow>>, Rows)> {
 }
 
 fn read_facts(connection: &Connection, nodes: &Rows) -> Result<(Vec<Option<FactRow>>, Rows)> {
-    let (mut facts, mut rows, mut folds) = (Vec::new(), Rows::new(), Vec::new());
+    let (mut facts, mut rows, mut folds) = (Vec::new(), Rows::default(), Vec::new());
     each(connection, "SELECT row, fact, subject, object, folded_into FROM main.fact", |row| {
         let (at, id) = (place(row, 0)?, row.get::<_, Id>(1)?);
         let end = |id: Option<Id>| id.and_then(|id| nodes.get(&id).copied());

@@ -34,9 +34,14 @@ struct Signs {
     words: Vec<u64>,
     /// The vectors themselves, as long as they are few: several hundred are compared for one question.
     vectors: Vec<u8>,
-    /// Whether they are no longer, and read one by one.
+    /// Whether they are too many for that, and are read one by one.
     is_large: bool,
+    /// While they are read: which rows have one.
+    has: Vec<bool>,
 }
+
+/// The id of a text, as its vector is held by it.
+type TextBytes = [u8; 16];
 
 /// What is kept in memory to compare questions with: of a vector the signs, an eighth of a byte for each of its
 /// numbers, and the vector itself, a byte for each, 43 MB for 100,000 facts. It is made by the first question, and
@@ -107,21 +112,42 @@ impl State {
         })?)
     }
 
+    /// Vectors are held by their texts, so they are read in that order, one after the other, and put where their rows
+    /// are: to look one up for each row took longer than all else that a first question does.
     fn read_codes(&self, model: &str, dimensions: usize, stamp: String) -> Result<Codes> {
         let (mut facts, mut passages) = (Signs::default(), Signs::default());
+        let mut texts: Vec<(TextBytes, bool, u32)> = Vec::new();
         let mut statement = self.connection().prepare_cached(
-            "SELECT kind, row, vector FROM main.vector_of JOIN main.vector USING (text_hash)
-             WHERE kind <> 'node' AND vector.model = ?1 ORDER BY kind, row",
+            "SELECT kind, row, text_hash FROM main.vector_of WHERE kind <> 'node' ORDER BY kind, row",
         )?;
-        let mut rows = statement.query([model])?;
+        let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let bytes = row.get_ref(2)?.as_blob().unwrap_or_default();
-            // A model whose vectors have changed their length behind its name says nothing about this question.
-            let Ok(vector) = Quantised::from_bytes(bytes, dimensions) else { continue };
             let is_fact = row.get_ref(0)?.as_str().unwrap_or_default() == Kind::Fact.word();
             let signs = if is_fact { &mut facts } else { &mut passages };
-            signs.add(row.get(1)?, &vector, bytes);
+            texts.push((row.get(2)?, is_fact, signs.rows.len() as u32));
+            signs.rows.push(row.get(1)?);
         }
+        texts.sort_unstable();
+        let (mut facts, mut passages) = (facts.with_room(dimensions), passages.with_room(dimensions));
+        let mut statement = self.connection().prepare_cached(
+            "SELECT text_hash, vector FROM main.vector WHERE model = ?1 ORDER BY text_hash",
+        )?;
+        let mut rows = statement.query([model])?;
+        let mut texts = texts.into_iter().peekable();
+        while let Some(row) = rows.next()? {
+            let (text, bytes) = (row.get::<_, TextBytes>(0)?, row.get_ref(1)?.as_blob().unwrap_or_default());
+            // A model whose vectors have changed their length behind its name says nothing about this question.
+            let vector = Quantised::from_bytes(bytes, dimensions).ok();
+            while texts.next_if(|(other, ..)| *other < text).is_some() {}
+            while let Some((_, is_fact, at)) = texts.next_if(|(other, ..)| *other == text) {
+                let signs = if is_fact { &mut facts } else { &mut passages };
+                if let Some(vector) = &vector {
+                    signs.put(at as usize, vector, bytes);
+                }
+            }
+        }
+        facts.close(dimensions);
+        passages.close(dimensions);
         Ok(Codes { stamp, model: model.to_owned(), dimensions, facts, passages })
     }
 
@@ -187,14 +213,33 @@ impl Codes {
 }
 
 impl Signs {
-    fn add(&mut self, row: i64, vector: &Quantised, bytes: &[u8]) {
-        self.rows.push(row);
-        self.words.extend(vector.signs());
-        self.is_large |= self.vectors.len() + bytes.len() > VECTOR_BYTES;
-        if self.is_large {
-            self.vectors = Vec::new();
-        } else {
-            self.vectors.extend_from_slice(bytes);
+    /// With room for the vectors of its rows.
+    fn with_room(mut self, dimensions: usize) -> Self {
+        self.is_large = self.rows.len() * dimensions > VECTOR_BYTES;
+        self.has = vec![false; self.rows.len()];
+        self.words = vec![0; self.rows.len() * dimensions.div_ceil(64)];
+        if !self.is_large {
+            self.vectors = vec![0; self.rows.len() * dimensions];
+        }
+        self
+    }
+
+    fn put(&mut self, at: usize, vector: &Quantised, bytes: &[u8]) {
+        self.has[at] = true;
+        let signs = vector.signs();
+        self.words[at * signs.len()..][..signs.len()].copy_from_slice(&signs);
+        if !self.is_large {
+            self.vectors[at * bytes.len()..][..bytes.len()].copy_from_slice(bytes);
+        }
+    }
+
+    /// Leaves out the rows that have no vector.
+    fn close(&mut self, dimensions: usize) {
+        let has = std::mem::take(&mut self.has);
+        leave(&mut self.rows, (&has, 1));
+        leave(&mut self.words, (&has, dimensions.div_ceil(64)));
+        if !self.is_large {
+            leave(&mut self.vectors, (&has, dimensions));
         }
     }
 
@@ -225,5 +270,36 @@ impl Signs {
             *end += 1;
         }
         places.into_iter().map(move |at| (self.rows[at as usize], distances[at as usize]))
+    }
+}
+
+/// Keeps, of so many items a row, those of the rows that have a vector.
+fn leave<T: Copy>(items: &mut Vec<T>, (has, width): (&[bool], usize)) {
+    let mut kept = 0;
+    for at in (0..has.len()).filter(|at| has[*at]) {
+        items.copy_within(at * width..(at + 1) * width, kept * width);
+        kept += 1;
+    }
+    items.truncate(kept * width);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_without_a_vector_are_left_out() {
+        let vector = |numbers: [f32; 3]| Quantised::of(&numbers);
+        let mut signs = Signs { rows: vec![3, 5, 9, 12], ..Signs::default() }.with_room(3);
+        let (one, other) = (vector([1.0, -2.0, 0.5]), vector([-1.0, 2.0, 3.0]));
+        signs.put(3, &other, &other.to_bytes());
+        signs.put(1, &one, &one.to_bytes());
+        signs.close(3);
+        assert_eq!(signs.rows, [5, 12]);
+        assert_eq!(signs.vector(5, 3), Some(one.clone()));
+        assert_eq!(signs.vector(12, 3), Some(other.clone()));
+        assert_eq!(signs.vector(3, 3), None);
+        let found: Vec<(i64, u16)> = signs.by_distance(&other.signs()).collect();
+        assert_eq!(found, [(12, 0), (5, 2)]);
     }
 }

@@ -51,7 +51,7 @@ def recall(questions, ranked):
 
 
 def quantiles(took):
-    """Milliseconds at the median and where 95 of 100 are faster, counted as `benches/retrieval.rs` counts."""
+    """Milliseconds at the median and where 95 of 100 are faster, counted as `benches/retrieval/main.rs` counts."""
     took = sorted(took)
     return [took[(len(took) - 1) * share // 100] * 1e3 for share in (50, 95)]
 

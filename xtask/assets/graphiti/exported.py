@@ -2,7 +2,8 @@
 
 An entity is a node, a fact is an edge whose words are the sentence that it stands on, a passage is an episode. A value
 that a fact leads to is a node of that name. Vectors are those that the state file keeps, so both compare with the same
-numbers. Facts that say nothing to a reader of now, because no page says them any more, are not loaded.
+numbers; a text that has none (values, names with a key) gets one that nothing is near to. Facts that say nothing to a
+reader of now, because no page says them any more, are not loaded; dates are not either.
 """
 import json
 import sqlite3

@@ -21,7 +21,7 @@ pub fn bench(words: &[String]) -> Done {
     let mut measure = Command::new(python);
     // What Python compiles stays out of the project's folders.
     measure.env("PYTHONDONTWRITEBYTECODE", "1");
-    if words.iter().any(|word| word == MANY) {
+    if words.iter().any(|word| word == MANY) && !words.iter().any(|word| word == SAME) {
         machine();
         measure.arg(assets.join("many.py")).args(words);
         return run(measure);

@@ -1,5 +1,5 @@
 //! `bench quality retrieval`: the recorded reading of 1,890 passages becomes a graph, and 50 questions of several hops
-//! are asked of it. The data is in `benches/multihop/`, with its licences; the measuring is `benches/retrieval.rs`.
+//! are asked of it. The data is in `benches/multihop/`, with its licences; the measuring is `benches/retrieval/`.
 
 use crate::bench::{Bench, Folder, built, machine};
 use crate::tools::{Done, cargo, root, run, say};
