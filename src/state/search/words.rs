@@ -438,7 +438,7 @@ fn may_be_worth(row: RowNumber, known: u32, (words, scope): (&[Weighed<'_>], &Sc
         !scope.is_called_as_all_see(end) && scope.grounds.node(end).is_some_and(|named| named.kin.is_some())
     };
     let judged = members().any(|row| scope.grounds.fact(row).is_some_and(|held| held.judged));
-    // A name that pages give otherwise has the words of whatever speaks of it, which need not be what the fact stands on.
+    // What pages call otherwise has the words of whatever speaks of it, which need not be what the fact stands on.
     let titled = |end: &RowNumber| {
         !scope.is_called_as_all_see(*end) && scope.grounds.node(*end).is_some_and(|named| named.has_titles)
     };
