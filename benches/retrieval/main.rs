@@ -49,7 +49,7 @@ fn main() {
     let validate = arguments.last().is_some_and(|word| word == "--validate");
     arguments.truncate(arguments.len() - usize::from(validate));
     let [state, questions] = arguments.as_slice() else {
-        println!("nothing measured: expected STATE QUESTIONS");
+        println!("nothing measured: expected STATE QUESTIONS [--validate]");
         return;
     };
     let state = State::open_to_read(Path::new(state)).unwrap().expect("there is a state file");
@@ -103,6 +103,7 @@ fn recalls(questions: &[Question], found: &[Vec<u64>]) -> Vec<f64> {
     questions.iter().zip(found).map(|(question, found)| recall(question, found, 5)).collect()
 }
 
+/// The pages that a way finds, best first.
 fn look(state: &State, question: &Question, way: &Way) -> Vec<u64> {
     pages(state, &query(question, way))
 }
@@ -141,16 +142,22 @@ fn row(name: &str, questions: &[Question], found: &[Vec<u64>]) {
     println!("| {name} | {two:.3} | {five:.3} | {ten:.3} |");
 }
 
+/// What the state of SplitMix64 goes on by, and what it makes of one (Steele, Lea and Flood 2014).
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
+fn mixed(state: u64) -> u64 {
+    let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
 /// The gain in R@5 over the fused ranking, with the interval in which 95 % of the draws lie.
 fn compare(fused: &[f64], ours: &[f64]) {
     let gains: Vec<f64> = fused.iter().zip(ours).map(|(fused, ours)| ours - fused).collect();
     let mut seed = 20_261_127_u64;
     let mut next = || {
-        // SplitMix64 (Steele, Lea and Flood 2014).
-        seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) as usize % gains.len()
+        seed = seed.wrapping_add(GOLDEN);
+        mixed(seed) as usize % gains.len()
     };
     let mut means: Vec<f64> = (0..DRAWS)
         .map(|_| (0..gains.len()).map(|_| gains[next()]).sum::<f64>() / gains.len() as f64)

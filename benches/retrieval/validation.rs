@@ -2,7 +2,7 @@
 //! from a grid on one part of the questions, and what is chosen is asked the others. Must not know how a question is
 //! asked.
 
-use super::{Question, recall};
+use super::{GOLDEN, Question, mixed, recall};
 use knowledge::rank::pairs::Weights;
 
 const WORDS: [f64; 8] = [0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5];
@@ -42,7 +42,9 @@ pub fn validate(questions: &[Question], ask: &dyn Fn(&Question, Weights) -> Vec<
     println!("\nchosen on the others, asked of one: R@{AT} {:.3}", mean(&one_by_one));
     let shuffled = (0..SHUFFLES).map(|seed| {
         let mut dealt: Vec<usize> = all.clone();
-        dealt.sort_by_key(|at| mixed(seed as u64, *at as u64));
+        // The same order in every run.
+        dealt
+            .sort_by_key(|at| mixed(((seed as u64) << 32 | *at as u64).wrapping_add(1).wrapping_mul(GOLDEN)));
         let parts: Vec<Vec<usize>> =
             (0..PARTS).map(|part| dealt.iter().copied().skip(part).step_by(PARTS).collect()).collect();
         mean(&held_out(&points, &parts))
@@ -105,12 +107,4 @@ fn held_out(points: &[Point], parts: &[Vec<usize>]) -> Vec<f64> {
 
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
-}
-
-/// The same order in every run (SplitMix64; Steele, Lea and Flood 2014).
-fn mixed(seed: u64, at: u64) -> u64 {
-    let state = (seed << 32 | at).wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
 }

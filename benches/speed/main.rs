@@ -3,7 +3,7 @@
 //! that reads what it was made of (`world.rs`), fills vectors, and asks questions, for everybody and for one user. With
 //! `--folder` vault and state stay there, and what is there is asked again without being made: `highwater export
 //! --vault DIR/vault --state DIR/state.db` then writes the same facts as JSON Lines, for whoever wants to load them
-//! elsewhere.
+//! elsewhere (`cargo xtask bench quality graphiti --from DIR` does), and the questions stand in `DIR/questions.txt`.
 //!
 //! Questions are embedded by the built-in model. Kept vectors are not: a million of them would take an hour, so each is
 //! its topic's vector with noise, seeded by its text. What is measured does not depend on which vectors are near.

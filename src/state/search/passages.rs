@@ -134,7 +134,7 @@ impl State {
             true => Vec::new(),
             false => asked.iter().map(|asked| asked.word.clone()).collect(),
         };
-        let cover = Cover::weighed(&words, passages, query.weights);
+        let cover = Cover::of(&words, passages, query.weights);
         let mut proposed: BTreeSet<i64> = cover.ranking().into_iter().take(PROPOSALS).collect();
         watch(Part::Meaning);
         let mut near = BTreeMap::new();

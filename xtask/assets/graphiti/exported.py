@@ -19,7 +19,7 @@ class Exported:
     def __init__(self, folder, group, now):
         self.folder, self.group, self.now = folder, group, now
         self.state = sqlite3.connect(f'file:{folder / "state.db"}?mode=ro', uri=True)
-        self.nodes, self.held, self.sentences, self.episodes = {}, [], {}, {}
+        self.nodes, self.held, self.episodes = {}, [], {}
         with open(folder / 'graph.jsonl', encoding='utf-8') as lines:
             for line in lines:
                 self.take(json.loads(line))

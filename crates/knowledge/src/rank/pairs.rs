@@ -68,12 +68,7 @@ pub struct Cover {
 impl Cover {
     /// From where each word stands, among so many passages. Words in more than [`frequent`] are left out, unless all
     /// words are.
-    pub fn of(words: &[Word], passages: usize) -> Self {
-        Self::weighed(words, passages, Weights::default())
-    }
-
-    /// The same with other weights.
-    pub fn weighed(words: &[Word], passages: usize, weights: Weights) -> Self {
+    pub fn of(words: &[Word], passages: usize, weights: Weights) -> Self {
         let found = words.iter().filter(|word| !word.passages.is_empty());
         let telling = found.clone().filter(|word| word.among <= frequent(passages));
         let mut kept: Vec<BTreeMap<i64, f64>> = telling.map(|word| word.worths(passages, weights)).collect();
@@ -219,7 +214,7 @@ mod tests {
     #[test]
     fn two_passages_that_have_all_words_together_come_before_two_that_have_one_each_alone() {
         // "Which city is the founder of Acme from?": 1 says who founded Acme, 2 where the founder was born.
-        let cover = Cover::of(&[word([1, 3]), word([2, 4])], 10);
+        let cover = Cover::of(&[word([1, 3]), word([2, 4])], 10, Weights::default());
         let links = [Link { anchor: 1, partner: 2, through: "the founder", telling: 0.9 }];
         let ranking = rank_pairs(&[1, 2, 3, 4], &links, (&cover, &BTreeMap::new()));
         let order: Vec<i64> = ranking.iter().map(|placed| placed.passage).collect();
@@ -232,11 +227,15 @@ mod tests {
     fn a_word_that_stands_everywhere_counts_only_where_there_is_no_other() {
         let most = frequent(1_000) as i64;
         let everywhere = word(0..=most);
-        let cover = Cover::of(&[everywhere.clone(), word([2])], 1_000);
+        let cover = Cover::of(&[everywhere.clone(), word([2])], 1_000, Weights::default());
         assert_eq!(cover.ranking(), [2]);
-        assert_eq!(Cover::of(&[everywhere], 1_000).ranking().len() as i64, most + 1);
+        assert_eq!(Cover::of(&[everywhere], 1_000, Weights::default()).ranking().len() as i64, most + 1);
         let titled = Word { headings: BTreeSet::from([7]), ..word([3, 7]) };
-        assert_eq!(Cover::of(&[titled], 1_000).ranking(), [7, 3], "a word in a heading counts more");
+        assert_eq!(
+            Cover::of(&[titled], 1_000, Weights::default()).ranking(),
+            [7, 3],
+            "a word in a heading counts more"
+        );
         assert!(telling(1, 100) > telling(50, 100) && telling(100, 100).abs() < 1e-9);
     }
 
@@ -247,7 +246,7 @@ mod tests {
             one in 0i64..9, other in 0i64..9,
         ) {
             let words: Vec<Word> = words.into_iter().map(word).collect();
-            let cover = Cover::of(&words, 4);
+            let cover = Cover::of(&words, 4, Weights::default());
             let (alone, both) = (cover.by(one), cover.by_both(one, other));
             prop_assert!((0.0..=1.0 + 1e-9).contains(&both) && alone <= both + 1e-9);
             prop_assert_eq!(both.to_bits(), cover.by_both(other, one).to_bits());
